@@ -1,0 +1,21 @@
+//! The vocabulary and the rules of the SMS centre: values in, values out.
+//!
+//! Nothing here reads a clock, rolls dice or does I/O: time, chance and outside answers are
+//! arguments, so that each rule can be tested, simulated and explained by calling it.
+
+pub mod cdr;
+pub mod clock;
+pub mod event;
+pub mod frontend;
+pub mod id;
+pub mod lifecycle;
+pub mod location;
+pub mod message;
+pub mod number;
+pub mod offer;
+pub mod outcome;
+pub mod port;
+pub mod retry;
+pub mod route;
+pub mod status;
+pub mod translate;

@@ -1,0 +1,223 @@
+//! The life of a message as one transition function: what a report or an edit makes of it.
+//!
+//! Every store calls [`report`] and [`edit`] inside its own transaction, so the rules exist once.
+//! A final state is written once: afterwards reports change nothing (D11).
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::event::{Event, EventName, Scene};
+use crate::frontend::FrontendName;
+use crate::message::{Ending, Life, Message};
+use crate::retry::{self, Attempt};
+use crate::status::FinalStatus;
+
+/// What somebody says became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// It was delivered (`mark_delivered`).
+    Delivered {
+        /// The frontend that did it; takes over `dest_smsc`.
+        by: Option<FrontendName>,
+        /// When, as far as the reporter knows; now otherwise.
+        at: Option<Timestamp>,
+    },
+    /// An attempt failed and may be repeated (PUT, `mark_failed` with `permanent: false`).
+    AttemptFailed {
+        /// Why, in the frontend's words.
+        reason: Option<String>,
+        /// The frontend's own wait instead of the schedule.
+        retry_after: Option<Duration>,
+    },
+    /// It ended undelivered (`mark_failed` with `permanent: true`, a status set by PATCH).
+    Ended {
+        /// In which way: not [`FinalStatus::Delivered`].
+        how: FinalStatus,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Its life is over: the sweep's report (S9.1). Nothing happens before `expires`.
+    LifeOver,
+    /// An operator or client removed it.
+    Removed,
+}
+
+/// What a PATCH changes; `None` leaves a field as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Edit {
+    /// `dest_smsc`; the inner `None` gives the decision back to the location.
+    pub dest_smsc: Option<Option<FrontendName>>,
+    /// `message_body`, with the segments it takes.
+    pub body: Option<(String, std::num::NonZeroU32)>,
+    /// `deliver_after`; the inner `None` makes it due at once.
+    pub deliver_after: Option<Option<Timestamp>>,
+    /// `expires`.
+    pub expires: Option<Timestamp>,
+    /// `delivery_attempts`.
+    pub attempts: Option<Attempt>,
+    /// `source_imsi`.
+    pub source_imsi: Option<Option<String>>,
+    /// `dest_imsi`.
+    pub dest_imsi: Option<Option<String>>,
+    /// `charge_failed`.
+    pub charge_failed: Option<bool>,
+    /// `status`, as the report that it amounts to; applied after the rest.
+    pub report: Option<Report>,
+}
+
+/// Why a report or edit changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unchanged {
+    /// The message has ended.
+    #[error("the message is already {0}")]
+    AlreadyFinal(FinalStatus),
+    /// [`Report::LifeOver`] came before `expires`.
+    #[error("the message has not expired yet")]
+    NotYet,
+}
+
+/// Applies a report to a message and returns the lines it adds to the event log.
+///
+/// # Errors
+/// [`Unchanged`]: the message is as it was.
+pub fn report(
+    message: &mut Message,
+    report: &Report,
+    scene: &Scene,
+) -> Result<Vec<Event>, Unchanged> {
+    if let Some(ending) = message.ending() {
+        return Err(Unchanged::AlreadyFinal(ending.how));
+    }
+    let events = match report {
+        Report::Delivered { by, at } => delivered(message, by.as_ref(), *at, scene),
+        Report::AttemptFailed { reason, retry_after } => {
+            attempt_failed(message, reason.as_deref(), *retry_after, scene)
+        }
+        Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
+        Report::LifeOver if message.expires > scene.now => return Err(Unchanged::NotYet),
+        Report::LifeOver => ended(message, FinalStatus::Expired, None, scene),
+        Report::Removed => {
+            end(message, FinalStatus::Failed, scene.now, scene);
+            vec![scene.event(EventName::Deleted, "removed before delivery")]
+        }
+    };
+    message.updated_at = scene.now;
+    Ok(events)
+}
+
+fn delivered(
+    message: &mut Message,
+    by: Option<&FrontendName>,
+    at: Option<Timestamp>,
+    scene: &Scene,
+) -> Vec<Event> {
+    if let Some(by) = by {
+        message.dest_smsc = Some(by.clone());
+    }
+    // A reporter's clock may be ahead, or the report may predate the message: keep it plausible.
+    let at = at.unwrap_or(scene.now).clamp(message.inserted_at.min(scene.now), scene.now);
+    end(message, FinalStatus::Delivered, at, scene);
+    let by = message.dest_smsc.as_ref().map_or("", FrontendName::as_str);
+    vec![
+        scene.event(EventName::DeliveryAttempt(message.attempts.next()), by),
+        scene.event(EventName::Delivered, by),
+    ]
+}
+
+fn attempt_failed(
+    message: &mut Message,
+    reason: Option<&str>,
+    retry_after: Option<Duration>,
+    scene: &Scene,
+) -> Vec<Event> {
+    message.attempts = message.attempts.next();
+    let due = retry::due_after(message.attempts, retry_after, scene.now);
+    message.deliver_after = Some(due);
+    message.life = Life::Pending { leased_until: None };
+    let wait = due.since(scene.now).as_secs();
+    let description = match reason {
+        Some(reason) => format!("failed: {reason}; again in {wait} s"),
+        None => format!("failed; again in {wait} s"),
+    };
+    vec![scene.event(EventName::DeliveryAttempt(message.attempts), description)]
+}
+
+fn ended(
+    message: &mut Message,
+    how: FinalStatus,
+    reason: Option<&str>,
+    scene: &Scene,
+) -> Vec<Event> {
+    end(message, how, scene.now, scene);
+    let (name, description) = match how {
+        FinalStatus::Expired => {
+            let tries = message.attempts.get();
+            (EventName::DeadLetter, format!("expired after {tries} failed attempts"))
+        }
+        FinalStatus::Dropped => (EventName::Dropped, String::new()),
+        FinalStatus::Delivered => (EventName::Delivered, String::new()),
+        FinalStatus::Failed | FinalStatus::Rejected => (EventName::Failed, how.to_string()),
+    };
+    vec![scene.event(name, reason.map_or(description, str::to_owned))]
+}
+
+fn end(message: &mut Message, how: FinalStatus, at: Timestamp, scene: &Scene) {
+    message.life = Life::Ended(Ending { how, at, node: scene.node.clone() });
+}
+
+/// Applies a PATCH to a message and returns the lines it adds to the event log.
+///
+/// An edit takes the message out of the hands of a poller that holds it: what it holds is stale.
+///
+/// # Errors
+/// [`Unchanged`]: the message is as it was.
+pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Event>, Unchanged> {
+    if let Some(ending) = message.ending() {
+        return Err(Unchanged::AlreadyFinal(ending.how));
+    }
+    let mut changed = Vec::new();
+    let mut rerouted = None;
+    if let Some(dest_smsc) = edit.dest_smsc {
+        rerouted = Some(dest_smsc.as_ref().map_or_else(String::new, ToString::to_string));
+        message.dest_smsc = dest_smsc;
+    }
+    if let Some((body, parts)) = edit.body {
+        message.content.body = body;
+        message.content.parts = parts;
+        changed.push("message_body");
+    }
+    if let Some(deliver_after) = edit.deliver_after {
+        message.deliver_after = deliver_after;
+        changed.push("deliver_after");
+    }
+    set(&mut message.expires, edit.expires, "expires", &mut changed);
+    set(&mut message.attempts, edit.attempts, "delivery_attempts", &mut changed);
+    set(&mut message.content.source_imsi, edit.source_imsi, "source_imsi", &mut changed);
+    set(&mut message.content.dest_imsi, edit.dest_imsi, "dest_imsi", &mut changed);
+    set(&mut message.charge_failed, edit.charge_failed, "charge_failed", &mut changed);
+    let mut events = Vec::new();
+    if let Some(to) = rerouted {
+        events.push(scene.event(EventName::Routed, format!("set to '{to}' by an edit")));
+    }
+    if !changed.is_empty() {
+        events.push(scene.event(EventName::Updated, changed.join(", ")));
+    }
+    if !events.is_empty() {
+        message.life = Life::Pending { leased_until: None };
+        message.updated_at = scene.now;
+    }
+    if let Some(status) = edit.report {
+        events.extend(report(message, &status, scene)?);
+    }
+    Ok(events)
+}
+
+fn set<T>(field: &mut T, value: Option<T>, name: &'static str, changed: &mut Vec<&'static str>) {
+    if let Some(value) = value {
+        *field = value;
+        changed.push(name);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Every row of the life-cycle table, by report and state.

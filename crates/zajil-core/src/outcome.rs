@@ -1,0 +1,139 @@
+//! Why a request is refused: the closed list that every door maps to its own status (D18).
+
+use std::fmt;
+
+use crate::id::MessageId;
+
+/// Why a request was refused. Each door owns one exhaustive `match` from this to its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The request cannot be read at all: not JSON, not UTF-8, a broken PDU.
+    Malformed,
+    /// A field breaks a rule; the detail names both.
+    Invalid,
+    /// The request is larger than the door allows.
+    TooLarge,
+    /// The frontend named is not known here.
+    UnknownFrontend,
+    /// An idempotency key came back with another body (D6).
+    KeyReused,
+    /// No such message, route, rule, location or page.
+    NotFound,
+    /// The door knows the place but not this verb.
+    NotAllowed,
+    /// The message has ended; its state is written once (D11).
+    AlreadyFinal,
+    /// Something else with this name or number exists.
+    Conflict,
+    /// A queue of ours is full: try again.
+    Overloaded,
+    /// The disk or the database has no room: try again when there is.
+    StorageFull,
+    /// The store is away or broken: try again.
+    StorageDown,
+    /// The node is stopping: try another, or again.
+    Stopping,
+    /// A bug on our side, caught and counted.
+    Internal,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 14] = [
+        Self::Malformed,
+        Self::Invalid,
+        Self::TooLarge,
+        Self::UnknownFrontend,
+        Self::KeyReused,
+        Self::NotFound,
+        Self::NotAllowed,
+        Self::AlreadyFinal,
+        Self::Conflict,
+        Self::Overloaded,
+        Self::StorageFull,
+        Self::StorageDown,
+        Self::Stopping,
+        Self::Internal,
+    ];
+
+    /// The stable code: in metrics, logs and the pages under `docs/errors/`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Invalid => "invalid",
+            Self::TooLarge => "too_large",
+            Self::UnknownFrontend => "unknown_frontend",
+            Self::KeyReused => "key_reused",
+            Self::NotFound => "not_found",
+            Self::NotAllowed => "not_allowed",
+            Self::AlreadyFinal => "already_final",
+            Self::Conflict => "conflict",
+            Self::Overloaded => "overloaded",
+            Self::StorageFull => "storage_full",
+            Self::StorageDown => "storage_down",
+            Self::Stopping => "stopping",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether the same request may succeed later without being changed.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::Overloaded | Self::StorageFull | Self::StorageDown | Self::Stopping => true,
+            Self::Malformed
+            | Self::Invalid
+            | Self::TooLarge
+            | Self::UnknownFrontend
+            | Self::KeyReused
+            | Self::NotFound
+            | Self::NotAllowed
+            | Self::AlreadyFinal
+            | Self::Conflict
+            | Self::Internal => false,
+        }
+    }
+}
+
+/// A refusal: the reason, and a sentence for the client that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// What kind of refusal it is.
+    pub reason: Reason,
+    /// A sentence for the client: names the field and the rule, and nothing internal.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal with its sentence.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// A field that breaks a rule: `field` and the rest of a sentence, "must …".
+    pub fn field(field: &str, rule: impl fmt::Display) -> Self {
+        Self::new(Reason::Invalid, format!("{field} {rule}"))
+    }
+
+    /// No message has this id.
+    #[must_use]
+    pub fn no_message(id: MessageId) -> Self {
+        Self::new(Reason::NotFound, format!("message {id} not found"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_stable_words() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        assert!(codes.iter().all(|c| c.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+}

@@ -1,0 +1,216 @@
+//! The contracts between the doors, the engine and the outside: what a message enters and leaves by.
+//!
+//! Every message enters through [`Intake`] and leaves through [`Desk`], whether the caller is the
+//! REST API or a built-in frontend; [`Control`] edits what routes them. The engine implements all
+//! three; doors know nothing else of it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cdr::Cdr;
+use crate::clock::Timestamp;
+use crate::frontend::{FrontendName, Presence, Registration};
+use crate::id::MessageId;
+use crate::lifecycle::{Edit, Report};
+use crate::location::{Location, Sighting};
+use crate::message::{Message, TransferFields};
+use crate::number::Given;
+use crate::offer::Asker;
+use crate::outcome::Refusal;
+use crate::route::{Route, RouteId, SourceType, Terms};
+use crate::translate::{Rule, RuleId, RuleTerms};
+
+/// The answer of a port: a boxed future, one per call.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+
+/// A message as a door hands it in: syntactically sound, not yet translated, routed or numbered.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// `source_msisdn`.
+    pub source: Option<Given>,
+    /// `destination_msisdn`.
+    pub destination: Given,
+    /// `message_body`.
+    pub body: String,
+    /// `source_smsc`.
+    pub source_smsc: Option<FrontendName>,
+    /// How it came in, for routes that ask.
+    pub source_type: Option<SourceType>,
+    /// `dest_smsc`, when the client insists on one.
+    pub dest_smsc: Option<FrontendName>,
+    /// `source_imsi`.
+    pub source_imsi: Option<String>,
+    /// `dest_imsi`.
+    pub dest_imsi: Option<String>,
+    /// `message_parts` as the client counted them; ours otherwise.
+    pub parts: Option<std::num::NonZeroU32>,
+    /// `message_part_number`.
+    pub part_number: Option<std::num::NonZeroU32>,
+    /// The `tp_*` fields.
+    pub tp: TransferFields,
+    /// `send_time`.
+    pub send_time: Option<Timestamp>,
+    /// `expires`; the configured default otherwise.
+    pub expires: Option<Timestamp>,
+    /// `deliver_after`.
+    pub deliver_after: Option<Timestamp>,
+    /// `raw_pdu`.
+    pub raw_pdu: Option<Vec<u8>>,
+    /// `raw_data_flag`.
+    pub raw_data: bool,
+    /// `raw_sip_flag`.
+    pub raw_sip: bool,
+    /// What makes two submits the same (D6, S9.2).
+    pub dedupe: Option<Dedupe>,
+}
+
+/// How a repeated submit is recognised: both are digests made by the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Dedupe {
+    /// Digest of what identifies the submit: the client's key, or the PDU's fingerprint.
+    pub key: [u8; 32],
+    /// Digest of the request body: another body under the same key is refused.
+    pub body: [u8; 32],
+}
+
+/// An accepted message.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The message as it stands after translation and routing.
+    pub message: Message,
+    /// Whether this is the first answer given again for a repeated submit.
+    pub repeated: bool,
+}
+
+/// The door in (house rule: two doors). Cheap to call from many tasks at once.
+pub trait Intake: Send + Sync {
+    /// Takes a message and answers when it is on stable storage (D5).
+    ///
+    /// # Errors
+    /// A refusal means that nothing was stored.
+    fn submit(&self, submission: Submission) -> Answer<'_, Accepted>;
+
+    /// Takes a message into the bounded intake batch and answers before it is stored (D5).
+    ///
+    /// # Errors
+    /// `Overloaded` when the batch is full; the other refusals as in [`Intake::submit`].
+    fn submit_async(&self, submission: Submission) -> Answer<'_, Accepted>;
+}
+
+/// What a frontend asks of the desk.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Who asks.
+    pub asker: Asker,
+    /// At most this many, 1 to 1,000.
+    pub limit: u32,
+    /// Take them for this long, so that no other poller gets them (D7).
+    pub lease: Option<Duration>,
+    /// Wait this long for the first to fall due (D7).
+    pub wait: Option<Duration>,
+}
+
+/// The door out: register, offer, lease, report.
+pub trait Desk: Send + Sync {
+    /// Registers a frontend or renews its registration; `true` when it began a new stretch.
+    fn register(&self, registration: Registration) -> Answer<'_, (Presence, bool)>;
+
+    /// The messages for a frontend, longest due first, leased if asked. Empty after the wait.
+    fn offer(&self, ask: Ask) -> Answer<'_, Vec<Message>>;
+
+    /// Reports what became of a message.
+    ///
+    /// # Errors
+    /// `NotFound`; `AlreadyFinal`: recorded as an event, nothing else changed (D11).
+    fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message>;
+
+    /// Changes a pending message (PATCH).
+    ///
+    /// # Errors
+    /// `NotFound`, `AlreadyFinal`, `UnknownFrontend`.
+    fn edit(&self, id: MessageId, edit: Edit) -> Answer<'_, Message>;
+
+    /// Removes a message; a pending one ends first, with its CDR.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    fn remove(&self, id: MessageId) -> Answer<'_, ()>;
+
+    /// Writes down where a subscriber is and wakes the messages that wait for it (D10); `true`
+    /// when the IMSI was new. With an id, updates that record.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown id; `Invalid` without an IMSI; `Conflict` when another record has
+    /// the IMSI.
+    fn locate(&self, id: Option<u64>, sighting: Sighting) -> Answer<'_, (Location, bool)>;
+
+    /// Forgets a location.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    fn forget_location(&self, id: u64) -> Answer<'_, ()>;
+}
+
+/// What routes messages: the tables that operators edit at run time (S4.4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Routing {
+    /// Rises with every change.
+    pub version: u64,
+    /// All routes, by id.
+    pub routes: Vec<Route>,
+    /// All translation rules, by id.
+    pub rules: Vec<Rule>,
+}
+
+/// One change to the routing tables. All of it happens or nothing.
+#[derive(Debug, Clone)]
+pub enum RoutingChange {
+    /// Adds a route.
+    AddRoute(Terms),
+    /// Replaces the terms of a route.
+    SetRoute(RouteId, Terms),
+    /// Removes a route.
+    RemoveRoute(RouteId),
+    /// Imports routes: into an emptied table, or beside those that are there. A route whose id is
+    /// known replaces that one; the others get new ids.
+    ImportRoutes {
+        /// The routes, with the ids they were exported with, if any.
+        routes: Vec<(Option<RouteId>, Terms)>,
+        /// Whether to remove all others.
+        replace: bool,
+    },
+    /// Adds a translation rule.
+    AddRule(RuleTerms),
+    /// Replaces the terms of a rule.
+    SetRule(RuleId, RuleTerms),
+    /// Removes a rule.
+    RemoveRule(RuleId),
+}
+
+/// Edits the routing tables: validated as a whole, stored, then in force for new messages.
+pub trait Control: Send + Sync {
+    /// The tables in force.
+    fn routing(&self) -> Arc<Routing>;
+
+    /// Applies a change and answers with the tables it led to, and the id it was about, if one.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`; nothing is changed then.
+    fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)>;
+}
+
+/// Where finished messages go (S10). Implementations own their connection and reconnect.
+pub trait CdrSink: Send + Sync + std::fmt::Debug {
+    /// Writes the rows in one transaction. A row whose `message_id` is there already is left as it
+    /// is: the outbox repeats a batch whose outcome it does not know (D16).
+    ///
+    /// # Errors
+    /// A sentence for the log; the outbox keeps the rows and tries again.
+    fn write<'a>(
+        &'a self,
+        rows: &'a [Cdr],
+        now: Timestamp,
+    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+}

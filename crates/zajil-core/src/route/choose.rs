@@ -1,0 +1,1 @@
+//! Which route wins, and why each other lost (S4.2).
