@@ -1,0 +1,300 @@
+//! The store contract: one method is one business transaction (D15).
+//!
+//! What every store promises:
+//! - A method that answers `Ok` has made its change durable, whole, and visible to every later call
+//!   on any node. A method that answers `Err` has changed nothing, except [`Error::Unknown`].
+//! - The rules are not the store's: it calls `zajil_core::lifecycle` inside its transaction.
+//! - Final state, outbox entry and event lines of a message commit together (D11).
+//! - Every sweep may run twice, on two nodes, at any moment, and stops at its `limit`.
+//! - Answers are copies: nothing a caller holds locks anything.
+//!
+//! What must be cheap: `accept`, `lease` and `report` are called at full message rate from many
+//! tasks at once and are to be batched inside; `offer` and `lease` must not cost more when the
+//! queue is longer; `message` is a look-up by key. Lists and sweeps may cost what they return.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use zajil_core::cdr::Cdr;
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, Scene};
+use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::location::{Location, Sighting};
+use zajil_core::message::Message;
+use zajil_core::offer::Asker;
+use zajil_core::port::{Dedupe, Routing, RoutingChange};
+use zajil_core::status::{FinalStatus, Status};
+
+/// A store's answer: a boxed future, one box per batch.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// Why the store did not do it, by what the caller can do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The queue in front of the store is full: try again soon.
+    #[error("the store has as much work as it can hold")]
+    Busy,
+    /// No room on the medium: try again when there is.
+    #[error("the store has no room left: {0}")]
+    Full(String),
+    /// The medium is away or faulty: try again later.
+    #[error("the store cannot be used: {0}")]
+    Down(String),
+    /// The change may or may not have happened: the store failed while it committed.
+    #[error("the store failed while it committed: {0}")]
+    Unknown(String),
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The request contradicts what is stored; the sentence is for the client.
+    #[error("{0}")]
+    Conflict(String),
+    /// There is no such record.
+    #[error("no such record")]
+    NotFound,
+    /// What is stored breaks an invariant or cannot be read: a human must act.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A message about to be stored, with the log lines of its acceptance. It may have ended already
+/// (a drop route): then its outbox entry is written with it.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The message, numbered by the caller.
+    pub message: Message,
+    /// The first lines of its log.
+    pub events: Vec<Event>,
+    /// How a repetition is recognised, and until when.
+    pub dedupe: Option<(Dedupe, Timestamp)>,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placed {
+    /// Stored, and queued for this frontend: `dest_smsc`, or the one that a live location names;
+    /// none = unrouted, or ended.
+    Stored(Option<FrontendName>),
+    /// Not stored: the same submit was stored as this message.
+    Repeated(MessageId),
+    /// Not stored: the same key came with another body.
+    KeyReused,
+}
+
+/// Which messages a list shows, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this status.
+    pub status: Option<Status>,
+    /// Only those whose source or destination number contains these digits.
+    pub number: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+    /// After skipping this many.
+    pub offset: u32,
+}
+
+/// Who asks for messages, how many, and whether to hold them.
+#[derive(Debug, Clone)]
+pub struct OfferAsk {
+    /// The frontend.
+    pub asker: Asker,
+    /// At most this many.
+    pub limit: u32,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What became of a report or an edit.
+pub type Outcome = Result<Reported, NotDone>;
+
+/// A report or edit that took effect.
+#[derive(Debug, Clone)]
+pub struct Reported {
+    /// The message as it is now.
+    pub message: Message,
+    /// The frontend it is queued for now (as in [`Placed::Stored`]); none when it has ended.
+    pub queued_for: Option<FrontendName>,
+}
+
+/// Why a report or edit did nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotDone {
+    /// No such message.
+    NotFound,
+    /// It has ended; a `late_report` line was added to its log.
+    AlreadyFinal(FinalStatus),
+}
+
+/// One finished message of a sweep, for metrics and hints.
+#[derive(Debug, Clone)]
+pub struct Swept {
+    /// Its id.
+    pub id: MessageId,
+    /// Its frontend.
+    pub dest_smsc: Option<FrontendName>,
+    /// Failed attempts.
+    pub attempts: u32,
+}
+
+/// How long things are kept (S8, S9).
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// `message_retention_hours`: finished messages.
+    pub messages: Duration,
+    /// `event_ttl_days`: event logs.
+    pub events: Duration,
+    /// How long expired frontend registrations stay in the history.
+    pub frontends: Duration,
+}
+
+/// What a retention sweep removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Finished messages.
+    pub messages: u64,
+    /// Event logs of messages that had left before.
+    pub logs: u64,
+    /// Fingerprints and idempotency keys.
+    pub keys: u64,
+    /// Frontend records.
+    pub frontends: u64,
+}
+
+/// Figures of the queue (S12), cheap enough for each scrape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Messages in the queue store, finished ones included.
+    pub messages: u64,
+    /// Messages that have not ended.
+    pub pending: u64,
+    /// When the oldest pending one was inserted.
+    pub oldest: Option<Timestamp>,
+    /// Finished messages whose CDR has not been delivered to the sink.
+    pub outbox: u64,
+}
+
+/// The place of an entry in the outbox; rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutboxSeq(pub u64);
+
+/// A home for messages and all that belongs to them. See the module for what it promises.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// The highest id ever stored, so that a restarted node hands out none twice.
+    fn highest_id(&self) -> Reply<'_, Option<MessageId>>;
+
+    /// Stores messages, all or none, in one transaction. A repetition (D6) is answered in its
+    /// place and does not keep the others out.
+    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>>;
+
+    /// The messages that may be offered (S3.1, `zajil_core::offer::may_offer`), ordered by
+    /// (`due`, `id`). Holds nothing.
+    fn offer(&self, ask: OfferAsk) -> Reply<'_, Vec<Message>>;
+
+    /// Like [`Store::offer`], and holds each message until `until`: no two calls get the same
+    /// message in that time.
+    fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>>;
+
+    /// When the next message for the asker falls due, if one waits: an instant at or before the
+    /// true one. A hint for waiting pollers.
+    fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>>;
+
+    /// Applies reports, one outcome each, in order, in one transaction.
+    fn report(&self, reports: Vec<(MessageId, Report)>, scene: Scene) -> Reply<'_, Vec<Outcome>>;
+
+    /// Applies an edit.
+    fn edit(&self, id: MessageId, edit: Edit, scene: Scene) -> Reply<'_, Outcome>;
+
+    /// Ends a pending message with [`Report::Removed`], then hides it from every look-up. Its CDR
+    /// is still drained. `false` when there is no such message.
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool>;
+
+    /// One message.
+    fn message(&self, id: MessageId) -> Reply<'_, Option<Message>>;
+
+    /// Many messages, newest id first.
+    fn messages(&self, filter: Filter) -> Reply<'_, Vec<Message>>;
+
+    /// The event log of a message, oldest first; empty when it is unknown or its time is over.
+    fn events(&self, id: MessageId) -> Reply<'_, Vec<Event>>;
+
+    /// Adds a line to the log of a message. `false` when neither message nor log is known.
+    fn add_event(&self, id: MessageId, event: Event) -> Reply<'_, bool>;
+
+    /// Expires messages whose life is over ([`Report::LifeOver`]), at most `limit`.
+    fn expire(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Swept>>;
+
+    /// Removes what retention no longer keeps, about `limit` messages at the most. A finished
+    /// message whose CDR has not been drained stays; logs stay until [`Retention::events`].
+    fn purge(&self, keep: Retention, now: Timestamp, limit: u32) -> Reply<'_, Purged>;
+
+    /// Takes messages away from frontends whose location has run out, so that they wait as
+    /// unrouted; answers how many locations it handled, at most `limit`.
+    fn expire_locations(&self, now: Timestamp, limit: u32) -> Reply<'_, u64>;
+
+    /// Registers a frontend: renews its active stretch, or begins one (`true`).
+    fn register(&self, registration: Registration, now: Timestamp) -> Reply<'_, (Presence, bool)>;
+
+    /// The latest stretch of every frontend, by name.
+    fn frontends(&self) -> Reply<'_, Vec<Presence>>;
+
+    /// One record by id.
+    fn frontend(&self, id: u64) -> Reply<'_, Option<Presence>>;
+
+    /// All stretches of a frontend, newest first.
+    fn frontend_history(&self, name: FrontendName) -> Reply<'_, Vec<Presence>>;
+
+    /// The figures of S3.4.
+    fn frontend_stats(&self, now: Timestamp) -> Reply<'_, FrontendStats>;
+
+    /// The frontends that vanished since the last sweep; each is answered once.
+    fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>>;
+
+    /// Stores where a subscriber is and moves its undecided messages to the frontend named there.
+    /// Without an id the IMSI is the key; `true` when it was new. Answers also how many messages
+    /// moved to which frontend, for a wake-up.
+    ///
+    /// [`Error::NotFound`] for an unknown id; [`Error::Conflict`] when a new one has no IMSI.
+    fn locate(
+        &self,
+        id: Option<u64>,
+        sighting: Sighting,
+        now: Timestamp,
+    ) -> Reply<'_, (Location, bool)>;
+
+    /// Removes a location; its messages wait as unrouted. `false` when there is none.
+    fn forget_location(&self, id: u64, now: Timestamp) -> Reply<'_, bool>;
+
+    /// A location by record id.
+    fn location(&self, id: u64) -> Reply<'_, Option<Location>>;
+
+    /// The location of a number, compared as D8 says; the latest update wins.
+    fn location_of(&self, number: String) -> Reply<'_, Option<Location>>;
+
+    /// Locations by id.
+    fn locations(&self, limit: u32, offset: u32) -> Reply<'_, Vec<Location>>;
+
+    /// The routing tables.
+    fn routing(&self) -> Reply<'_, Routing>;
+
+    /// Changes the routing tables; answers with the new ones and the id it was about, if one.
+    ///
+    /// [`Error::NotFound`] for an unknown route or rule.
+    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (Routing, Option<u64>)>;
+
+    /// The oldest outbox entries, at most `limit`.
+    fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>>;
+
+    /// Forgets outbox entries up to and including `last`: their rows are in the sink.
+    fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()>;
+
+    /// The figures of the queue.
+    fn figures(&self) -> Reply<'_, Figures>;
+
+    /// Finishes what is queued, syncs and closes; later calls answer [`Error::Closed`].
+    fn close(&self) -> Reply<'_, ()>;
+}

@@ -1,0 +1,7 @@
+//! The store: one contract, its stored forms, its in-memory model and its conformance suite.
+//!
+//! Engines of storage live in `zajil-store-*` and implement [`contract::Store`].
+
+pub mod contract;
+
+pub use contract::{Error, Reply, Store};
