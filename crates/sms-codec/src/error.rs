@@ -72,3 +72,43 @@ pub enum Error {
         value: i64,
     },
 }
+
+impl Error {
+    /// The same error, seen from `octets` octets further ahead.
+    pub(crate) const fn moved(self, octets: usize) -> Self {
+        match self {
+            Self::Truncated {
+                field,
+                offset,
+                missing,
+            } => Self::Truncated {
+                field,
+                offset: offset + octets,
+                missing,
+            },
+            Self::Trailing { offset, count } => Self::Trailing {
+                offset: offset + octets,
+                count,
+            },
+            Self::Length {
+                field,
+                offset,
+                length,
+            } => Self::Length {
+                field,
+                offset: offset + octets,
+                length,
+            },
+            Self::Value {
+                field,
+                offset,
+                value,
+            } => Self::Value {
+                field,
+                offset: offset + octets,
+                value,
+            },
+            other => other,
+        }
+    }
+}

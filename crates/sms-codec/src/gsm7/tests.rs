@@ -24,10 +24,9 @@ fn starts_the_text_on_a_septet_boundary_after_a_header() {
         let bits = header * 8 + usize::from(FillBits::after_header(header).bits());
         assert_eq!(bits % 7, 0, "header of {header} octets");
     }
-    assert_eq!(
-        packed("Bold only", FillBits::new(5).unwrap()),
-        hex("40 d8 6f 36 19 f4 76 b3 f3")
-    );
+    // The user data of a styled text seen on the air, header 05 0A 03 00 04 10.
+    let bold = hex("84 6f 36 19 f4 76 b3 f3");
+    assert_eq!(packed("Bold only", FillBits::after_header(6)), bold);
 }
 
 #[test]
