@@ -2,6 +2,7 @@
 //! (3GPP TS 23.038 4, TS 23.040 9.2.3.24.1).
 
 mod cut;
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use crate::gsm7::{self, Language, Shift};
 use crate::ucs2;
 
 pub use cut::{Cuts, cut};
+pub use split::{Envelope, split};
 
 /// The octets of user data in one message (3GPP TS 23.040 9.2.3.16).
 pub const USER_DATA_OCTETS: usize = 140;

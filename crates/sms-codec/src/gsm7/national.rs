@@ -1,5 +1,8 @@
 //! National language identifiers and their tables (3GPP TS 23.038 6.2.1.2.4, annex A).
 
+mod locking;
+mod single;
+
 use super::tables::Table;
 
 /// A national language identifier (3GPP TS 23.038 6.2.1.2.4).
@@ -104,11 +107,40 @@ impl Language {
 }
 
 /// The locking shift table of `language`; `None` if the default alphabet is used.
-pub(super) fn locking(_language: Language) -> Option<&'static Table> {
-    None
+pub(super) fn locking(language: Language) -> Option<&'static Table> {
+    Some(match language {
+        Language::Turkish => &locking::TURKISH,
+        Language::Portuguese => &locking::PORTUGUESE,
+        Language::Bengali => &locking::BENGALI,
+        Language::Gujarati => &locking::GUJARATI,
+        Language::Hindi => &locking::HINDI,
+        Language::Kannada => &locking::KANNADA,
+        Language::Malayalam => &locking::MALAYALAM,
+        Language::Oriya => &locking::ORIYA,
+        Language::Punjabi => &locking::PUNJABI,
+        Language::Tamil => &locking::TAMIL,
+        Language::Telugu => &locking::TELUGU,
+        Language::Urdu => &locking::URDU,
+        Language::Default | Language::Spanish | Language::Other(_) => return None,
+    })
 }
 
 /// The single shift table of `language`; `None` if the extension table is used.
-pub(super) fn single(_language: Language) -> Option<&'static Table> {
-    None
+pub(super) fn single(language: Language) -> Option<&'static Table> {
+    Some(match language {
+        Language::Turkish => &single::TURKISH,
+        Language::Spanish => &single::SPANISH,
+        Language::Portuguese => &single::PORTUGUESE,
+        Language::Bengali => &single::BENGALI,
+        Language::Gujarati => &single::GUJARATI,
+        Language::Hindi => &single::HINDI,
+        Language::Kannada => &single::KANNADA,
+        Language::Malayalam => &single::MALAYALAM,
+        Language::Oriya => &single::ORIYA,
+        Language::Punjabi => &single::PUNJABI,
+        Language::Tamil => &single::TAMIL,
+        Language::Telugu => &single::TELUGU,
+        Language::Urdu => &single::URDU,
+        Language::Default | Language::Other(_) => return None,
+    })
 }

@@ -92,6 +92,82 @@ fn septets_that_do_not_fit_are_refused() {
     assert_eq!(unpack(&[0; 7], FillBits::NONE, 8), Ok(vec![0; 8]));
 }
 
+/// Single characters of 3GPP TS 23.038 A.2 and A.3, looked up in the standard's code points.
+#[test]
+fn national_tables_hold_what_the_annex_says() {
+    let cases = [
+        (Language::Turkish, 0x07, 'ı', 0x14, '^'),
+        (Language::Portuguese, 0x7B, 'ã', 0x12, 'Φ'),
+        (Language::Bengali, 0x00, '\u{0981}', 0x19, '\u{09E6}'),
+        (Language::Gujarati, 0x03, '\u{0A85}', 0x1C, '\u{0AE6}'),
+        (Language::Hindi, 0x00, '\u{0901}', 0x1C, '\u{0966}'),
+        (Language::Kannada, 0x03, '\u{0C85}', 0x1C, '\u{0CE6}'),
+        (Language::Malayalam, 0x03, '\u{0D05}', 0x1C, '\u{0D66}'),
+        (Language::Oriya, 0x03, '\u{0B05}', 0x1C, '\u{0B66}'),
+        (Language::Punjabi, 0x03, '\u{0A05}', 0x1C, '\u{0A66}'),
+        (Language::Tamil, 0x03, '\u{0B85}', 0x1C, '\u{0BE6}'),
+        (Language::Telugu, 0x03, '\u{0C05}', 0x1C, '\u{0C66}'),
+        (Language::Urdu, 0x5D, '\u{0650}', 0x1C, '\u{06F0}'),
+    ];
+    for (language, plain, character, escaped, shifted) in cases {
+        let shift = Shift {
+            locking: language,
+            single: language,
+        };
+        assert_eq!(
+            code(character, shift),
+            Some(Code::Plain(plain)),
+            "{language:?}"
+        );
+        assert_eq!(
+            code(shifted, shift),
+            Some(Code::Escaped(escaped)),
+            "{language:?}"
+        );
+        assert_eq!(
+            decode(&[plain, ESCAPE, escaped], shift),
+            format!("{character}{shifted}")
+        );
+    }
+}
+
+#[test]
+fn every_code_of_every_national_table_reads_back() {
+    for language in Language::NATIONAL {
+        let shift = Shift {
+            locking: language,
+            single: language,
+        };
+        let locking = national::locking(language).unwrap_or(&tables::DEFAULT);
+        let single = national::single(language).unwrap();
+        for septet in 0..128 {
+            if let Some(character) = tables::character(locking, septet) {
+                assert_eq!(
+                    code(character, shift),
+                    Some(Code::Plain(septet)),
+                    "{language:?}"
+                );
+            }
+            if let Some(character) = tables::character(single, septet) {
+                let text = decode(&encode(&character.to_string(), shift).unwrap(), shift);
+                assert_eq!(text, character.to_string(), "{language:?}");
+            }
+        }
+        // What every table keeps: line feed, carriage return, space, digits, the escape.
+        for kept in ['\n', '\r', ' ', '0', '9', 'a', 'z'] {
+            assert_eq!(
+                code(kept, shift),
+                code(kept, Shift::DEFAULT),
+                "{language:?} {kept:?}"
+            );
+        }
+        assert_eq!(tables::character(locking, ESCAPE), None);
+        assert!(code('€', shift).is_some());
+    }
+    assert!(!Language::Spanish.has_locking_table());
+    assert_eq!(Language::from_id(14), Language::Other(14));
+}
+
 fn hex(digits: &str) -> Vec<u8> {
     digits
         .split(' ')
