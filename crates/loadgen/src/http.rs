@@ -102,10 +102,14 @@ impl Options {
     fn submit_body(&self) -> String {
         self.body.clone().unwrap_or_else(|| {
             let text = "A message of seventy characters, which is what people write, roughly..";
-            let frontend = &self.frontend;
-            format!(
-                r#"{{"source_msisdn":"+15550001111","destination_msisdn":"+1555{NUMBER}","message_body":"{text}","source_smsc":"bench","dest_smsc":"{frontend}"}}"#
-            )
+            serde_json::json!({
+                "source_msisdn": "+15550001111",
+                "destination_msisdn": format!("+1555{NUMBER}"),
+                "message_body": text,
+                "source_smsc": "bench",
+                "dest_smsc": self.frontend,
+            })
+            .to_string()
         })
     }
 
@@ -314,8 +318,8 @@ impl Patience {
 
 /// The frontend must be known before messages may name it.
 async fn register(target: &Target, frontend: &str) -> Result<()> {
-    let body = format!(r#"{{"frontend_name":"{frontend}","frontend_type":"HTTP"}}"#);
-    let request = Request::post(&target.host, "/api/frontends", &body)?;
+    let body = serde_json::json!({ "frontend_name": frontend, "frontend_type": "HTTP" });
+    let request = Request::post(&target.host, "/api/frontends", &body.to_string())?;
     let mut connection = Connection::new(target.address);
     let response = connection.exchange(request.bytes()).await?;
     if response.is_success() {

@@ -90,7 +90,7 @@ pub(crate) fn workers(
         let deliverer = Deliverer {
             connection: Connection::new(target.address),
             host: target.host.clone(),
-            body: format!(r#"{{"dest_smsc":"{}"}}"#, options.frontend),
+            body: serde_json::json!({ "dest_smsc": options.frontend }).to_string(),
             to_deliver: Arc::clone(&to_deliver),
             progress: Arc::clone(progress),
         };

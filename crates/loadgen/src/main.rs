@@ -96,7 +96,8 @@ impl From<Scenario> for http::Scenario {
     }
 }
 
-/// Exit code 0: every request was sent and answered 2xx; 1: the report names failures; 2: no report.
+/// Exit code 0: every request was sent and answered 2xx; 1: some were not, see the report;
+/// 2: there is no report.
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Http(http) => send_load(&http),

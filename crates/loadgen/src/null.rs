@@ -1,10 +1,10 @@
 //! The null server: a submit is parsed and answered, and stored nowhere.
 //!
-//! It stands on the same libraries as the real door (axum on hyper, tokio's multi-thread runtime with
-//! one worker per core), reads the same JSON into a typed struct with serde and answers 201 with a small
-//! JSON body that carries a counter as id. Nothing is validated beyond the types, translated, routed,
-//! charged or stored. Its rate is what HTTP and JSON alone cost on this machine; the real server's rate
-//! as a share of it says what everything else costs.
+//! It stands on the same libraries as the real door (axum on hyper, tokio's multi-thread runtime
+//! with one worker per core), reads the same JSON into a typed struct with serde and answers 201
+//! with a small JSON body that carries a counter as id. Nothing is validated beyond the types,
+//! translated, routed, charged or stored. Its rate is what HTTP and JSON alone cost on this
+//! machine; the real server's rate as a share of it says what everything else costs.
 
 use std::hint::black_box;
 use std::io;
