@@ -1,0 +1,1 @@
+//! The embedded store against the contract's suite, and what only a file can get wrong.
