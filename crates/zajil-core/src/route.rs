@@ -5,6 +5,7 @@ use std::fmt;
 use crate::frontend::FrontendName;
 
 pub mod choose;
+mod index;
 pub mod table;
 
 /// The id of a route, given by the store.
