@@ -4,5 +4,7 @@
 
 mod check;
 mod corpus;
+mod generate;
+mod oracle;
 mod properties;
 mod vectors;
