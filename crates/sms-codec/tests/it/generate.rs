@@ -110,7 +110,7 @@ fn submit(dice: &mut Dice, decoder: Decoder) -> Submit {
         2 => Validity::Absolute(timestamp(dice)),
         3 => Validity::enhanced_seconds(dice.octet().max(1)).unwrap(),
         _ => {
-            let swapped = |number: u8| number % 10 << 4 | number / 10;
+            let swapped = |number: u8| ((number % 10) << 4) | (number / 10);
             let clock = [dice.digit(23), dice.digit(59), dice.digit(59)].map(swapped);
             Validity::Enhanced([0x43, clock[0], clock[1], clock[2], 0, 0, 0])
         }
