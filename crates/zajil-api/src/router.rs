@@ -59,12 +59,26 @@ pub(crate) type Shared = Arc<Api>;
 /// The door as a service. Serve it with `ConnectInfo<SocketAddr>` among the request's extensions
 /// (`into_make_service_with_connect_info`), so that a frontend's address is known.
 pub fn router(api: Api) -> Router {
-    let failed = || page(POST, messages::count_failure);
     Router::new()
-        .route(
-            "/api/messages",
-            page(GET, messages::list).merge(page(POST, messages::submit)),
-        )
+        .merge(message_pages())
+        .merge(delivery_pages())
+        .merge(table_pages())
+        .route("/api/status", page(GET, system::status))
+        .route("/healthz", page(GET, system::alive))
+        .route("/readyz", page(GET, system::ready))
+        .fallback(|request| fenced(no_page(request)))
+        .method_not_allowed_fallback(|request| fenced(no_verb(request)))
+        .with_state(Arc::new(api))
+}
+
+fn message_pages() -> Router<Shared> {
+    let all = page(GET, messages::list).merge(page(POST, messages::submit));
+    let one = page(GET, messages::show)
+        .merge(page(PATCH, messages::edit))
+        .merge(page(PUT, messages::edit_or_count_failure))
+        .merge(page(DELETE, messages::remove));
+    Router::new()
+        .route("/api/messages", all)
         .route(
             "/api/messages/create_async",
             page(POST, messages::submit_async),
@@ -74,14 +88,11 @@ pub fn router(api: Api) -> Router {
             page(GET, messages::offer_with_unrouted),
         )
         .route("/api/messages/queue", page(GET, messages::offer))
+        .route("/api/messages/{id}", one)
         .route(
-            "/api/messages/{id}",
-            page(GET, messages::show)
-                .merge(page(PATCH, messages::edit))
-                .merge(page(PUT, messages::edit_or_count_failure))
-                .merge(page(DELETE, messages::remove)),
+            "/api/messages/{id}/increment_delivery_attempt",
+            page(POST, messages::count_failure),
         )
-        .route("/api/messages/{id}/increment_delivery_attempt", failed())
         .route(
             "/api/messages/{id}/mark_delivered",
             page(POST, messages::mark_delivered),
@@ -90,20 +101,20 @@ pub fn router(api: Api) -> Router {
             "/api/messages/{id}/mark_failed",
             page(POST, messages::mark_failed),
         )
-        .route(
-            "/api/locations",
-            page(GET, locations::list).merge(page(POST, locations::create)),
-        )
-        .route(
-            "/api/locations/{key}",
-            page(GET, locations::show)
-                .merge(page(PATCH, locations::update))
-                .merge(page(DELETE, locations::forget)),
-        )
-        .route(
-            "/api/frontends",
-            page(GET, frontends::list).merge(page(POST, frontends::register)),
-        )
+        .route("/api/events", page(POST, events::add))
+        .route("/api/events/{message_id}", page(GET, events::list))
+}
+
+fn delivery_pages() -> Router<Shared> {
+    let locations = page(GET, locations::list).merge(page(POST, locations::create));
+    let location = page(GET, locations::show)
+        .merge(page(PATCH, locations::update))
+        .merge(page(DELETE, locations::forget));
+    let frontends = page(GET, frontends::list).merge(page(POST, frontends::register));
+    Router::new()
+        .route("/api/locations", locations)
+        .route("/api/locations/{id_or_msisdn}", location)
+        .route("/api/frontends", frontends)
         .route("/api/frontends/register", page(POST, frontends::register))
         .route("/api/frontends/active", page(GET, frontends::active))
         .route("/api/frontends/stats", page(GET, frontends::stats))
@@ -112,38 +123,26 @@ pub fn router(api: Api) -> Router {
             page(GET, frontends::history),
         )
         .route("/api/frontends/{id}", page(GET, frontends::show))
-        .route("/api/events", page(POST, events::add))
-        .route("/api/events/{message_id}", page(GET, events::list))
-        .route(
-            "/api/routes",
-            page(GET, routes::list).merge(page(POST, routes::create)),
-        )
+}
+
+fn table_pages() -> Router<Shared> {
+    let routes = page(GET, routes::list).merge(page(POST, routes::create));
+    let route = page(GET, routes::show)
+        .merge(page(PUT, routes::replace))
+        .merge(page(PATCH, routes::update))
+        .merge(page(DELETE, routes::remove));
+    let rules = page(GET, translations::list).merge(page(POST, translations::create));
+    let rule = page(GET, translations::show)
+        .merge(page(PUT, translations::replace))
+        .merge(page(PATCH, translations::update))
+        .merge(page(DELETE, translations::remove));
+    Router::new()
+        .route("/api/routes", routes)
         .route("/api/routes/export", page(GET, routes::export))
         .route("/api/routes/import", page(POST, routes::import))
-        .route(
-            "/api/routes/{id}",
-            page(GET, routes::show)
-                .merge(page(PUT, routes::replace))
-                .merge(page(PATCH, routes::update))
-                .merge(page(DELETE, routes::remove)),
-        )
-        .route(
-            "/api/translations",
-            page(GET, translations::list).merge(page(POST, translations::create)),
-        )
-        .route(
-            "/api/translations/{id}",
-            page(GET, translations::show)
-                .merge(page(PUT, translations::replace))
-                .merge(page(PATCH, translations::update))
-                .merge(page(DELETE, translations::remove)),
-        )
-        .route("/api/status", page(GET, system::status))
-        .route("/healthz", page(GET, system::alive))
-        .route("/readyz", page(GET, system::ready))
-        .fallback(|request| fenced(no_page(request)))
-        .method_not_allowed_fallback(|request| fenced(no_verb(request)))
-        .with_state(Arc::new(api))
+        .route("/api/routes/{id}", route)
+        .route("/api/translations", rules)
+        .route("/api/translations/{id}", rule)
 }
 
 async fn no_page(request: Request) -> Result<Response, Refusal> {
