@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
+use sms_codec::segment;
 use zajil_core::clock::Timestamp;
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
@@ -145,8 +146,9 @@ fn ending(
     }
 }
 
-fn parts_of(_text: &str) -> NonZeroU32 {
-    NonZeroU32::MIN
+/// The segments that a text takes (D9).
+fn parts_of(text: &str) -> NonZeroU32 {
+    segment::count(text, &segment::Options::PLAIN).parts
 }
 
 #[cfg(test)]
