@@ -1,0 +1,3 @@
+//! What the CDR database holds, and that no row is lost or doubled on the way there.
+
+mod sqlite;
