@@ -3,5 +3,7 @@
 //! Engines of storage live in `zajil-store-*` and implement [`contract::Store`].
 
 pub mod contract;
+pub mod memory;
+pub mod record;
 
 pub use contract::{Error, Reply, Store};

@@ -12,7 +12,9 @@ impl Table {
     /// Compiles `routes`; disabled ones are kept for explanations.
     #[must_use]
     pub fn new(routes: &[Route]) -> Self {
-        Self { routes: routes.to_vec() }
+        Self {
+            routes: routes.to_vec(),
+        }
     }
 
     /// All routes of the table.

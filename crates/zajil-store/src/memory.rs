@@ -1,0 +1,269 @@
+//! The model: the whole contract over maps in memory, simple rather than fast.
+//!
+//! Every other store is compared with it, so it holds no index, cache or copy that could disagree:
+//! each answer is computed from the records by the rules of `zajil_core`. Engine tests run on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use zajil_core::cdr::Cdr;
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, Scene};
+use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::location::{Location, Sighting};
+use zajil_core::message::Message;
+use zajil_core::offer::Asker;
+use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::route::{RouteId, Terms};
+use zajil_core::translate::{RuleId, RuleTerms};
+
+use crate::contract::{
+    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Reply, Retention,
+    Store, Swept,
+};
+
+mod keep;
+mod presence;
+mod queue;
+mod routing;
+
+/// A store that forgets everything with its process.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+/// All records. A method of it is one transaction: it checks first, then changes.
+#[derive(Debug, Default)]
+struct State {
+    closed: bool,
+    highest: Option<MessageId>,
+    /// The messages that look-ups find; a removed one is not here, only its log and its CDR are.
+    messages: BTreeMap<MessageId, Message>,
+    logs: BTreeMap<MessageId, Vec<Event>>,
+    keys: BTreeMap<[u8; 32], KnownKey>,
+    outbox: BTreeMap<OutboxSeq, Cdr>,
+    last_outbox: u64,
+    locations: BTreeMap<u64, Location>,
+    last_location: u64,
+    /// The locations whose expiry a sweep has handled.
+    run_out: BTreeSet<u64>,
+    frontends: BTreeMap<u64, Presence>,
+    last_frontend: u64,
+    routing_version: u64,
+    routes: BTreeMap<RouteId, Terms>,
+    last_route: u64,
+    rules: BTreeMap<RuleId, RuleTerms>,
+    last_rule: u64,
+}
+
+/// What is remembered of a submit so that its repetition is recognised (D6).
+#[derive(Debug)]
+struct KnownKey {
+    body: [u8; 32],
+    id: MessageId,
+    until: Timestamp,
+}
+
+/// The next id of a table: from 1, and never one that was used.
+fn next_id(last: &mut u64) -> u64 {
+    *last += 1;
+    *last
+}
+
+fn size(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One transaction, done when the call returns; the future only carries its answer.
+    fn run<T: Send + 'static>(
+        &self,
+        transaction: impl FnOnce(&mut State) -> Result<T, Error>,
+    ) -> Reply<'_, T> {
+        // A panic inside a transaction is a bug of this model; the next call may as well go on.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = if state.closed {
+            Err(Error::Closed)
+        } else {
+            transaction(&mut state)
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+impl Store for MemoryStore {
+    fn highest_id(&self) -> Reply<'_, Option<MessageId>> {
+        self.run(|state| Ok(state.highest))
+    }
+
+    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>> {
+        self.run(|state| state.accept(drafts))
+    }
+
+    fn offer(&self, ask: OfferAsk) -> Reply<'_, Vec<Message>> {
+        self.run(|state| Ok(state.offer(&ask)))
+    }
+
+    fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>> {
+        self.run(|state| Ok(state.lease(&ask, until)))
+    }
+
+    fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>> {
+        self.run(|state| Ok(state.next_due(&asker)))
+    }
+
+    fn report(&self, reports: Vec<(MessageId, Report)>, scene: Scene) -> Reply<'_, Vec<Outcome>> {
+        self.run(|state| {
+            Ok(reports
+                .iter()
+                .map(|(id, report)| state.report(*id, report, &scene))
+                .collect())
+        })
+    }
+
+    fn edit(&self, id: MessageId, edit: Edit, scene: Scene) -> Reply<'_, Outcome> {
+        self.run(|state| Ok(state.edit(id, edit, &scene)))
+    }
+
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool> {
+        self.run(|state| Ok(state.remove(id, &scene)))
+    }
+
+    fn message(&self, id: MessageId) -> Reply<'_, Option<Message>> {
+        self.run(|state| Ok(state.messages.get(&id).cloned()))
+    }
+
+    fn messages(&self, filter: Filter) -> Reply<'_, Vec<Message>> {
+        self.run(|state| Ok(state.list(&filter)))
+    }
+
+    fn events(&self, id: MessageId) -> Reply<'_, Vec<Event>> {
+        self.run(|state| Ok(state.logs.get(&id).cloned().unwrap_or_default()))
+    }
+
+    fn add_event(&self, id: MessageId, event: Event) -> Reply<'_, bool> {
+        self.run(|state| {
+            let log = state.logs.get_mut(&id);
+            Ok(log.map(|log| log.push(event)).is_some())
+        })
+    }
+
+    fn expire(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Swept>> {
+        self.run(|state| Ok(state.expire(&scene, limit)))
+    }
+
+    fn purge(&self, keep: Retention, now: Timestamp, limit: u32) -> Reply<'_, Purged> {
+        self.run(|state| Ok(state.purge(keep, now, limit)))
+    }
+
+    fn expire_locations(&self, now: Timestamp, limit: u32) -> Reply<'_, u64> {
+        self.run(|state| Ok(state.expire_locations(now, limit)))
+    }
+
+    fn register(&self, registration: Registration, now: Timestamp) -> Reply<'_, (Presence, bool)> {
+        self.run(|state| Ok(state.register(registration, now)))
+    }
+
+    fn frontends(&self) -> Reply<'_, Vec<Presence>> {
+        self.run(|state| Ok(state.latest_stretches().into_values().cloned().collect()))
+    }
+
+    fn frontend(&self, id: u64) -> Reply<'_, Option<Presence>> {
+        self.run(|state| Ok(state.frontends.get(&id).cloned()))
+    }
+
+    fn frontend_history(&self, name: FrontendName) -> Reply<'_, Vec<Presence>> {
+        self.run(|state| {
+            let newest_first = state.frontends.values().rev();
+            Ok(newest_first
+                .filter(|p| p.registration.name == name)
+                .cloned()
+                .collect())
+        })
+    }
+
+    fn frontend_stats(&self, now: Timestamp) -> Reply<'_, FrontendStats> {
+        self.run(|state| Ok(state.frontend_stats(now)))
+    }
+
+    fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>> {
+        self.run(|state| Ok(state.expire_frontends(now)))
+    }
+
+    fn locate(
+        &self,
+        id: Option<u64>,
+        sighting: Sighting,
+        now: Timestamp,
+    ) -> Reply<'_, (Location, bool)> {
+        self.run(|state| state.locate(id, sighting, now))
+    }
+
+    fn forget_location(&self, id: u64, _now: Timestamp) -> Reply<'_, bool> {
+        self.run(|state| {
+            state.run_out.remove(&id);
+            Ok(state.locations.remove(&id).is_some())
+        })
+    }
+
+    fn location(&self, id: u64) -> Reply<'_, Option<Location>> {
+        self.run(|state| Ok(state.locations.get(&id).cloned()))
+    }
+
+    fn location_of(&self, number: String) -> Reply<'_, Option<Location>> {
+        self.run(|state| Ok(state.location_of(&number)))
+    }
+
+    fn locations(&self, limit: u32, offset: u32) -> Reply<'_, Vec<Location>> {
+        self.run(|state| {
+            let page = state
+                .locations
+                .values()
+                .skip(size(offset))
+                .take(size(limit));
+            Ok(page.cloned().collect())
+        })
+    }
+
+    fn routing(&self) -> Reply<'_, Routing> {
+        self.run(|state| Ok(state.routing()))
+    }
+
+    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (Routing, Option<u64>)> {
+        self.run(|state| state.change_routing(change))
+    }
+
+    fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
+        self.run(|state| {
+            let oldest = state.outbox.iter().take(size(limit));
+            Ok(oldest.map(|(seq, cdr)| (*seq, cdr.clone())).collect())
+        })
+    }
+
+    fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()> {
+        self.run(|state| {
+            state.outbox.retain(|seq, _| *seq > last);
+            Ok(())
+        })
+    }
+
+    fn figures(&self) -> Reply<'_, Figures> {
+        self.run(|state| Ok(state.figures()))
+    }
+
+    fn close(&self) -> Reply<'_, ()> {
+        self.run(|state| {
+            state.closed = true;
+            Ok(())
+        })
+    }
+}

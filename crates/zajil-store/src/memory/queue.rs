@@ -1,0 +1,235 @@
+//! Messages: accepted, offered, reported, changed, removed, expired.
+
+use std::collections::BTreeSet;
+
+use zajil_core::cdr;
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, EventName, Scene};
+use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{self, Edit, Report, Unchanged};
+use zajil_core::message::{Life, Message};
+use zajil_core::number;
+use zajil_core::offer::{self, Asker};
+use zajil_core::status::Status;
+
+use super::{KnownKey, State, next_id, size};
+use crate::contract::{
+    Draft, Error, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Reported, Swept,
+};
+
+impl State {
+    pub(super) fn accept(&mut self, drafts: Vec<Draft>) -> Result<Vec<Placed>, Error> {
+        let mut ids = BTreeSet::new();
+        for Draft { message, .. } in &drafts {
+            if self.messages.contains_key(&message.id) || !ids.insert(message.id) {
+                return Err(Error::Conflict(format!(
+                    "message {} is stored already",
+                    message.id
+                )));
+            }
+        }
+        Ok(drafts.into_iter().map(|draft| self.place(draft)).collect())
+    }
+
+    fn place(&mut self, draft: Draft) -> Placed {
+        let Draft {
+            message,
+            events,
+            dedupe,
+        } = draft;
+        // The submit happens when the message says that it was inserted.
+        let now = message.inserted_at;
+        if let Some((dedupe, until)) = dedupe {
+            match self.keys.get(&dedupe.key) {
+                Some(known) if known.until > now => {
+                    let same = known.body == dedupe.body;
+                    return if same {
+                        Placed::Repeated(known.id)
+                    } else {
+                        Placed::KeyReused
+                    };
+                }
+                Some(_) | None => {}
+            }
+            let known = KnownKey {
+                body: dedupe.body,
+                id: message.id,
+                until,
+            };
+            self.keys.insert(dedupe.key, known);
+        }
+        self.highest = self.highest.max(Some(message.id));
+        let placed = Placed::Stored(self.queued_for(&message, now));
+        self.commit(message, events);
+        placed
+    }
+
+    /// Stores a message with what it adds to its log and, when it has just ended, its CDR.
+    fn commit(&mut self, message: Message, events: Vec<Event>) {
+        if let Some(cdr) = cdr::of(&message) {
+            self.outbox
+                .insert(OutboxSeq(next_id(&mut self.last_outbox)), cdr);
+        }
+        self.logs.entry(message.id).or_default().extend(events);
+        self.messages.insert(message.id, message);
+    }
+
+    /// The frontend that a live location of the destination names; the latest update wins.
+    fn serving(&self, message: &Message, now: Timestamp) -> Option<&FrontendName> {
+        let live = self.located_at(message.content.destination.as_str());
+        let live = live.filter(|l| !self.run_out.contains(&l.id) && l.serving(now).is_some());
+        live.max_by_key(|l| (l.updated_at, l.id))
+            .and_then(|l| l.serving(now))
+    }
+
+    /// The frontend whose queue holds the message.
+    fn queued_for(&self, message: &Message, now: Timestamp) -> Option<FrontendName> {
+        match message.life {
+            Life::Pending { .. } => message
+                .dest_smsc
+                .as_ref()
+                .or_else(|| self.serving(message, now))
+                .cloned(),
+            Life::Ended(_) => None,
+        }
+    }
+
+    fn may_offer(&self, message: &Message, asker: &Asker, now: Timestamp) -> bool {
+        let serving = match message.dest_smsc {
+            Some(_) => None,
+            None => self.serving(message, now),
+        };
+        offer::may_offer(message, asker, serving, now)
+    }
+
+    pub(super) fn offer(&self, ask: &OfferAsk) -> Vec<Message> {
+        let all = self.messages.values();
+        let mut due: Vec<&Message> = all
+            .filter(|message| self.may_offer(message, &ask.asker, ask.now))
+            .collect();
+        due.sort_by_key(|message| (message.due(), message.id));
+        due.into_iter().take(size(ask.limit)).cloned().collect()
+    }
+
+    pub(super) fn lease(&mut self, ask: &OfferAsk, until: Timestamp) -> Vec<Message> {
+        let mut leased = self.offer(ask);
+        for message in &mut leased {
+            message.life = Life::Pending {
+                leased_until: Some(until),
+            };
+            self.messages.insert(message.id, message.clone());
+        }
+        leased
+    }
+
+    /// The earliest instant at which a message, as things stand, may be offered to the asker: when
+    /// it falls due, or when the location that gives it to another frontend runs out.
+    pub(super) fn next_due(&self, asker: &Asker) -> Option<Timestamp> {
+        let first = |message: &Message| {
+            let due = message.due();
+            let locations = self.located_at(message.content.destination.as_str());
+            let turns = locations.filter_map(|location| location.expires);
+            let instants = std::iter::once(due).chain(turns.map(|turn| turn.max(due)));
+            instants
+                .filter(|now| self.may_offer(message, asker, *now))
+                .min()
+        };
+        self.messages.values().filter_map(first).min()
+    }
+
+    pub(super) fn report(&mut self, id: MessageId, report: &Report, scene: &Scene) -> Outcome {
+        self.change(id, scene, |message| {
+            lifecycle::report(message, report, scene)
+        })
+    }
+
+    pub(super) fn edit(&mut self, id: MessageId, edit: Edit, scene: &Scene) -> Outcome {
+        self.change(id, scene, |message| lifecycle::edit(message, edit, scene))
+    }
+
+    fn change(
+        &mut self,
+        id: MessageId,
+        scene: &Scene,
+        rule: impl FnOnce(&mut Message) -> Result<Vec<Event>, Unchanged>,
+    ) -> Outcome {
+        let stored = self.messages.get(&id).ok_or(NotDone::NotFound)?;
+        let mut message = stored.clone();
+        match rule(&mut message) {
+            Ok(events) => self.commit(message, events),
+            Err(why @ Unchanged::AlreadyFinal(how)) => {
+                let late = scene.event(EventName::LateReport, why.to_string());
+                self.logs.entry(id).or_default().push(late);
+                return Err(NotDone::AlreadyFinal(how));
+            }
+            // Nothing to say: the message is as it was.
+            Err(Unchanged::NotYet) => {}
+        }
+        let message = self.messages.get(&id).ok_or(NotDone::NotFound)?.clone();
+        let queued_for = self.queued_for(&message, scene.now);
+        Ok(Reported {
+            message,
+            queued_for,
+        })
+    }
+
+    pub(super) fn remove(&mut self, id: MessageId, scene: &Scene) -> bool {
+        if self
+            .messages
+            .get(&id)
+            .is_some_and(|message| message.ending().is_none())
+        {
+            // It cannot fail: the message is there and pending.
+            self.report(id, &Report::Removed, scene)
+                .map(drop)
+                .unwrap_or(());
+        }
+        self.messages.remove(&id).is_some()
+    }
+
+    pub(super) fn list(&self, filter: &Filter) -> Vec<Message> {
+        let digits = filter.number.as_deref().map(number::key);
+        let has = |text: &str| {
+            digits
+                .as_ref()
+                .is_none_or(|d| number::key(text).contains(&**d))
+        };
+        let newest_first = self.messages.values().rev();
+        let wanted = newest_first.filter(|message| {
+            filter
+                .status
+                .is_none_or(|status: Status| message.status() == status)
+                && (has(message.content.source.as_str())
+                    || has(message.content.destination.as_str()))
+        });
+        wanted
+            .skip(size(filter.offset))
+            .take(size(filter.limit))
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn expire(&mut self, scene: &Scene, limit: u32) -> Vec<Swept> {
+        let pending = self
+            .messages
+            .values()
+            .filter(|message| message.ending().is_none());
+        let over = pending.filter(|message| message.expires <= scene.now);
+        let mut over: Vec<_> = over.map(|message| (message.expires, message.id)).collect();
+        over.sort_unstable();
+        over.truncate(size(limit));
+        let ended = over.into_iter().filter_map(|(_, id)| {
+            self.report(id, &Report::LifeOver, scene)
+                .ok()
+                .map(|done| done.message)
+        });
+        ended
+            .map(|message| Swept {
+                id: message.id,
+                dest_smsc: message.dest_smsc,
+                attempts: message.attempts.get(),
+            })
+            .collect()
+    }
+}

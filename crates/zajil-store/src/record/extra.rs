@@ -1,0 +1,197 @@
+//! The rare fields of a message's content: absent for most messages, one JSON object otherwise.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use zajil_core::clock::Timestamp;
+use zajil_core::message::{CharacterSet, Content, TransferFields};
+
+use super::{Form, VERSION, damaged, decode, encode, instant, is_false};
+use crate::contract::Error;
+
+/// The fields of [`Content`] that most messages lack.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extra {
+    /// `source_imsi`.
+    pub source_imsi: Option<String>,
+    /// `dest_imsi`.
+    pub dest_imsi: Option<String>,
+    /// `message_part_number`.
+    pub part_number: Option<NonZeroU32>,
+    /// The `tp_*` fields.
+    pub tp: TransferFields,
+    /// `send_time`.
+    pub send_time: Option<Timestamp>,
+    /// `raw_pdu`.
+    pub raw_pdu: Option<Vec<u8>>,
+    /// `raw_data_flag`.
+    pub raw_data: bool,
+    /// `raw_sip_flag`.
+    pub raw_sip: bool,
+}
+
+/// Version 1; the fields carry the names of S2, and those that say nothing are left out.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExtraForm {
+    v: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_imsi: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dest_imsi: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_part_number: Option<NonZeroU32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_data_coding_scheme: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_dcs_character_set: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_dcs_coding_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_dcs_compressed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_dcs_has_message_class: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_dcs_message_class: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_user_data_header: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_pdu: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    raw_data_flag: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    raw_sip_flag: bool,
+}
+
+impl Form for ExtraForm {
+    const WHAT: &'static str = "rare fields of a message";
+
+    fn version(&self) -> u32 {
+        self.v
+    }
+}
+
+/// Writes the rare fields; nothing, without allocating, when the message has none.
+#[must_use]
+pub fn encode_extra(content: &Content) -> Option<String> {
+    if is_plain(content) {
+        return None;
+    }
+    let tp = &content.tp;
+    Some(encode(&ExtraForm {
+        v: VERSION,
+        source_imsi: content.source_imsi.clone(),
+        dest_imsi: content.dest_imsi.clone(),
+        message_part_number: content.part_number,
+        tp_data_coding_scheme: tp.data_coding_scheme,
+        tp_dcs_character_set: tp.character_set.map(|set| set.as_str().to_owned()),
+        tp_dcs_coding_group: tp.coding_group.clone(),
+        tp_dcs_compressed: tp.compressed,
+        tp_dcs_has_message_class: tp.has_message_class,
+        tp_dcs_message_class: tp.message_class,
+        tp_user_data_header: tp.user_data_header.clone(),
+        send_time: content.send_time.map(Timestamp::millis),
+        raw_pdu: content.raw_pdu.as_deref().map(hex),
+        raw_data_flag: content.raw_data,
+        raw_sip_flag: content.raw_sip,
+    }))
+}
+
+/// Reads the rare fields; nothing, or an empty text, means that there are none.
+///
+/// # Errors
+/// [`Error::Damaged`] when the text is not such an object of a known version.
+pub fn decode_extra(text: Option<&str>) -> Result<Extra, Error> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(Extra::default());
+    };
+    let form: ExtraForm = decode(text)?;
+    let bad = |why: &str| damaged(ExtraForm::WHAT, why);
+    let character_set = form.tp_dcs_character_set.map(|word| {
+        CharacterSet::parse(&word).ok_or_else(|| bad("an unknown tp_dcs_character_set"))
+    });
+    let raw_pdu = form
+        .raw_pdu
+        .map(|text| unhex(&text).ok_or_else(|| bad("raw_pdu is not hex")));
+    Ok(Extra {
+        source_imsi: form.source_imsi,
+        dest_imsi: form.dest_imsi,
+        part_number: form.message_part_number,
+        tp: TransferFields {
+            data_coding_scheme: form.tp_data_coding_scheme,
+            character_set: character_set.transpose()?,
+            coding_group: form.tp_dcs_coding_group,
+            compressed: form.tp_dcs_compressed,
+            has_message_class: form.tp_dcs_has_message_class,
+            message_class: form.tp_dcs_message_class,
+            user_data_header: form.tp_user_data_header,
+        },
+        send_time: form
+            .send_time
+            .map(|at| instant(ExtraForm::WHAT, at))
+            .transpose()?,
+        raw_pdu: raw_pdu.transpose()?,
+        raw_data: form.raw_data_flag,
+        raw_sip: form.raw_sip_flag,
+    })
+}
+
+fn is_plain(content: &Content) -> bool {
+    // Taken apart without `..`, so that a new field shows this place.
+    let Content {
+        source: _,
+        destination: _,
+        body: _,
+        source_smsc: _,
+        parts: _,
+        source_imsi,
+        dest_imsi,
+        part_number,
+        tp,
+        send_time,
+        raw_pdu,
+        raw_data,
+        raw_sip,
+    } = content;
+    source_imsi.is_none()
+        && dest_imsi.is_none()
+        && part_number.is_none()
+        && *tp == TransferFields::default()
+        && send_time.is_none()
+        && raw_pdu.is_none()
+        && !raw_data
+        && !raw_sip
+}
+
+fn hex(octets: &[u8]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    octets
+        .iter()
+        .flat_map(|octet| {
+            [
+                DIGITS[usize::from(octet >> 4)],
+                DIGITS[usize::from(octet & 0xf)],
+            ]
+        })
+        .collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let nibble = |c: &u8| {
+        char::from(*c)
+            .to_digit(16)
+            .and_then(|n| u8::try_from(n).ok())
+    };
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => Some(nibble(high)? << 4 | nibble(low)?),
+            _ => None,
+        })
+        .collect()
+}
