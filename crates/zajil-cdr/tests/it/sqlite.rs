@@ -47,11 +47,7 @@ fn rows(path: &Path) -> String {
     let mut statement = connection
         .prepare("SELECT * FROM cdrs ORDER BY message_id")
         .unwrap();
-    let names: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let line = |row: &rusqlite::Row<'_>| -> rusqlite::Result<String> {
         let mut text = String::new();
         for (index, name) in names.iter().enumerate() {
