@@ -11,6 +11,8 @@ use crate::clock;
 
 /// The runtime's timer wakes up to this late by its own granularity; that is not the server's.
 const TIMER_SLACK: Duration = Duration::from_millis(2);
+/// Requests that were due in time are still sent so long after it; those later are given up.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// How fast requests come.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,12 +84,14 @@ impl Schedule {
 
     /// The ticket for a request that is due, unless the time is up by `now`.
     fn admit(&self, number: u64, due: Instant, now: Instant) -> Option<Ticket> {
-        if let Limit::Duration(duration) = self.limit
-            && now >= self.start + duration + TIMER_SLACK
-        {
-            return None;
+        let is_open = self.rate != Rate::Max;
+        if let Limit::Duration(duration) = self.limit {
+            let catch_up = if is_open { CATCH_UP } else { Duration::ZERO };
+            if now >= self.start + duration + catch_up {
+                return None;
+            }
         }
-        let held_up = self.rate != Rate::Max && now > due + TIMER_SLACK;
+        let held_up = is_open && now > due + TIMER_SLACK;
         Some(Ticket {
             number,
             since: if held_up { due } else { now },

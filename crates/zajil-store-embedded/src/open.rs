@@ -124,3 +124,17 @@ fn count(db: &Connection) -> Result<Counts, rusqlite::Error> {
     counts.outbox.store(outbox, Ordering::Relaxed);
     Ok(counts)
 }
+
+impl EmbeddedStore {
+    /// Limits the database to this many pages of 8 KiB; none lifts the limit. A write beyond it is
+    /// answered with [`zajil_store::Error::Full`].
+    ///
+    /// # Errors
+    /// As every call of the store.
+    pub async fn limit_pages(&self, pages: Option<u32>) -> Result<(), zajil_store::Error> {
+        let pages = pages.unwrap_or(u32::MAX - 1);
+        self.writer
+            .run(move |tx| Ok(tx.db.pragma_update(None, "max_page_count", pages)?))
+            .await
+    }
+}

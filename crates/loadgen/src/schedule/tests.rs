@@ -52,6 +52,15 @@ fn without_a_rate_latency_counts_from_sending_and_time_ends_the_load() {
     assert_eq!(schedule.planned(), None);
 }
 
+#[test]
+fn a_request_due_in_time_is_sent_a_little_late_or_not_at_all() {
+    let start = clock::now();
+    let schedule = Schedule::new(start, Rate::PerSecond(100.0), Limit::Duration(ms(30)));
+    let late = schedule.admit(2, start + ms(20), start + ms(500)).unwrap();
+    assert_eq!(late.since, start + ms(20));
+    assert_eq!(schedule.admit(2, start + ms(20), start + ms(2000)), None);
+}
+
 #[tokio::test]
 async fn a_count_is_handed_out_exactly() {
     let schedule = Schedule::new(clock::now(), Rate::Max, Limit::Count(3));
