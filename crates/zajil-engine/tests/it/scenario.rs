@@ -7,7 +7,7 @@
 //! delivered m1 gw                failed m1            ended m1         remove m1
 //! locate IMSI MSISDN gw          +90s                 stop
 //! ```
-//! Words have `_` for a blank; `-` is an empty sender or prefix. `m1` is the first message, and so on.
+//! Words have `_` for a blank; `-` is an empty sender or prefix; `m1` is the first message.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
