@@ -2,17 +2,40 @@
 
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::{Client, Server};
+
+const REGISTRATION: &str = r#"{"frontend_name": "legacy_gw", "frontend_type": "SMPP",
+    "hostname": "gw1", "uptime_seconds": 5, "configuration": "{\"version\":\"1.2\"}",
+    "unknown_field": true}"#;
+
+fn submit(to: &str, dest: Option<&str>) -> Value {
+    json!({
+        "source_msisdn": "+15550009999", "destination_msisdn": to, "message_body": "hi",
+        "source_smsc": "web", "dest_smsc": dest,
+    })
+}
+
+fn poll(client: &Client, headers: &[(&str, &str)]) -> Vec<u64> {
+    let call = ("GET", "/api/messages");
+    let (status, list) = client.try_call(call, headers, &Value::Null).unwrap();
+    assert_eq!(status, 200);
+    list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["id"].as_u64().unwrap())
+        .collect()
+}
+
+const OWN: &[(&str, &str)] = &[("smsc", "legacy_gw")];
+const ALL: &[(&str, &str)] = &[("smsc", "legacy_gw"), ("include-unrouted", "true")];
 
 #[test]
 fn s3_a_reference_frontend_and_client_complete_their_loop() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     let client = server.client();
-    let registration = json!({
-        "frontend_name": "legacy_gw", "frontend_type": "SMPP", "hostname": "gw1",
-        "uptime_seconds": 5, "configuration": "{\"version\":\"1.2\"}", "unknown_field": true,
-    });
+    let registration: Value = serde_json::from_str(REGISTRATION).unwrap();
     assert_eq!(
         client
             .call("POST", "/api/frontends/register", &registration)
@@ -25,45 +48,26 @@ fn s3_a_reference_frontend_and_client_complete_their_loop() {
         "a repeated registration: {repeated}"
     );
 
-    let body = |to: &str, dest: Option<&str>| {
-        json!({
-            "source_msisdn": "+15550009999", "destination_msisdn": to, "message_body": "hi",
-            "source_smsc": "web", "dest_smsc": dest,
-        })
-    };
     let routed = client.call(
         "POST",
         "/api/messages",
-        &body("+15551230001", Some("legacy_gw")),
+        &submit("+15551230001", Some("legacy_gw")),
     );
     assert_eq!(routed.0, 201, "{}", routed.1);
-    let unrouted = client.call(
+    let routed = routed.1["data"]["id"].as_u64().unwrap();
+    let accepted = client.call(
         "POST",
         "/api/messages/create_async",
-        &body("+15551230002", None),
+        &submit("+15551230002", None),
     );
     assert_eq!(
-        (unrouted.0, &unrouted.1["data"]["status"]),
+        (accepted.0, &accepted.1["data"]["status"]),
         (202, &json!("accepted"))
     );
-    let routed = routed.1["data"]["id"].as_u64().unwrap();
-
-    let poll = |headers: &[(&str, &str)]| -> Vec<u64> {
-        let (status, list) = client
-            .try_call(("GET", "/api/messages"), headers, &Value::Null)
-            .unwrap();
-        assert_eq!(status, 200);
-        list["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|m| m["id"].as_u64().unwrap())
-            .collect()
-    };
-    assert_eq!(poll(&[("smsc", "legacy_gw")]), [routed]);
+    assert_eq!(poll(&client, OWN), [routed]);
     // The asynchronous submit is stored within its batch: ask until it shows.
     let both = (0..1_000)
-        .map(|_| poll(&[("smsc", "legacy_gw"), ("include-unrouted", "true")]))
+        .map(|_| poll(&client, ALL))
         .find(|ids| ids.len() == 2)
         .unwrap();
     assert_eq!(both[0], routed, "oldest first");
@@ -78,12 +82,19 @@ fn s3_a_reference_frontend_and_client_complete_their_loop() {
     let (_, failed) = client.call("GET", &format!("/api/messages/{unrouted}"), &Value::Null);
     assert_eq!(failed["data"]["delivery_attempts"], 1);
     assert_eq!(
-        poll(&[("smsc", "legacy_gw"), ("include-unrouted", "true")]),
-        [routed]
+        poll(&client, ALL),
+        [routed],
+        "the failed one waits two minutes"
     );
 
+    deliver(&client, routed);
+    assert!(poll(&client, OWN).is_empty());
+    assert_eq!(server.stop(), Some(0));
+}
+
+fn deliver(client: &Client, id: u64) {
     let delivered = json!({ "dest_smsc": "legacy_gw" });
-    let path = format!("/api/messages/{routed}/mark_delivered");
+    let path = format!("/api/messages/{id}/mark_delivered");
     let (status, done) = client.call("POST", &path, &delivered);
     assert_eq!(
         (status, &done["data"]["status"]),
@@ -94,24 +105,19 @@ fn s3_a_reference_frontend_and_client_complete_their_loop() {
         409,
         "a second report"
     );
-    assert!(poll(&[("smsc", "legacy_gw")]).is_empty());
-
-    let (_, log) = client.call("GET", &format!("/api/events/{routed}"), &Value::Null);
+    let (_, log) = client.call("GET", &format!("/api/events/{id}"), &Value::Null);
     let names: Vec<&str> = log["data"]
         .as_array()
         .unwrap()
         .iter()
         .map(|e| e["name"].as_str().unwrap())
         .collect();
-    assert_eq!(
-        names,
-        [
-            "message_inserted",
-            "message_routed",
-            "delivery_attempt_1",
-            "message_delivered",
-            "late_report"
-        ]
-    );
-    assert_eq!(server.stop(), Some(0));
+    let life = [
+        "message_inserted",
+        "message_routed",
+        "delivery_attempt_1",
+        "message_delivered",
+    ];
+    assert_eq!(names[..4], life);
+    assert_eq!(names[4..], ["late_report"]);
 }
