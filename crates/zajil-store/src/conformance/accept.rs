@@ -238,8 +238,8 @@ pub async fn d6_a_key_is_known_until_its_instant(s: Subject) {
     assert_eq!(s.accept(submit(1, 0)).await, [Placed::Stored(None)]);
     assert_eq!(s.accept(submit(2, 299)).await, [Placed::Repeated(id(1))]);
     // A repetition does not prolong it; the first one after its instant is new, and known again.
-    assert_eq!(s.accept(submit(3, 301)).await, [Placed::Stored(None)]);
-    assert_eq!(s.accept(submit(4, 302)).await, [Placed::Repeated(id(3))]);
+    assert_eq!(s.accept(submit(3, 300)).await, [Placed::Stored(None)]);
+    assert_eq!(s.accept(submit(4, 301)).await, [Placed::Repeated(id(3))]);
 }
 
 pub async fn d6_a_key_outlives_its_message(s: Subject) {
