@@ -2,6 +2,8 @@
 //!
 //! Engines of storage live in `zajil-store-*` and implement [`contract::Store`].
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod contract;
 pub mod memory;
 pub mod record;

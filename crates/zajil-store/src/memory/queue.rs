@@ -175,15 +175,17 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, id: MessageId, scene: &Scene) -> bool {
-        if self
-            .messages
-            .get(&id)
-            .is_some_and(|message| message.ending().is_none())
-        {
+        let Some(message) = self.messages.get(&id) else {
+            return false;
+        };
+        if message.ending().is_none() {
             // It cannot fail: the message is there and pending.
             self.report(id, &Report::Removed, scene)
                 .map(drop)
                 .unwrap_or(());
+        } else {
+            let line = scene.event(EventName::Deleted, "removed after its end");
+            self.logs.entry(id).or_default().push(line);
         }
         self.messages.remove(&id).is_some()
     }

@@ -1,0 +1,218 @@
+//! Lists and logs: what operators see (S3, S8, S13.1).
+
+use zajil_core::event::{Event, EventName, NodeName};
+use zajil_core::number::{Msisdn, Sender};
+use zajil_core::status::{FinalStatus, Status};
+
+use super::Subject;
+use super::build::{at, delivered, ended, failed_attempt, id, routed, unrouted};
+use super::subject::ALL;
+use crate::contract::Filter;
+
+async fn found(s: &Subject, filter: Filter) -> Vec<u64> {
+    let messages = s.store.messages(filter).await.unwrap();
+    for message in &messages {
+        assert_eq!(s.get(message.id.get()).await, *message);
+    }
+    messages.iter().map(|message| message.id.get()).collect()
+}
+
+fn all() -> Filter {
+    Filter {
+        limit: ALL,
+        ..Filter::default()
+    }
+}
+
+fn number(digits: &str) -> Filter {
+    Filter {
+        number: Some(digits.into()),
+        ..all()
+    }
+}
+
+pub async fn s3_the_newest_come_first(s: Subject) {
+    s.accept(vec![unrouted(2), routed(9, "gw"), unrouted(5)])
+        .await;
+    s.accept(vec![unrouted(3)]).await;
+    s.report(5, delivered(), at(1)).await;
+    assert_eq!(found(&s, all()).await, [9, 5, 3, 2]);
+}
+
+pub async fn s3_limit_and_offset_page_through_all(s: Subject) {
+    s.accept((1..=7).map(unrouted).collect()).await;
+    let page = |offset| Filter {
+        limit: 3,
+        offset,
+        ..Filter::default()
+    };
+    assert_eq!(found(&s, page(0)).await, [7, 6, 5]);
+    assert_eq!(found(&s, page(3)).await, [4, 3, 2]);
+    assert_eq!(found(&s, page(6)).await, [1]);
+    assert_eq!(found(&s, page(7)).await, [0; 0]);
+}
+
+pub async fn s3_status_selects(s: Subject) {
+    s.accept((1..=8).map(|n| routed(n, "gw")).collect()).await;
+    s.report(1, delivered(), at(1)).await;
+    for (number, how) in (2..).zip(FinalStatus::ALL.into_iter().skip(1)) {
+        s.report(number, ended(how), at(1)).await;
+    }
+    let status = |status| Filter {
+        status: Some(status),
+        ..all()
+    };
+    assert_eq!(found(&s, status(Status::Pending)).await, [8, 7, 6]);
+    for (number, how) in (1..).zip(FinalStatus::ALL) {
+        assert_eq!(
+            found(&s, status(Status::Final(how))).await,
+            [number],
+            "{how}"
+        );
+    }
+    let page = Filter {
+        limit: 1,
+        offset: 1,
+        ..status(Status::Pending)
+    };
+    assert_eq!(found(&s, page).await, [7]);
+}
+
+pub async fn s13_1_digits_select_by_either_number(s: Subject) {
+    let between = |id, from: &str, to: &str| {
+        let mut draft = unrouted(id);
+        draft.message.content.source = Sender::restore(from);
+        draft.message.content.destination = Msisdn::restore(to);
+        draft
+    };
+    let drafts = vec![
+        between(1, "7726", "+15551230001"),
+        between(2, "+15551230001", "+447700900123"),
+        between(3, "My Bank", "447700900999"),
+        between(4, "", "+100%200"),
+    ];
+    s.accept(drafts).await;
+    s.report(1, delivered(), at(1)).await;
+    assert_eq!(found(&s, number("5551230001")).await, [2, 1]);
+    assert_eq!(found(&s, number("+15551230001")).await, [2, 1]);
+    assert_eq!(found(&s, number("15551230001")).await, [2, 1]);
+    assert_eq!(found(&s, number("7700900")).await, [3, 2]);
+    assert_eq!(found(&s, number("772")).await, [1]);
+    assert_eq!(found(&s, number("000000")).await, [0; 0]);
+    assert_eq!(
+        found(&s, number("7%6")).await,
+        [0; 0],
+        "digits, not a pattern"
+    );
+    assert_eq!(found(&s, number("7_26")).await, [0; 0]);
+}
+
+pub async fn s13_1_selections_combine(s: Subject) {
+    s.accept((1..=9).map(unrouted).collect()).await;
+    for number in [2, 4, 6] {
+        s.report(number, delivered(), at(1)).await;
+    }
+    let status = Some(Status::Final(FinalStatus::Delivered));
+    let both = Filter {
+        status,
+        ..number("1555000000")
+    };
+    assert_eq!(found(&s, both.clone()).await, [6, 4, 2]);
+    assert_eq!(
+        found(
+            &s,
+            Filter {
+                limit: 1,
+                offset: 1,
+                ..both
+            }
+        )
+        .await,
+        [4]
+    );
+    assert_eq!(
+        found(
+            &s,
+            Filter {
+                status,
+                ..number("15550000004")
+            }
+        )
+        .await,
+        [4]
+    );
+    assert_eq!(
+        found(
+            &s,
+            Filter {
+                status,
+                ..number("15550000005")
+            }
+        )
+        .await,
+        [0; 0]
+    );
+}
+
+pub async fn s8_a_log_keeps_the_order_of_what_happened(s: Subject) {
+    let mut draft = routed(1, "gw");
+    for n in 0..3 {
+        let mut line = draft.events[0].clone();
+        line.name = EventName::Other(format!("step {n}").into());
+        draft.events.push(line);
+    }
+    s.accept(vec![draft]).await;
+    // Node clocks differ: what is written later stays later.
+    s.report(1, failed_attempt(), at(50)).await;
+    s.report(1, failed_attempt(), at(20)).await;
+    s.report(1, delivered(), at(40)).await;
+    let _late = s.try_report(1, delivered(), at(10)).await;
+    let expected = [
+        "message_inserted",
+        "step 0",
+        "step 1",
+        "step 2",
+        "delivery_attempt_1",
+        "delivery_attempt_2",
+        "delivery_attempt_3",
+        "message_delivered",
+        "late_report",
+    ];
+    assert_eq!(s.log(1).await, expected);
+}
+
+pub async fn s8_outside_systems_add_their_own_events(s: Subject) {
+    s.accept(vec![routed(1, "gw"), routed(2, "gw")]).await;
+    let event = |text: &str| Event {
+        name: EventName::Other("hlr_query".into()),
+        description: text.into(),
+        at: at(5),
+        source: NodeName::new("hlr \"7\""),
+    };
+    assert!(s.store.add_event(id(1), event("absent")).await.unwrap());
+    s.report(1, delivered(), at(6)).await;
+    assert!(
+        s.store
+            .add_event(id(1), event("after the end"))
+            .await
+            .unwrap()
+    );
+    let events = s.store.events(id(1)).await.unwrap();
+    assert_eq!(events[1], event("absent"));
+    assert_eq!(events[4], event("after the end"));
+    assert_eq!(events.len(), 5);
+    assert_eq!(s.log(2).await, ["message_inserted"]);
+    assert_eq!(s.get(2).await, routed(2, "gw").message);
+}
+
+pub async fn s8_an_unknown_message_has_no_log(s: Subject) {
+    let event = routed(1, "gw").events.remove(0);
+    assert!(!s.store.add_event(id(1), event).await.unwrap());
+    assert_eq!(s.log(1).await, [""; 0]);
+    s.accept(vec![routed(1, "gw")]).await;
+    assert_eq!(
+        s.log(1).await,
+        ["message_inserted"],
+        "the refused line is not in the log"
+    );
+}

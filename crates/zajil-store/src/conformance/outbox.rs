@@ -1,0 +1,95 @@
+//! The outbox: one CDR per finished message, until the sink has it (S10.2, D16).
+
+use zajil_core::cdr;
+use zajil_core::status::FinalStatus;
+
+use super::Subject;
+use super::build::{at, delivered, dropped, ended, id, routed, scene};
+use super::subject::{ALL, all_at_once};
+use crate::contract::OutboxSeq;
+
+pub async fn s10_2_every_ending_has_exactly_one_entry(s: Subject) {
+    s.accept((1..=5).map(|n| routed(n, "gw")).collect()).await;
+    s.accept(vec![dropped(6)]).await;
+    s.report(1, delivered(), at(1)).await;
+    s.report(2, ended(FinalStatus::Failed), at(2)).await;
+    assert!(s.store.remove(id(3), scene(at(3))).await.unwrap());
+    let late = (0..3).map(|_| s.try_report(1, delivered(), at(4)));
+    assert!(all_at_once(late).await.iter().all(Result::is_err));
+    s.store.expire(scene(at(1_000_000)), ALL).await.unwrap();
+    s.store.expire(scene(at(1_000_000)), ALL).await.unwrap();
+    let mut ids: Vec<_> = s.cdrs().await.iter().map(|cdr| cdr.message_id).collect();
+    assert_eq!(ids[..4], [6, 1, 2, 3]);
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(s.store.figures().await.unwrap().outbox, 6);
+}
+
+pub async fn s10_2_entries_come_in_the_order_of_the_endings(s: Subject) {
+    s.accept((1..=4).map(|n| routed(n, "gw")).collect()).await;
+    let mut expected = Vec::new();
+    for number in [3_u8, 1, 4, 2] {
+        // Even when clocks disagree.
+        let now = at(100 - 7 * i64::from(number));
+        let done = s.report(number.into(), delivered(), now).await;
+        expected.push(cdr::of(&done.message).unwrap());
+    }
+    assert_eq!(s.cdrs().await, expected);
+    assert_eq!(s.cdrs().await, expected, "reading takes nothing away");
+}
+
+pub async fn s10_2_the_limit_takes_the_oldest(s: Subject) {
+    s.accept((1..=5).map(|n| routed(n, "gw")).collect()).await;
+    for number in [5, 4, 3, 2, 1] {
+        s.report(number, delivered(), at(9)).await;
+    }
+    let two = s.store.outbox(2).await.unwrap();
+    assert_eq!(
+        two.iter()
+            .map(|(_, cdr)| cdr.message_id)
+            .collect::<Vec<_>>(),
+        [5, 4]
+    );
+    s.store.outbox_done(two[1].0).await.unwrap();
+    let two = s.store.outbox(2).await.unwrap();
+    assert_eq!(
+        two.iter()
+            .map(|(_, cdr)| cdr.message_id)
+            .collect::<Vec<_>>(),
+        [3, 2]
+    );
+}
+
+pub async fn s10_2_done_entries_are_forgotten_and_others_stay(s: Subject) {
+    let left = || async {
+        s.cdrs()
+            .await
+            .iter()
+            .map(|cdr| cdr.message_id)
+            .collect::<Vec<_>>()
+    };
+    s.store.outbox_done(OutboxSeq(0)).await.unwrap();
+    s.accept((1..=4).map(|n| routed(n, "gw")).collect()).await;
+    for number in 1..=3 {
+        s.report(number, delivered(), at(9)).await;
+    }
+    let entries = s.store.outbox(ALL).await.unwrap();
+    for _ in 0..2 {
+        s.store.outbox_done(entries[1].0).await.unwrap();
+        assert_eq!(left().await, [3]);
+    }
+    s.store.outbox_done(entries[0].0).await.unwrap();
+    assert_eq!(left().await, [3], "an older mark brings nothing back");
+    assert_eq!(s.store.figures().await.unwrap().outbox, 1);
+    s.drain().await;
+    assert_eq!(left().await, [0; 0]);
+    // What ends later has a later place.
+    s.report(4, delivered(), at(10)).await;
+    let later = s.store.outbox(ALL).await.unwrap();
+    assert!(later[0].0 > entries[2].0);
+    assert_eq!(left().await, [4]);
+    assert!(
+        s.find(1).await.is_some(),
+        "the message itself stays until retention"
+    );
+}
