@@ -13,10 +13,17 @@ struct Need {
 }
 
 /// Rust builds nothing without a C compiler's linker; the bundled SQLite needs the compiler too.
-const NEEDS: &[Need] = &[Need {
-    binary: "cc",
-    package: "gcc",
-}];
+/// The walk-through of the README calls curl.
+const NEEDS: &[Need] = &[
+    Need {
+        binary: "cc",
+        package: "gcc",
+    },
+    Need {
+        binary: "curl",
+        package: "curl",
+    },
+];
 
 /// Tests that start real processes run only when this is set.
 const SLOW_TESTS: &str = "SLOW_TESTS";

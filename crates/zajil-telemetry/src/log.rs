@@ -40,6 +40,17 @@ pub enum Error {
     Twice,
 }
 
+/// Checks a filter without using it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    match EnvFilter::try_new(filter) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Starts logging for the whole process. The file is never rotated, renamed or removed by us.
 ///
 /// # Errors

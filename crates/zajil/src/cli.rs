@@ -171,9 +171,18 @@ async fn serve_until_signal(config: Config) -> anyhow::Result<ExitCode> {
     say(&ready_line(&server))?;
     let signal = serve::until_signal().await?;
     tracing::info!(signal, "stopping");
-    server.stop().await?;
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    tokio::select! {
+        stopped = server.stop() => {
+            stopped?;
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        again = serve::until_signal() => {
+            // What is accepted is on disk: the next start takes it up.
+            tracing::warn!(signal = again?, "stopping at once");
+            Ok(ExitCode::from(FAILED))
+        }
+    }
 }
 
 fn ready_line(server: &Server) -> String {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use zajil_core::status::Status;
 
 use crate::cli::{FAILED, UNREACHABLE, complain, say};
 use crate::table::aligned;
@@ -47,7 +48,7 @@ pub(crate) enum MessageCommand {
     /// List messages, newest first.
     List {
         /// Only this status.
-        #[arg(long)]
+        #[arg(long, value_parser = Status::ALL.map(Status::as_str))]
         status: Option<String>,
         /// At most this many.
         #[arg(long, default_value_t = 20)]

@@ -3,7 +3,7 @@
 //! Every subsystem gets only its own part. What operators edit at run time (routes, rules) is in
 //! the store; the file only seeds an empty table (S4.4).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use zajil_telemetry::log;
 mod env;
 mod file;
 mod keys;
+mod place;
 mod resolve;
 mod seed;
 
@@ -68,6 +69,8 @@ pub(crate) struct Api {
     pub(crate) max_body_bytes: usize,
     /// More connections wait to be accepted.
     pub(crate) max_connections: usize,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
 }
 
 /// The embedded store.
@@ -147,17 +150,18 @@ pub(crate) fn load(
     variables: &[Variable],
     overrides: &Overrides,
 ) -> Result<Config, Invalid> {
-    let (mut settings, name) = match path {
-        None => (file::File::default(), String::new()),
+    let (mut settings, mut places) = match path {
+        None => (file::File::default(), place::Places::default()),
         Some(path) => {
             let name = path.display().to_string();
             let text = std::fs::read_to_string(path)
                 .map_err(|error| Invalid(vec![format!("{name}: {error}")]))?;
-            (file::parse(&text, &name)?, name)
+            let settings = file::parse(&text, &name)?;
+            (settings, place::Places::of(name, text))
         }
     };
-    let notes = env::apply(&mut settings, variables)?;
-    let mut config = resolve::resolve(settings, &name)?;
+    let notes = env::apply(&mut settings, &mut places, variables)?;
+    let mut config = resolve::resolve(settings, &places)?;
     config.notes = notes;
     if let Some(data) = &overrides.data {
         if config.cdr.path.starts_with(&config.store.directory) {

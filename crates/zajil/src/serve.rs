@@ -12,14 +12,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zajil_cdr::outbox::Bodies;
 use zajil_cdr::{NullSink, Outbox, SqliteSink};
+use zajil_core::outcome::Reason;
 use zajil_core::port::CdrSink;
 use zajil_engine::{Engine, Parts};
 use zajil_store::Store;
 use zajil_store_embedded::EmbeddedStore;
-use zajil_telemetry::Telemetry;
+use zajil_telemetry::{Fact, Telemetry};
 
 use crate::config::{Cdr, Config};
-use crate::listen::Listener;
+use crate::listen::{Listener, Observer};
 
 /// A running server.
 #[derive(Debug)]
@@ -60,27 +61,29 @@ impl Server {
         );
         let stop_drain = CancellationToken::new();
         let drain = run(outbox.drain(stop_drain.clone()));
+        let stop_doors = CancellationToken::new();
         let app = zajil_api::router(zajil_api::Api {
             intake: engine.clone(),
             desk: engine.clone(),
             control: engine.clone(),
             store: Arc::clone(&store),
             clock,
-            options: api_options(&config),
+            options: api_options(&config, stop_doors.clone()),
         });
-        let stop_doors = CancellationToken::new();
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
         let mut doors = vec![run(api.serve(
             app,
             config.api.max_connections,
             stop_doors.clone(),
+            count_refusals(Arc::clone(&telemetry)),
         ))];
         if let Some(metrics) = metrics {
             doors.push(run(metrics.serve(
                 metrics_app(telemetry),
                 64,
                 stop_doors.clone(),
+                Arc::new(|_| {}),
             )));
         }
         Ok(Self {
@@ -108,6 +111,20 @@ impl Server {
         self.drain.await.context("the CDR worker")?;
         self.store.close().await.context("closing the store")
     }
+}
+
+/// The API says in a header why it refused; here that becomes a figure and a log line.
+fn count_refusals(telemetry: Arc<Telemetry>) -> Observer {
+    Arc::new(move |response| {
+        let Some(code) = response.headers().get("x-reason") else {
+            return;
+        };
+        let reason = Reason::ALL.into_iter().find(|reason| code == reason.code());
+        if let Some(reason) = reason {
+            let door = "rest";
+            telemetry.record(&Fact::Refused { door, reason });
+        }
+    })
 }
 
 fn metrics_app(telemetry: Arc<Telemetry>) -> Router {
@@ -166,9 +183,15 @@ fn outbox_options(cdr: &Cdr) -> zajil_cdr::outbox::Options {
     }
 }
 
-fn api_options(config: &Config) -> zajil_api::Options {
+fn api_options(config: &Config, stopping: CancellationToken) -> zajil_api::Options {
+    let ready = move || match stopping.is_cancelled() {
+        true => Err("the node is stopping".to_owned()),
+        false => Ok(()),
+    };
     zajil_api::Options {
+        ready: zajil_api::Readiness::new(ready),
         max_body_bytes: config.api.max_body_bytes,
+        trusted_proxies: config.api.trusted_proxies.clone(),
         ..zajil_api::Options::new(&config.api.application, config.node.name.clone())
     }
 }

@@ -134,9 +134,15 @@ async fn s10_1_the_indexes_have_the_names_of_the_specification() {
     let names = names
         .collect::<rusqlite::Result<Vec<_>>>()
         .unwrap()
-        .join(" ");
-    expect!["idx_cdrs_called_number idx_cdrs_calling_number idx_cdrs_dest_smsc idx_cdrs_message_id idx_cdrs_status idx_cdrs_submission_time"]
-        .assert_eq(&names);
+        .join("\n");
+    expect![[r#"
+        idx_cdrs_called_number
+        idx_cdrs_calling_number
+        idx_cdrs_dest_smsc
+        idx_cdrs_message_id
+        idx_cdrs_status
+        idx_cdrs_submission_time"#]]
+    .assert_eq(&names);
 }
 
 #[tokio::test]

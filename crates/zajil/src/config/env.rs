@@ -2,6 +2,7 @@
 
 use super::Invalid;
 use super::file::File;
+use super::place::Places;
 
 /// A variable that is set, with its value.
 pub(crate) type Variable = (String, String);
@@ -23,7 +24,11 @@ const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 /// Applies the variables; answers what the operator should know.
-pub(super) fn apply(file: &mut File, variables: &[Variable]) -> Result<Vec<String>, Invalid> {
+pub(super) fn apply(
+    file: &mut File,
+    places: &mut Places,
+    variables: &[Variable],
+) -> Result<Vec<String>, Invalid> {
     let mut notes = Vec::new();
     let mut wrong = Vec::new();
     for (name, value) in variables {
@@ -32,13 +37,22 @@ pub(super) fn apply(file: &mut File, variables: &[Variable]) -> Result<Vec<Strin
                 Ok(port) => file.api.port = Some(port),
                 Err(_) => wrong.push(format!("{name} must be a port number, not '{value}'")),
             },
-            "API_LISTEN_IP" => file.api.listen_ip = Some(value.clone()),
-            "API_ENABLE_TLS" => match value.as_str() {
-                "true" | "1" => file.api.enable_tls = Some(true),
-                "false" | "0" => file.api.enable_tls = Some(false),
-                _ => wrong.push(format!("{name} must be true or false, not '{value}'")),
-            },
-            "NODE_NAME" => file.node.smsc_node_name = Some(value.clone()),
+            "API_LISTEN_IP" => {
+                file.api.listen_ip = Some(value.clone());
+                places.set_by("api.listen_ip", "API_LISTEN_IP");
+            }
+            "API_ENABLE_TLS" => {
+                places.set_by("api.enable_tls", "API_ENABLE_TLS");
+                match value.as_str() {
+                    "true" | "1" => file.api.enable_tls = Some(true),
+                    "false" | "0" => file.api.enable_tls = Some(false),
+                    _ => wrong.push(format!("{name} must be true or false, not '{value}'")),
+                }
+            }
+            "NODE_NAME" => {
+                file.node.smsc_node_name = Some(value.clone());
+                places.set_by("node.smsc_node_name", "NODE_NAME");
+            }
             other if WITHOUT_EFFECT.contains(&other) => {
                 notes.push(format!(
                     "the variable {other} has no effect in this version"

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::Invalid;
 use super::keys::KEYS;
+use super::place::line_of;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +37,7 @@ pub(super) struct ApiSection {
     pub(super) application: Option<String>,
     pub(super) max_body_kib: Option<u32>,
     pub(super) max_connections: Option<u32>,
+    pub(super) trusted_proxies: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -86,13 +88,7 @@ pub(super) struct LogSection {
 /// Parses the text; an error names the line and, for an unknown key, the nearest known one.
 pub(super) fn parse(text: &str, name: &str) -> Result<File, Invalid> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| {
-            text.bytes()
-                .take(span.start)
-                .filter(|byte| *byte == b'\n')
-                .count()
-                + 1
-        });
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
         let message = error.message().replace('\n', " ");
         Invalid(vec![format!("{name}:{line}: {}", with_hint(&message))])
     })

@@ -71,6 +71,12 @@ pub(super) const KEYS: &[Key] = &[
         "10000",
         "More connections wait until one closes.",
     ),
+    key(
+        "api",
+        "trusted_proxies",
+        "[]",
+        "IP addresses of proxies whose X-Forwarded-For is believed.",
+    ),
     key("metrics", "enabled", "true", "Whether /metrics is served."),
     key(
         "metrics",

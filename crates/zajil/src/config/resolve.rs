@@ -10,24 +10,21 @@ use zajil_core::number::Strictness;
 use zajil_telemetry::log;
 
 use super::file::{ApiSection, CdrSection, File, LogSection, MessagesSection, MetricsSection};
+use super::place::Places;
 use super::{Api, Cdr, Config, Invalid, Messages, Node, Store, seed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Collects what is wrong, so that one run of `config check` shows all of it.
 struct Check<'a> {
-    file: &'a str,
+    places: &'a Places,
     wrong: Vec<String>,
 }
 
 impl Check<'_> {
     fn rule(&mut self, key: &str, rule: impl std::fmt::Display) {
-        let place = if self.file.is_empty() {
-            "configuration"
-        } else {
-            self.file
-        };
-        self.wrong.push(format!("{place}: {key} {rule}"));
+        let complaint = self.places.complaint(key, &rule.to_string());
+        self.wrong.push(complaint);
     }
 
     fn number<T: TryFrom<u64> + Default>(&mut self, key: &str, value: u64, range: (u64, u64)) -> T {
@@ -46,9 +43,9 @@ impl Check<'_> {
     }
 }
 
-pub(super) fn resolve(file: File, name: &str) -> Result<Config, Invalid> {
+pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let mut check = Check {
-        file: name,
+        places,
         wrong: Vec::new(),
     };
     let directory = PathBuf::from(file.store.directory.as_deref().unwrap_or("zajil-data"));
@@ -117,11 +114,17 @@ fn api(section: ApiSection, check: &mut Check<'_>) -> Option<Api> {
     let kib: usize = check.number("api.max_body_kib", kib, (1, 65_536));
     let connections = u64::from(section.max_connections.unwrap_or(10_000));
     let max_connections = check.number("api.max_connections", connections, (1, 1_000_000));
+    let proxies = section.trusted_proxies.iter().map(|text| text.parse());
+    let trusted_proxies = proxies.collect::<Result<Vec<IpAddr>, _>>();
+    if trusted_proxies.is_err() {
+        check.rule("api.trusted_proxies", "must be a list of IP addresses");
+    }
     Some(Api {
         listen: SocketAddr::new(ip.ok()?, section.port.unwrap_or(8080)),
         application: section.application.unwrap_or_else(|| "Zajil".to_owned()),
         max_body_bytes: kib * 1_024,
         max_connections,
+        trusted_proxies: trusted_proxies.ok()?,
     })
 }
 
@@ -240,9 +243,13 @@ fn log_options(section: LogSection, check: &mut Check<'_>) -> log::Options {
             log::Format::Text
         }
     };
+    let filter = section.level.unwrap_or_else(|| "info".to_owned());
+    if let Err(error) = log::check_filter(&filter) {
+        check.rule("log.level", format!("cannot be read: {error}"));
+    }
     log::Options {
         format,
-        filter: section.level.unwrap_or_else(|| "info".to_owned()),
+        filter,
         file: section.file.map(PathBuf::from),
     }
 }

@@ -54,14 +54,96 @@ fn every_broken_rule_is_named_at_once() {
                 [messages]\nnumber_check = 'strict'\nevent_ttl_days = 0\n[log]\nformat = 'xml'\n";
     let lines = wrong(text);
     for rule in [
-        "api.listen_ip must be an IP address",
-        "api.enable_tls cannot be true",
-        "node.number must be from 0 to 31",
-        "messages.number_check must be off, digits or e164",
-        "messages.event_ttl_days must be from 1 to 3660, not 0",
-        "log.format must be text or json",
+        "zajil.toml:2: api.listen_ip must be an IP address",
+        "zajil.toml:3: api.enable_tls cannot be true",
+        "zajil.toml:5: node.number must be from 0 to 31",
+        "zajil.toml:7: messages.number_check must be off, digits or e164",
+        "zajil.toml:8: messages.event_ttl_days must be from 1 to 3660, not 0",
+        "zajil.toml:10: log.format must be text or json",
     ] {
         assert!(lines.contains(rule), "{rule} in:\n{lines}");
+    }
+    for (text, rule) in [
+        (
+            "[api]\nport = 70000",
+            "invalid value: integer `70000`, expected u16",
+        ),
+        (
+            "[api]\nmax_body_kib = 0",
+            "api.max_body_kib must be from 1 to 65536, not 0",
+        ),
+        (
+            "[api]\nmax_connections = 0",
+            "api.max_connections must be from 1 to 1000000, not 0",
+        ),
+        (
+            "[api]\ntrusted_proxies = ['lb']",
+            "api.trusted_proxies must be a list of IP addresses",
+        ),
+        (
+            "[node]\nsmsc_node_name = ''",
+            "node.smsc_node_name must have 1 to 255 characters",
+        ),
+        (
+            "[store]\ncache_mib = 1",
+            "store.cache_mib must be from 4 to 65536, not 1",
+        ),
+        (
+            "[cdr]\nbatch_insert_batch_size = 0",
+            "cdr.batch_insert_batch_size must be from 1 to 10000, not 0",
+        ),
+        (
+            "[messages]\nintake_capacity = 0",
+            "messages.intake_capacity must be from 1 to 1000000, not 0",
+        ),
+        (
+            "[metrics]\nlisten = 'x'",
+            "metrics.listen must be an address with a port, as 127.0.0.1:9568",
+        ),
+        (
+            "[cdr]\nbatch_insert_flush_interval_ms = 0",
+            "cdr.batch_insert_flush_interval_ms must be from 1 to 60000, not 0",
+        ),
+        (
+            "[log]\nlevel = 'zajil=loud'",
+            "log.level cannot be read: error parsing level filter: expected one of \
+             \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
+        ),
+        ("\n[api", "unclosed table, expected `]`"),
+    ] {
+        let rule = format!("zajil.toml:2: {rule}");
+        assert_eq!(wrong(text), rule);
+    }
+}
+
+#[test]
+fn s11_1_a_variable_that_breaks_a_rule_is_named_itself() {
+    for (name, value, rule) in [
+        (
+            "API_LISTEN_IP",
+            "home",
+            "API_LISTEN_IP: api.listen_ip must be an IP address",
+        ),
+        (
+            "API_ENABLE_TLS",
+            "maybe",
+            "API_ENABLE_TLS must be true or false, not 'maybe'",
+        ),
+        (
+            "NODE_NAME",
+            "",
+            "NODE_NAME: node.smsc_node_name must have 1 to 255 characters",
+        ),
+        (
+            "API_ENABLE_TLS",
+            "true",
+            "API_ENABLE_TLS: api.enable_tls cannot be true: this version speaks plain HTTP; \
+             put a TLS proxy in front of it",
+        ),
+    ] {
+        let variables = [(name.to_owned(), value.to_owned())];
+        let error = load(None, &variables, &Overrides::default()).unwrap_err();
+        assert_eq!(error.0, [rule]);
     }
 }
 
@@ -97,7 +179,12 @@ fn s4_4_routes_and_rules_of_the_file_are_checked_as_the_api_does() {
     assert_eq!(config.routes.len(), 1);
     let lines = wrong("[[sms_routes]]\ndest_smsc = 'gw'\npriority = 900\n");
     assert!(
-        lines.contains("sms_routes[0]") && lines.contains("priority"),
+        lines.starts_with("zajil.toml:3: sms_routes[0] priority"),
+        "{lines}"
+    );
+    let lines = wrong("[api]\n[[sms_routes]]\ndrop = true\n[[sms_routes]]\nweight = 1\n");
+    assert!(
+        lines.starts_with("zajil.toml:4: sms_routes[1] dest_smsc"),
         "{lines}"
     );
     let lines = wrong("[[translation_rules]]\ncalled_match = '('\ncalled_replace = ''\n");

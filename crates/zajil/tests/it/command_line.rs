@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output};
 
+use serde_json::json;
+
 use crate::server::Server;
 
 fn zajil(arguments: &[&str]) -> Output {
@@ -52,8 +54,23 @@ fn d3_exit_codes_are_as_documented() {
     let nobody = zajil(&["message", "list", "--server", "http://127.0.0.1:9"]);
     assert_eq!(nobody.status.code(), Some(3));
     assert_eq!(zajil(&["config", "example"]).status.code(), Some(0));
+    let misspelt = zajil(&["message", "list", "--status", "gone"]);
+    assert_eq!(misspelt.status.code(), Some(2));
     let missing = zajil(&["config", "check", "/nowhere/zajil.toml"]);
     assert_eq!(missing.status.code(), Some(1));
+}
+
+#[test]
+fn d18_refusals_are_counted_by_reason() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let (status, _) = server.client().call("POST", "/api/messages", &json!({}));
+    assert_eq!(status, 422);
+    let metrics = server.metrics.trim_end_matches("/metrics");
+    let page = ureq::get(format!("{metrics}/metrics")).call().unwrap();
+    let page = page.into_body().read_to_string().unwrap();
+    let line = "zajil_refusals{door=\"rest\",reason=\"invalid\"} 1";
+    assert!(page.contains(line), "{page}");
 }
 
 #[test]

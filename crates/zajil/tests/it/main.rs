@@ -3,6 +3,7 @@
 
 mod command_line;
 mod crash;
+mod documents;
 mod full_disk;
 mod reference_client;
 mod server;

@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(crate) struct Server {
     child: Child,
     pub(crate) base: String,
+    pub(crate) metrics: String,
 }
 
 impl Server {
@@ -33,13 +34,18 @@ impl Server {
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let base = line
+        let mut urls = line
             .split_whitespace()
-            .find(|word| word.starts_with("http://"));
-        let base = base
-            .unwrap_or_else(|| panic!("no ready line, but: {line:?}"))
-            .to_owned();
-        Self { child, base }
+            .filter(|word| word.starts_with("http://"));
+        let (Some(base), Some(metrics)) = (urls.next(), urls.next()) else {
+            panic!("no ready line, but: {line:?}");
+        };
+        let (base, metrics) = (base.to_owned(), metrics.to_owned());
+        Self {
+            child,
+            base,
+            metrics,
+        }
     }
 
     /// A client of this server.
