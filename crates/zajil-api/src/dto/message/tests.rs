@@ -123,7 +123,8 @@ async fn s2_every_field_is_there_null_or_not() {
         "charge_failed":false,
         "raw_data_flag":false,
         "raw_sip_flag":false,
-        "raw_pdu":null}}"#]].assert_eq(&lines(one(StatusCode::OK, &bare())).await);
+        "raw_pdu":null}}"#]]
+    .assert_eq(&lines(one(StatusCode::OK, &bare())).await);
     expect![[r#"
         {"status":"success",
         "data":{"id":1,
@@ -158,7 +159,8 @@ async fn s2_every_field_is_there_null_or_not() {
         "charge_failed":true,
         "raw_data_flag":true,
         "raw_sip_flag":true,
-        "raw_pdu":"00AB"}}"#]].assert_eq(&lines(one(StatusCode::OK, &full())).await);
+        "raw_pdu":"00AB"}}"#]]
+    .assert_eq(&lines(one(StatusCode::OK, &full())).await);
 }
 
 #[tokio::test]
@@ -188,8 +190,10 @@ async fn s2_an_ended_message_shows_its_ending_and_a_leased_one_its_lease() {
             node: NodeName::new("n2"),
         })
     };
-    expect![[r#""delivered" "1970-01-01T00:00:09.000Z" "1970-01-01T00:00:09.000Z" false null"#]].assert_eq(&shown(ended(FinalStatus::Delivered)).await);
-    expect![[r#""expired" null null true null"#]].assert_eq(&shown(ended(FinalStatus::Expired)).await);
+    expect![[r#""delivered" "1970-01-01T00:00:09.000Z" "1970-01-01T00:00:09.000Z" false null"#]]
+        .assert_eq(&shown(ended(FinalStatus::Delivered)).await);
+    expect![[r#""expired" null null true null"#]]
+        .assert_eq(&shown(ended(FinalStatus::Expired)).await);
     expect![[r#""pending" null null false "1970-01-01T00:00:09.000Z""#]].assert_eq(
         &shown(Life::Pending {
             leased_until: Some(at),
