@@ -108,6 +108,33 @@ impl Tpdu {
             .map_err(|error| error.moved(before))
     }
 
+    /// Reads a TPDU that may or may not follow a service centre address.
+    ///
+    /// If both readings are possible, a message, command or status report is preferred to a
+    /// mere report, and then the reading without address.
+    ///
+    /// # Errors
+    /// What is wrong without address, if both readings fail.
+    pub fn decode_either(
+        direction: Direction,
+        octets: &Bytes,
+    ) -> Result<(Option<Address>, Self), Error> {
+        let bare = Self::decode(direction, octets);
+        if bare.as_ref().is_ok_and(|tpdu| !tpdu.is_report()) {
+            return bare.map(|tpdu| (None, tpdu));
+        }
+        match Self::decode_with_service_centre(direction, octets) {
+            Ok((service_centre, tpdu)) if bare.is_err() || !tpdu.is_report() => {
+                Ok((service_centre, tpdu))
+            }
+            _ => bare.map(|tpdu| (None, tpdu)),
+        }
+    }
+
+    const fn is_report(&self) -> bool {
+        matches!(self, Self::DeliverReport(_) | Self::SubmitReport(_))
+    }
+
     fn read(direction: Direction, kind: ReportKind, octets: &Bytes) -> Result<Self, Error> {
         let mut cursor = Cursor::new(octets);
         let first = cursor.octet("TP-MTI")?;

@@ -48,6 +48,7 @@ pub(crate) fn tpdu(input: &[u8]) {
             return;
         }
     };
+    assert!(Tpdu::decode_either(direction, &octets).is_ok() || tpdu.is_err() || choice & 8 != 0);
     match tpdu {
         Err(error) => assert!(!error.to_string().is_empty()),
         Ok(tpdu) => {

@@ -18,5 +18,5 @@ fn every_kept_input_passes_its_check() {
             replayed += 1;
         }
     }
-    assert!(replayed >= 6, "only {replayed} inputs");
+    assert!(replayed > 1000, "only {replayed} inputs");
 }

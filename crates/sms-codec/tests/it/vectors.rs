@@ -65,6 +65,29 @@ fn service_centre_addresses_before_tpdus_are_read_and_written() {
     }
 }
 
+#[test]
+fn a_service_centre_address_is_noticed() {
+    for vector in vectors("tpdu") {
+        let (id, direction) = (&vector["id"], direction(&vector));
+        let bare = octets(&vector["hex"]);
+        let tpdu = Tpdu::decode(direction, &bare).unwrap();
+        assert_eq!(
+            Tpdu::decode_either(direction, &bare),
+            Ok((None, tpdu.clone())),
+            "{id}"
+        );
+        if vector["hex_with_sca"].is_string() {
+            let addressed = octets(&vector["hex_with_sca"]);
+            let (centre, same) = Tpdu::decode_either(direction, &addressed).unwrap();
+            assert_eq!(
+                (same, centre.is_some()),
+                (tpdu, vector["sca"].is_object()),
+                "{id}"
+            );
+        }
+    }
+}
+
 /// Texts of the vectors are packed to the same octets again, whatever the header.
 #[test]
 fn texts_of_the_vectors_are_packed_to_the_same_octets() {
