@@ -58,7 +58,8 @@ fn s2_all_fields_arrive() {
         255]),
         raw_data: true,
         raw_sip: true,
-        dedupe: None }"#]].assert_eq(&format!("{submission:?}").replace(", ", ",\n"));
+        dedupe: None }"#]]
+    .assert_eq(&format!("{submission:?}").replace(", ", ",\n"));
 }
 
 #[test]

@@ -1,0 +1,12 @@
+//! Every row of S3 by request and answer, with the real engine behind the door.
+#![cfg(test)]
+
+mod app;
+mod errors;
+mod frontends;
+mod listings;
+mod locations;
+mod messages;
+mod reports;
+mod system;
+mod tables;
