@@ -4,6 +4,7 @@
 mod app;
 mod errors;
 mod frontends;
+mod hostile;
 mod listings;
 mod locations;
 mod messages;
