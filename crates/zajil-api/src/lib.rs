@@ -16,9 +16,11 @@ mod options;
 mod query;
 mod router;
 mod routes;
+mod seed;
 mod system;
 mod time;
 mod translations;
 
 pub use options::{Options, Readiness};
 pub use router::{Api, router};
+pub use seed::{parse_route, parse_rule};

@@ -185,6 +185,11 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
     if let Some(ending) = message.ending() {
         return Err(Unchanged::AlreadyFinal(ending.how));
     }
+    // Refused before anything is changed: the edit happens whole or not at all.
+    let life_ends = edit.expires.unwrap_or(message.expires);
+    if edit.report == Some(Report::LifeOver) && life_ends > scene.now {
+        return Err(Unchanged::NotYet);
+    }
     let mut changed = Vec::new();
     let mut rerouted = None;
     if let Some(dest_smsc) = edit.dest_smsc {

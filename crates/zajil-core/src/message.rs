@@ -192,3 +192,6 @@ impl Message {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod sample;

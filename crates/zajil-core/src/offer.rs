@@ -43,3 +43,6 @@ pub fn lease_seconds(asked: u64) -> Option<std::time::Duration> {
         .contains(&asked)
         .then(|| std::time::Duration::from_secs(asked))
 }
+
+#[cfg(test)]
+mod tests;

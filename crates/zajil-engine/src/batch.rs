@@ -1,4 +1,4 @@
-//! Asynchronous submits: a bounded intake, stored in batches, never dropped while the store is away.
+//! Asynchronous submits: a bounded intake, stored in batches, kept while the store is away.
 
 use std::sync::Arc;
 use std::time::Duration;

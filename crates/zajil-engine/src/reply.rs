@@ -35,10 +35,9 @@ impl Shared {
         scene: &Scene,
     ) -> Option<Box<Draft>> {
         let route = asked.route;
-        let reply = match self.return_number(&asked.message.content.source) {
-            Some(to) => Some(Box::new(self.draft_reply(control, asked, to, scene))),
-            None => None,
-        };
+        let reply = self
+            .return_number(&asked.message.content.source)
+            .map(|to| Box::new(self.draft_reply(control, asked, to, scene)));
         let told = match &reply {
             Some(reply) => format!("route {route}, message {}", reply.message.id),
             None => format!("route {route}: no reply, the sender has no number"),
