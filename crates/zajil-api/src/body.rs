@@ -1,11 +1,14 @@
 //! Request bodies: read with a bound and a deadline, then as one JSON object.
 
+use std::fmt;
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::pin::Pin;
 
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use zajil_core::outcome::{Reason, Refusal};
 
 use crate::options::Options;
@@ -81,7 +84,10 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusa
             "the request body is not UTF-8: octet {at} is wrong"
         ))
     })?;
-    serde_json::from_str(text).map_err(|error| unreadable(text, &error))
+    match serde_json::from_str(text) {
+        Ok(Object(value)) => Ok(value),
+        Err(error) => Err(unreadable(text, &error)),
+    }
 }
 
 /// Like [`object`]; an empty body counts as an object without fields.
@@ -93,6 +99,31 @@ where
         Ok(T::default())
     } else {
         object(body)
+    }
+}
+
+/// A value that is written as an object: by themselves structs would take arrays as well, and
+/// count their items as fields.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries(PhantomData)).map(Self)
+    }
+}
+
+struct Entries<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(entries))
     }
 }
 

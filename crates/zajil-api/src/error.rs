@@ -1,4 +1,4 @@
-//! What went wrong, as HTTP says it: one status for each reason, one shape for all errors (S3, D18).
+//! What went wrong, as HTTP says it: a status for each reason, one shape for all (S3, D18).
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};

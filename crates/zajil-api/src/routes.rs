@@ -107,7 +107,9 @@ struct Imported {
 pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Refusal> {
     let limit = api.options.max_import_bytes;
     let payload = body::read(request.into_body(), limit, &api.options).await?;
-    let import = body::object::<ImportIn<'_>>(&payload)?.into_import()?;
+    let import = body::object::<ImportIn<'_>>(&payload)
+        .map_err(import_frame)?
+        .into_import()?;
     let imported = import.routes.len();
     let change = RoutingChange::ImportRoutes {
         routes: import.routes,
@@ -120,6 +122,17 @@ pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Re
         version: routing.version,
     };
     json::data(StatusCode::OK, done)
+}
+
+/// All other fields take any value: what cannot be used is the list or an item of it.
+fn import_frame(refusal: Refusal) -> Refusal {
+    match refusal.reason {
+        Reason::Invalid => {
+            let detail = format!("routes must be an array of objects: {}", refusal.detail);
+            Refusal::new(Reason::Invalid, detail)
+        }
+        _ => refusal,
+    }
 }
 
 fn rows(routing: &Routing) -> Vec<RouteOut<'_>> {

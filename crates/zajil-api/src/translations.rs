@@ -11,7 +11,7 @@ use crate::dto::rule::{RuleIn, RuleOut};
 use crate::router::{Api, Shared};
 use crate::{body, error, json, query};
 
-const KIND: &str = "translation";
+const KIND: &str = "translation rule";
 
 /// `GET /api/translations`.
 pub(crate) async fn list(api: Shared, _: Request) -> Result<Response, Refusal> {

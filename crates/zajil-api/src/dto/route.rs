@@ -6,6 +6,7 @@ use zajil_core::outcome::Refusal;
 use zajil_core::route::{Action, Charged, Priority, Route, RouteId, SourceType, Terms, Weight};
 
 use super::field::{Field, Read, SENTENCE, SHORT};
+use crate::body::Object;
 
 /// The most characters of an automatic reply.
 const LONGEST_REPLY: usize = 255 * 153;
@@ -233,15 +234,15 @@ pub(crate) struct ImportIn<'a> {
     /// `merge` or `replace`.
     #[serde(borrow)]
     mode: Field<'a>,
-    routes: Option<Vec<RouteIn<'a>>>,
-    data: Option<Exported<'a>>,
+    routes: Option<Vec<Object<RouteIn<'a>>>>,
+    data: Option<Object<Exported<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Exported<'a> {
     #[serde(borrow)]
-    routes: Option<Vec<RouteIn<'a>>>,
+    routes: Option<Vec<Object<RouteIn<'a>>>>,
 }
 
 /// What to import: routes with the ids they were exported with, and whether all others go.
@@ -260,10 +261,12 @@ impl ImportIn<'_> {
             |w| words.contains(&w).then(|| w == "replace"),
             &words,
         )?;
-        let items = self.routes.or(self.data.and_then(|data| data.routes));
+        let items = self
+            .routes
+            .or(self.data.and_then(|Object(data)| data.routes));
         let items = items.ok_or_else(|| Refusal::field("routes", "is required"))?;
         let mut routes = Vec::with_capacity(items.len());
-        for (index, mut item) in items.into_iter().enumerate() {
+        for (index, Object(mut item)) in items.into_iter().enumerate() {
             let read = item
                 .take_id()
                 .and_then(|id| Ok((id, item.into_terms(None)?)));

@@ -5,7 +5,7 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::outcome::Refusal;
 use zajil_core::translate::{Rule, RuleTerms};
 
-use super::field::{Field, SENTENCE};
+use super::field::{Field, Read, SENTENCE};
 use super::route::priority;
 
 /// A rule as an operator writes it: the body of POST, PUT and PATCH.
@@ -48,9 +48,13 @@ impl RuleIn<'_> {
                 .source_smsc
                 .or_keep(old.source_smsc, |field| field.frontend("source_smsc"))?,
             calling_match: text(self.calling_match, "calling_match", old.calling_match)?,
-            calling_replace: text(self.calling_replace, "calling_replace", old.calling_replace)?,
+            calling_replace: self.calling_replace.or_keep(old.calling_replace, |field| {
+                replacement(field, "calling_replace")
+            })?,
             called_match: text(self.called_match, "called_match", old.called_match)?,
-            called_replace: text(self.called_replace, "called_replace", old.called_replace)?,
+            called_replace: self.called_replace.or_keep(old.called_replace, |field| {
+                replacement(field, "called_replace")
+            })?,
             priority: self
                 .priority
                 .or_keep(Some(old.priority), priority)?
@@ -58,6 +62,14 @@ impl RuleIn<'_> {
             description: text(self.description, "description", old.description)?,
             enabled: self.enabled.boolean("enabled")?.unwrap_or(old.enabled),
         })
+    }
+}
+
+/// What takes the place of a match: here empty text says something, it removes the match.
+fn replacement(field: Field<'_>, name: &str) -> Read<String> {
+    match field {
+        Field::Text(text) if text.is_empty() => Ok(Some(String::new())),
+        field => field.text(name, SENTENCE),
     }
 }
 

@@ -1,0 +1,157 @@
+//! The door with the real engine and the memory store behind it, and requests as text.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use serde_json::Value;
+use tower::ServiceExt as _;
+use zajil_api::{Api, Options, Readiness, router};
+use zajil_core::event::NodeName;
+use zajil_engine::Engine;
+use zajil_store::Store;
+use zajil_store::memory::MemoryStore;
+use zajil_telemetry::Telemetry;
+use zajil_testkit::clock::FakeClock;
+use zajil_testkit::dice::FixedDice;
+
+/// A node in a test.
+pub(crate) struct App {
+    router: Router,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) engine: Arc<Engine>,
+}
+
+/// A node that has just started, at 2026-01-01T00:00:00Z.
+pub(crate) async fn app() -> App {
+    app_with(Options::new("Zajil", NodeName::new("n1"))).await
+}
+
+/// A node that says that it is not ready.
+pub(crate) async fn app_that_is_not_ready() -> App {
+    let mut options = Options::new("Zajil", NodeName::new("n1"));
+    options.ready = Readiness::new(|| Err("the store is starting".to_owned()));
+    app_with(options).await
+}
+
+async fn app_with(options: Options) -> App {
+    let store = Arc::new(MemoryStore::new());
+    let clock = Arc::new(FakeClock::default());
+    let parts = zajil_engine::Parts {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        clock: clock.clone(),
+        dice: Arc::new(FixedDice::new(vec![0])),
+        telemetry: Arc::new(Telemetry::new().unwrap()),
+    };
+    let settings = zajil_engine::Options {
+        node: NodeName::new("n1"),
+        ..zajil_engine::Options::default()
+    };
+    let engine = Engine::start(parts, settings).await.unwrap();
+    let api = Api {
+        intake: engine.clone(),
+        desk: engine.clone(),
+        control: engine.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        options,
+    };
+    App {
+        router: router(api),
+        clock,
+        store,
+        engine,
+    }
+}
+
+impl App {
+    /// Sends a request: the verb and the URI on the first line, then headers, an empty line and
+    /// the body. Answers with the status, the headers that matter and the body, in which fields
+    /// of messages that are null or false are left out.
+    pub(crate) async fn call(&self, request: &str) -> String {
+        let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
+        self.send(head, body.as_bytes().to_vec()).await
+    }
+
+    /// Like [`App::call`], with any octets as body.
+    pub(crate) async fn send(&self, head: &str, body: Vec<u8>) -> String {
+        let mut lines = head.lines();
+        let (verb, uri) = lines.next().unwrap().split_once(' ').unwrap();
+        let peer = SocketAddr::from(([192, 0, 2, 7], 4_000));
+        let mut request = Request::builder()
+            .method(verb)
+            .uri(uri)
+            .extension(ConnectInfo(peer));
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let mut answer = response.status().as_u16().to_string();
+        for name in ["allow", "retry-after"] {
+            if let Some(value) = response.headers().get(name) {
+                answer += &format!("\n{name}: {}", value.to_str().unwrap());
+            }
+        }
+        let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        if !body.is_empty() {
+            let mut value: Value = serde_json::from_slice(&body).unwrap();
+            shorten(&mut value);
+            answer += &format!("\n{value}");
+        }
+        answer
+    }
+
+    /// The `data` of an answer that must be a success.
+    pub(crate) async fn data(&self, request: &str) -> Value {
+        let answer = self.call(request).await;
+        assert!(answer.starts_with('2'), "{answer}");
+        let (_, body) = answer.split_once('\n').unwrap();
+        serde_json::from_str::<Value>(body).unwrap()["data"].take()
+    }
+
+    /// Submits a message with these fields beside the required ones; answers with its id.
+    pub(crate) async fn submitted(&self, fields: &str) -> u64 {
+        let body =
+            format!(r#"{{"destination_msisdn":"+15551234567","message_body":"hello"{fields}}}"#);
+        let data = self.data(&format!("POST /api/messages\n\n{body}")).await;
+        data["id"].as_u64().unwrap()
+    }
+
+    /// Registers a frontend.
+    pub(crate) async fn frontend(&self, name: &str) {
+        let body = format!(r#"{{"frontend_name":"{name}","frontend_type":"SMPP"}}"#);
+        self.data(&format!("POST /api/frontends\n\n{body}")).await;
+    }
+
+    /// The ids in a list of messages.
+    pub(crate) async fn ids(&self, request: &str) -> Vec<u64> {
+        let data = self.data(request).await;
+        let ids = data.as_array().unwrap().iter();
+        ids.map(|message| message["id"].as_u64().unwrap()).collect()
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// Leaves out what says nothing in a message.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(fields) => {
+            if fields.contains_key("destination_msisdn") {
+                fields.retain(|_, field| !field.is_null() && *field != Value::Bool(false));
+            }
+            fields.values_mut().for_each(shorten);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,13 @@
+//! Every row of S3 by request and answer, with the real engine behind the door.
+#![cfg(test)]
+
+mod app;
+mod errors;
+mod frontends;
+mod hostile;
+mod listings;
+mod locations;
+mod messages;
+mod reports;
+mod system;
+mod tables;

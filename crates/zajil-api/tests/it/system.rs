@@ -1,0 +1,52 @@
+//! The state of the node (S3), and what happens while it stops.
+
+use expect_test::expect;
+use zajil_store::Store as _;
+
+use crate::app::{app, app_that_is_not_ready};
+
+#[tokio::test(start_paused = true)]
+async fn s3_status_names_the_application() {
+    let app = app().await;
+    expect![[r#"
+        200
+        {"application":"Zajil","status":"ok","timestamp":"2026-01-01T00:00:00.000Z"}"#]]
+    .assert_eq(&app.call("GET /api/status").await);
+    expect![[r#"
+        200
+        {"status":"ok"}"#]]
+    .assert_eq(&app.call("GET /healthz").await);
+    expect![[r#"
+        200
+        {"status":"ready"}"#]]
+    .assert_eq(&app.call("GET /readyz").await);
+    let app = app_that_is_not_ready().await;
+    expect![[r#"
+        503
+        retry-after: 1
+        {"errors":{"detail":"not ready: the store is starting"}}"#]]
+    .assert_eq(&app.call("GET /readyz").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_a_stopping_node_answers_503() {
+    let app = app().await;
+    app.engine.stop().await;
+    let submit = "POST /api/messages\n\n{\"destination_msisdn\":\"155\",\"message_body\":\"x\"}";
+    expect![[r#"
+        503
+        retry-after: 1
+        {"errors":{"detail":"this node is stopping: try another, or try again"}}"#]]
+    .assert_eq(&app.call(submit).await);
+    app.store.close().await.unwrap();
+    expect![[r#"
+        503
+        retry-after: 1
+        {"errors":{"detail":"the node is stopping; try again"}}"#]]
+    .assert_eq(&app.call("GET /api/messages").await);
+    expect![[r#"
+        503
+        retry-after: 1
+        {"errors":{"detail":"this node is stopping: try another, or try again"}}"#]]
+    .assert_eq(&app.call("GET /api/messages\nsmsc: gw").await);
+}

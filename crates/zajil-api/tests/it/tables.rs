@@ -1,0 +1,165 @@
+//! Routes and translation rules (S4.1, S4.4, S5.1).
+
+use expect_test::expect;
+use serde_json::json;
+
+use crate::app::app;
+
+const ROUTE: &str = r#"POST /api/routes
+
+{"called_prefix":"+1","dest_smsc":"gw","weight":"70","description":"primary"}"#;
+
+#[tokio::test(start_paused = true)]
+async fn s4_1_routes_are_added_shown_changed_and_removed() {
+    let app = app().await;
+    expect![[r#"
+        201
+        {"data":{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70}}"#]].assert_eq(&app.call(ROUTE).await);
+    expect![[r#"
+        200
+        {"data":[{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70}]}"#]].assert_eq(&app.call("GET /api/routes").await);
+    let patched = app.data("PATCH /api/routes/1\n\n{\"enabled\":false}").await;
+    assert!(
+        patched["enabled"] == false && patched["weight"] == 70,
+        "{patched}"
+    );
+    let put = app.data("PUT /api/routes/1\n\n{\"drop\":true}").await;
+    assert!(
+        put["drop"] == true && put["weight"] == 100 && put["enabled"] == true,
+        "{put}"
+    );
+    assert_eq!(app.data("GET /api/routes/1").await, put);
+    assert_eq!(app.call("DELETE /api/routes/1").await, "204");
+    for request in [
+        "GET /api/routes/1",
+        "DELETE /api/routes/1",
+        "PUT /api/routes/1\n\n{\"drop\":true}",
+        "PATCH /api/routes/1\n\n{\"drop\":true}",
+    ] {
+        let expect = "404\n{\"errors\":{\"detail\":\"route 1 not found\"}}";
+        assert_eq!(app.call(request).await, expect, "{request}");
+    }
+    expect![[r#"
+        422
+        {"errors":{"detail":"dest_smsc is required unless auto_reply or drop is true"}}"#]]
+    .assert_eq(&app.call("POST /api/routes\n\n{}").await);
+    expect![[r#"
+        404
+        {"errors":{"detail":"route x not found"}}"#]]
+    .assert_eq(&app.call("GET /api/routes/x").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_2_a_new_route_counts_for_the_next_message() {
+    let app = app().await;
+    app.frontend("gw").await;
+    app.data(ROUTE).await;
+    let id = app.submitted("").await;
+    assert_eq!(app.ids("GET /api/messages\nsmsc: gw").await, [id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_4_an_export_can_be_imported_as_it_is() {
+    let app = app().await;
+    app.data(ROUTE).await;
+    app.data("POST /api/routes\n\n{\"auto_reply\":true,\"auto_reply_message\":\"closed\"}")
+        .await;
+    let export = app.call("GET /api/routes/export").await;
+    expect![[r#"
+        200
+        {"data":{"exported_at":"2026-01-01T00:00:00.000Z","routes":[{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70},{"auto_reply":true,"auto_reply_message":"closed","called_prefix":null,"calling_prefix":null,"charged":"default","description":null,"dest_smsc":null,"drop":false,"enabled":true,"enum_domain":null,"id":2,"priority":100,"source_smsc":null,"source_type":null,"weight":100}],"version":2}}"#]].assert_eq(&export);
+    let (_, backup) = export.split_once('\n').unwrap();
+    let table = app.data("GET /api/routes").await;
+    let merged = app
+        .data(&format!("POST /api/routes/import\n\n{backup}"))
+        .await;
+    assert_eq!(
+        (&merged["imported"], &merged["total"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(app.data("GET /api/routes").await, table);
+
+    let fresh = crate::app::app().await;
+    let routes = &table;
+    let body = json!({"mode": "replace", "routes": routes});
+    fresh
+        .data(&format!("POST /api/routes/import\n\n{body}"))
+        .await;
+    assert_eq!(
+        fresh.data("GET /api/routes").await.as_array().map(Vec::len),
+        Some(2)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_4_an_import_replaces_or_does_nothing() {
+    let app = app().await;
+    app.data(ROUTE).await;
+    let import = |body: &str| format!("POST /api/routes/import\n\n{body}");
+    let wrong = r#"{"mode":"replace","routes":[{"drop":true},{"dest_smsc":7}]}"#;
+    expect![[r#"
+        422
+        {"errors":{"detail":"routes[1]: dest_smsc must be a string"}}"#]]
+    .assert_eq(&app.call(&import(wrong)).await);
+    expect![[r#"
+        422
+        {"errors":{"detail":"mode must be one of merge, replace"}}"#]]
+    .assert_eq(&app.call(&import(r#"{"mode":"add","routes":[]}"#)).await);
+    expect![[r#"
+        422
+        {"errors":{"detail":"routes is required"}}"#]]
+    .assert_eq(&app.call(&import("{}")).await);
+    expect![[r#"
+        422
+        {"errors":{"detail":"routes must be an array of objects: the request body cannot be used: invalid type: map, expected a sequence at line 1 column 10"}}"#]].assert_eq(&app.call(&import(r#"{"routes":{}}"#)).await);
+    expect![[r#"
+        422
+        {"errors":{"detail":"routes must be an array of objects: the request body cannot be used: invalid type: sequence, expected an object at line 1 column 11"}}"#]].assert_eq(&app.call(&import(r#"{"routes":[["gw"]]}"#)).await);
+    assert_eq!(app.data("GET /api/routes").await[0]["dest_smsc"], "gw");
+    app.data(&import(r#"{"mode":"replace","routes":[{"drop":true}]}"#))
+        .await;
+    let table = app.data("GET /api/routes").await;
+    assert!(
+        table[0]["drop"] == true && table.as_array().map(Vec::len) == Some(1),
+        "{table}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_1_translations_are_added_shown_changed_and_removed() {
+    let app = app().await;
+    let rule = r#"POST /api/translations
+
+{"called_match":"^00(\\d+)$","called_replace":"+\\1","priority":5}"#;
+    expect![[r#"
+        201
+        {"data":{"called_match":"^00(\\d+)$","called_prefix":null,"called_replace":"+\\1","calling_match":null,"calling_prefix":null,"calling_replace":null,"description":null,"enabled":true,"id":1,"priority":5,"source_smsc":null}}"#]].assert_eq(&app.call(rule).await);
+    let submit =
+        "POST /api/messages\n\n{\"destination_msisdn\":\"0044123\",\"message_body\":\"x\"}";
+    assert_eq!(app.data(submit).await["destination_msisdn"], "+44123");
+    let patched = app
+        .data("PATCH /api/translations/1\n\n{\"enabled\":\"0\"}")
+        .await;
+    assert!(
+        patched["enabled"] == false && patched["priority"] == 5,
+        "{patched}"
+    );
+    assert_eq!(app.data("GET /api/translations").await[0], patched);
+    let put = app
+        .data("PUT /api/translations/1\n\n{\"calling_match\":\"^1\",\"calling_replace\":\"\"}")
+        .await;
+    assert!(
+        put["called_match"].is_null() && put["calling_replace"] == "",
+        "{put}"
+    );
+    assert_eq!(app.data("GET /api/translations/1").await, put);
+    let bad = "POST /api/translations\n\n{\"called_match\":\"(\",\"called_replace\":\"x\"}";
+    expect![[r#"
+        422
+        {"errors":{"detail":"called_match is no usable expression: regex parse error: ( ^ error: unclosed group"}}"#]].assert_eq(&app.call(bad).await);
+    assert_eq!(app.call("DELETE /api/translations/1").await, "204");
+    expect![[r#"
+        404
+        {"errors":{"detail":"translation rule 1 not found"}}"#]]
+    .assert_eq(&app.call("DELETE /api/translations/1").await);
+}
