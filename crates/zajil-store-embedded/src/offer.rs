@@ -50,19 +50,14 @@ pub(crate) fn offer(db: &Connection, ask: &OfferAsk) -> Done<Vec<Message>> {
 pub(crate) fn lease(tx: &mut Tx<'_>, ask: &OfferAsk, until: Timestamp) -> Done<Vec<Message>> {
     sweep::locations(tx, ask.now, sweep::LOCATIONS_AT_ONCE)?;
     let mut messages = offer(tx.db, ask)?;
-    let mut hold = tx.db.prepare_cached(
-        "UPDATE q SET due = ?2, leased_until = ?2, updated_at = ?3 WHERE id = ?1",
-    )?;
+    let mut hold = tx
+        .db
+        .prepare_cached("UPDATE q SET due = ?2, leased_until = ?3 WHERE id = ?1")?;
     for message in &mut messages {
         message.life = Life::Pending {
             leased_until: Some(until),
         };
-        message.updated_at = ask.now;
-        hold.execute([
-            message.id.as_i64(),
-            message.due().millis(),
-            ask.now.millis(),
-        ])?;
+        hold.execute([message.id.as_i64(), message.due().millis(), until.millis()])?;
     }
     Ok(messages)
 }

@@ -104,14 +104,24 @@ pub(crate) fn purge(tx: &mut Tx<'_>, keep: &Retention, now: Timestamp, limit: u3
              ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
         )?
         .execute([])?;
-    purged.logs = removed(
+    let events_before = now.minus(keep.events).millis();
+    let logs: Vec<i64> = {
+        let mut statement = tx
+            .db
+            .prepare_cached("SELECT message_id FROM log WHERE last <= ?1 LIMIT ?2")?;
+        let rows = statement.query_map(params![events_before, limit], |row| row.get(0))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    for id in logs {
         tx.db
-            .prepare_cached(
-                "DELETE FROM log WHERE message_id IN \
-                 (SELECT message_id FROM log WHERE last <= ?1 LIMIT ?2)",
-            )?
-            .execute(params![now.minus(keep.events).millis(), limit])?,
-    );
+            .prepare_cached("DELETE FROM log WHERE message_id = ?1")?
+            .execute([id])?;
+        // Lines that came after the message had left.
+        tx.db
+            .prepare_cached("DELETE FROM event WHERE message_id = ?1")?
+            .execute([id])?;
+        purged.logs += 1;
+    }
     purged.keys = removed(
         tx.db
             .prepare_cached(

@@ -1,12 +1,14 @@
 //! The small tables: locations, frontends, routes and rules.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::number::key;
 use zajil_core::port::{Routing, RoutingChange};
-use zajil_core::route::{Route, RouteId};
+use zajil_core::route::{Route, RouteId, Terms};
 use zajil_core::translate::{Rule, RuleId};
 use zajil_store::{Error, record};
 
@@ -312,12 +314,7 @@ pub(crate) fn change_routing(
         RoutingChange::SetRoute(id, terms) => set(tx, "route", id.0, &record::encode_route(terms))?,
         RoutingChange::RemoveRoute(id) => remove(tx, "route", id.0)?,
         RoutingChange::ImportRoutes { routes, replace } => {
-            if *replace {
-                tx.db.prepare_cached("DELETE FROM route")?.execute([])?;
-            }
-            for (id, terms) in routes {
-                insert(tx, "route", id.map(|id| id.0), &record::encode_route(terms))?;
-            }
+            import(tx, routes, *replace)?;
             None
         }
         RoutingChange::AddRule(terms) => insert(tx, "rule", None, &record::encode_rule(terms))?,
@@ -331,6 +328,23 @@ pub(crate) fn change_routing(
         )?
         .execute([])?;
     Ok((routing(tx.db)?, id))
+}
+
+/// A route whose id was known keeps it; all others get new ids.
+fn import(tx: &Tx<'_>, routes: &[(Option<RouteId>, Terms)], replace: bool) -> Done<()> {
+    let known: HashSet<RouteId> = routing(tx.db)?
+        .routes
+        .iter()
+        .map(|route| route.id)
+        .collect();
+    if replace {
+        tx.db.prepare_cached("DELETE FROM route")?.execute([])?;
+    }
+    for (id, terms) in routes {
+        let id = id.filter(|id| known.contains(id)).map(|id| id.0);
+        insert(tx, "route", id, &record::encode_route(terms))?;
+    }
+    Ok(())
 }
 
 fn insert(tx: &Tx<'_>, table: &str, id: Option<u64>, record: &str) -> Done<Option<u64>> {
