@@ -202,7 +202,7 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// A number as logs may show it: all but the last four characters, at most half, are hidden (S10.4).
+/// A number as logs may show it: its last four characters, at most half, the rest hidden (S10.4).
 #[must_use]
 pub fn masked(text: &str) -> String {
     let length = text.chars().count();

@@ -1,4 +1,4 @@
-//! The contracts between the doors, the engine and the outside: what a message enters and leaves by.
+//! The contracts between doors, engine and outside: what a message enters and leaves by.
 //!
 //! Every message enters through [`Intake`] and leaves through [`Desk`], whether the caller is the
 //! REST API or a built-in frontend; [`Control`] edits what routes them. The engine implements all

@@ -430,8 +430,9 @@ proptest! {
         domain in proptest::option::of("[xy]\\.ORG"),
         (auto_reply_allowed, draw) in (any::<bool>(), any::<u64>()),
     ) {
+        let numbered = terms.into_iter().zip(1..);
         let routes: Vec<Route> =
-            terms.into_iter().zip(1..).map(|(terms, id)| Route { id: RouteId(id), terms }).collect();
+            numbered.map(|(terms, id)| Route { id: RouteId(id), terms }).collect();
         let table = Table::new(&routes);
         let query = Query {
             calling: &calling,
