@@ -1,14 +1,72 @@
 //! Chores of the repository, one sub-command each: `cargo xtask <chore>`.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line tool talks on standard output"
+)]
 
-use std::process::{Command, ExitCode};
+mod bench;
+mod check;
+mod demo;
+mod generate;
+mod install;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
 
-fn main() -> anyhow::Result<ExitCode> {
-    let chore = std::env::args().nth(1).unwrap_or_default();
-    match chore.as_str() {
-        "fmt" => {
-            let ok = Command::new("cargo").args(["fmt", "--all"]).status()?.success();
-            Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask <chore>
+
+  check             the gate: format, clippy, tidy, licences, generated files
+  test [ARGS]       every test, the slow ones too; ARGS go to `cargo nextest run`
+  demo [ARGS]       build and run `zajil demo`
+  bench [OPTIONS]   submit and life-cycle rates next to the null server, in interleaved rounds
+  bench queue       listing latency, memory and restart time with a long queue
+  gen               write the generated files again
+  tidy              only the tidy step of check
+
+bench options: --quick, --rounds N, --seconds N, --json FILE,
+               --binary FILE (this zajil in place of the one built here)
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let chore = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match run(&chore, &rest) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("xtask {chore}: {error:#}");
+            ExitCode::FAILURE
         }
-        other => anyhow::bail!("unknown chore '{other}'; known: fmt"),
+    }
+}
+
+/// True when the chore ran and found nothing wrong.
+fn run(chore: &str, arguments: &[String]) -> Result<bool> {
+    match (chore, arguments) {
+        ("check", []) => check::run(),
+        ("test", arguments) => test::run(arguments),
+        ("demo", arguments) => demo::run(arguments),
+        ("bench", arguments) => bench::run(arguments),
+        ("gen", []) => generate::write(),
+        ("tidy", []) => tidy::run(),
+        ("help" | "--help" | "-h", _) => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        ("", _) => bail!("which chore?\n\n{USAGE}"),
+        (chore, []) => bail!("there is no chore '{chore}'\n\n{USAGE}"),
+        (chore, arguments) => {
+            bail!(
+                "'{chore} {}' is not understood\n\n{USAGE}",
+                arguments.join(" ")
+            )
+        }
     }
 }

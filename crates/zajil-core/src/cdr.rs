@@ -64,3 +64,6 @@ pub fn of(message: &Message) -> Option<Cdr> {
         message_body: Some(message.content.body.clone()),
     })
 }
+
+#[cfg(test)]
+mod tests;

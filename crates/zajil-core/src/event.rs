@@ -145,7 +145,12 @@ pub struct Scene {
 impl Scene {
     /// An event of this moment and node.
     pub fn event(&self, name: EventName, description: impl Into<String>) -> Event {
-        Event { name, description: description.into(), at: self.now, source: self.node.clone() }
+        Event {
+            name,
+            description: description.into(),
+            at: self.now,
+            source: self.node.clone(),
+        }
     }
 }
 
@@ -162,7 +167,13 @@ mod tests {
         let third = EventName::DeliveryAttempt(Attempt::new(3));
         assert_eq!(third.as_str(), "delivery_attempt_3");
         assert_eq!(EventName::parse("delivery_attempt_3"), third);
-        assert_eq!(EventName::parse("hlr_query"), EventName::Other("hlr_query".into()));
-        assert_eq!(EventName::parse("delivery_attempt_x").as_str(), "delivery_attempt_x");
+        assert_eq!(
+            EventName::parse("hlr_query"),
+            EventName::Other("hlr_query".into())
+        );
+        assert_eq!(
+            EventName::parse("delivery_attempt_x").as_str(),
+            "delivery_attempt_x"
+        );
     }
 }

@@ -31,7 +31,11 @@ impl MessageId {
     /// # Errors
     /// [`NotAnId`] for zero and for 2^53 or more.
     pub fn new(number: u64) -> Result<Self, NotAnId> {
-        if number == 0 || number > Self::MAX.0 { Err(NotAnId) } else { Ok(Self(number)) }
+        if number == 0 || number > Self::MAX.0 {
+            Err(NotAnId)
+        } else {
+            Ok(Self(number))
+        }
     }
 
     /// The number itself.
@@ -82,7 +86,11 @@ impl NodeNumber {
     /// # Errors
     /// [`NotAnId`] above 31.
     pub fn new(number: u8) -> Result<Self, NotAnId> {
-        if u32::from(number) < (1 << NODE_BITS) { Ok(Self(number)) } else { Err(NotAnId) }
+        if u32::from(number) < (1 << NODE_BITS) {
+            Ok(Self(number))
+        } else {
+            Err(NotAnId)
+        }
     }
 }
 
@@ -103,7 +111,11 @@ impl Generator {
     #[must_use]
     pub fn new(node: NodeNumber, floor: Option<MessageId>, now: Timestamp) -> Self {
         let seen = floor.map_or(0, |id| id.0 >> SECOND_SHIFT);
-        Self { node, second: seen.max(second_of(now)) + 1, sequence: 0 }
+        Self {
+            node,
+            second: seen.max(second_of(now)) + 1,
+            sequence: 0,
+        }
     }
 
     /// The next id.
@@ -154,7 +166,11 @@ mod tests {
             assert!(next > last);
             last = next;
         }
-        assert_eq!(last.issued_at(), at(1_003), "300,001 ids fill two seconds and part of a third");
+        assert_eq!(
+            last.issued_at(),
+            at(1_003),
+            "300,001 ids fill two seconds and part of a third"
+        );
     }
 
     #[test]

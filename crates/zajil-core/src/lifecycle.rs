@@ -90,9 +90,10 @@ pub fn report(
     }
     let events = match report {
         Report::Delivered { by, at } => delivered(message, by.as_ref(), *at, scene),
-        Report::AttemptFailed { reason, retry_after } => {
-            attempt_failed(message, reason.as_deref(), *retry_after, scene)
-        }
+        Report::AttemptFailed {
+            reason,
+            retry_after,
+        } => attempt_failed(message, reason.as_deref(), *retry_after, scene),
         Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
         Report::LifeOver if message.expires > scene.now => return Err(Unchanged::NotYet),
         Report::LifeOver => ended(message, FinalStatus::Expired, None, scene),
@@ -115,7 +116,9 @@ fn delivered(
         message.dest_smsc = Some(by.clone());
     }
     // A reporter's clock may be ahead, or the report may predate the message: keep it plausible.
-    let at = at.unwrap_or(scene.now).clamp(message.inserted_at.min(scene.now), scene.now);
+    let at = at
+        .unwrap_or(scene.now)
+        .clamp(message.inserted_at.min(scene.now), scene.now);
     end(message, FinalStatus::Delivered, at, scene);
     let by = message.dest_smsc.as_ref().map_or("", FrontendName::as_str);
     vec![
@@ -152,7 +155,10 @@ fn ended(
     let (name, description) = match how {
         FinalStatus::Expired => {
             let tries = message.attempts.get();
-            (EventName::DeadLetter, format!("expired after {tries} failed attempts"))
+            (
+                EventName::DeadLetter,
+                format!("expired after {tries} failed attempts"),
+            )
         }
         FinalStatus::Dropped => (EventName::Dropped, String::new()),
         FinalStatus::Delivered => (EventName::Delivered, String::new()),
@@ -162,7 +168,11 @@ fn ended(
 }
 
 fn end(message: &mut Message, how: FinalStatus, at: Timestamp, scene: &Scene) {
-    message.life = Life::Ended(Ending { how, at, node: scene.node.clone() });
+    message.life = Life::Ended(Ending {
+        how,
+        at,
+        node: scene.node.clone(),
+    });
 }
 
 /// Applies a PATCH to a message and returns the lines it adds to the event log.
@@ -175,10 +185,19 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
     if let Some(ending) = message.ending() {
         return Err(Unchanged::AlreadyFinal(ending.how));
     }
+    // Refused before anything is changed: the edit happens whole or not at all.
+    let life_ends = edit.expires.unwrap_or(message.expires);
+    if edit.report == Some(Report::LifeOver) && life_ends > scene.now {
+        return Err(Unchanged::NotYet);
+    }
     let mut changed = Vec::new();
     let mut rerouted = None;
     if let Some(dest_smsc) = edit.dest_smsc {
-        rerouted = Some(dest_smsc.as_ref().map_or_else(String::new, ToString::to_string));
+        rerouted = Some(
+            dest_smsc
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
+        );
         message.dest_smsc = dest_smsc;
     }
     if let Some((body, parts)) = edit.body {
@@ -191,10 +210,30 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
         changed.push("deliver_after");
     }
     set(&mut message.expires, edit.expires, "expires", &mut changed);
-    set(&mut message.attempts, edit.attempts, "delivery_attempts", &mut changed);
-    set(&mut message.content.source_imsi, edit.source_imsi, "source_imsi", &mut changed);
-    set(&mut message.content.dest_imsi, edit.dest_imsi, "dest_imsi", &mut changed);
-    set(&mut message.charge_failed, edit.charge_failed, "charge_failed", &mut changed);
+    set(
+        &mut message.attempts,
+        edit.attempts,
+        "delivery_attempts",
+        &mut changed,
+    );
+    set(
+        &mut message.content.source_imsi,
+        edit.source_imsi,
+        "source_imsi",
+        &mut changed,
+    );
+    set(
+        &mut message.content.dest_imsi,
+        edit.dest_imsi,
+        "dest_imsi",
+        &mut changed,
+    );
+    set(
+        &mut message.charge_failed,
+        edit.charge_failed,
+        "charge_failed",
+        &mut changed,
+    );
     let mut events = Vec::new();
     if let Some(to) = rerouted {
         events.push(scene.event(EventName::Routed, format!("set to '{to}' by an edit")));

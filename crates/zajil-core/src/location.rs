@@ -124,9 +124,24 @@ mod tests {
         let mut location = Location::first(1, "001".into(), sighting, now);
         assert_eq!(location.serving(now).map(FrontendName::as_str), Some("ims"));
         assert_eq!(location.serving(Timestamp::from_secs(1_001)), None);
-        location.update(Sighting { expires: Some(None), ..Sighting::default() }, now);
-        assert!(location.serving(Timestamp::MAX).is_some(), "without expiry it holds");
-        location.update(Sighting { registered: Some(false), ..Sighting::default() }, now);
+        location.update(
+            Sighting {
+                expires: Some(None),
+                ..Sighting::default()
+            },
+            now,
+        );
+        assert!(
+            location.serving(Timestamp::MAX).is_some(),
+            "without expiry it holds"
+        );
+        location.update(
+            Sighting {
+                registered: Some(false),
+                ..Sighting::default()
+            },
+            now,
+        );
         assert_eq!(location.serving(now), None, "detached");
     }
 }

@@ -174,7 +174,8 @@ impl Message {
     /// `deadletter`: its life ran out undelivered (S9.1).
     #[must_use]
     pub fn is_dead_letter(&self) -> bool {
-        self.ending().is_some_and(|ending| ending.how == FinalStatus::Expired)
+        self.ending()
+            .is_some_and(|ending| ending.how == FinalStatus::Expired)
     }
 
     /// From when on it may be offered, leases included; the order of offers is (`due`, `id`).
@@ -184,8 +185,13 @@ impl Message {
     pub fn due(&self) -> Timestamp {
         let due = self.deliver_after.unwrap_or(self.inserted_at);
         match self.life {
-            Life::Pending { leased_until: Some(until) } => due.max(until),
+            Life::Pending {
+                leased_until: Some(until),
+            } => due.max(until),
             Life::Pending { leased_until: None } | Life::Ended(_) => due,
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -131,7 +131,11 @@ impl Sender {
         let digits = key(text);
         let numeric = is_digits(&digits, 1, 20);
         let named = text.chars().count() <= LONGEST_NAME && text.chars().all(is_gsm7_basic);
-        if numeric || named { Ok(Self(text.into())) } else { Err(NotANumber::NotASender) }
+        if numeric || named {
+            Ok(Self(text.into()))
+        } else {
+            Err(NotANumber::NotASender)
+        }
     }
 
     /// Takes a stored sender back, unchecked, as [`Msisdn::restore`] does.
@@ -203,7 +207,10 @@ impl fmt::Debug for Sender {
 pub fn masked(text: &str) -> String {
     let length = text.chars().count();
     let shown = (length / 2).min(4);
-    text.chars().enumerate().map(|(i, c)| if i + shown < length { '*' } else { c }).collect()
+    text.chars()
+        .enumerate()
+        .map(|(i, c)| if i + shown < length { '*' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -216,30 +223,69 @@ mod tests {
 
     #[test]
     fn d8_destinations_are_digits_with_an_optional_plus() {
-        for good in ["+15551234567", "123", "00447700900123", "+12345678901234567890"] {
+        for good in [
+            "+15551234567",
+            "123",
+            "00447700900123",
+            "+12345678901234567890",
+        ] {
             assert_eq!(destination(good, Strictness::Digits).as_deref(), Ok(good));
         }
-        for bad in ["12", "+1-555", "BANK", "++123", "1+23", "123456789012345678901", "١٢٣٤"] {
-            assert_eq!(destination(bad, Strictness::Digits), Err(NotANumber::NotDigits), "{bad}");
+        for bad in [
+            "12",
+            "+1-555",
+            "BANK",
+            "++123",
+            "1+23",
+            "123456789012345678901",
+            "١٢٣٤",
+        ] {
+            assert_eq!(
+                destination(bad, Strictness::Digits),
+                Err(NotANumber::NotDigits),
+                "{bad}"
+            );
         }
         assert_eq!(destination("  ", Strictness::Off), Err(NotANumber::Empty));
-        assert_eq!(destination("1\u{7}2", Strictness::Off), Err(NotANumber::Unprintable));
-        assert_eq!(destination(&"1".repeat(65), Strictness::Off), Err(NotANumber::TooLong));
+        assert_eq!(
+            destination("1\u{7}2", Strictness::Off),
+            Err(NotANumber::Unprintable)
+        );
+        assert_eq!(
+            destination(&"1".repeat(65), Strictness::Off),
+            Err(NotANumber::TooLong)
+        );
     }
 
     #[test]
     fn d8_strictness_is_a_choice() {
         assert!(destination("sip:bob", Strictness::Off).is_ok());
         assert!(destination("+15551234567", Strictness::E164).is_ok());
-        for bad in ["15551234567", "+05551234567", "+123456", "+1234567890123456"] {
-            assert_eq!(destination(bad, Strictness::E164), Err(NotANumber::NotE164), "{bad}");
+        for bad in [
+            "15551234567",
+            "+05551234567",
+            "+123456",
+            "+1234567890123456",
+        ] {
+            assert_eq!(
+                destination(bad, Strictness::E164),
+                Err(NotANumber::NotE164),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn d8_senders_are_numbers_short_codes_or_names() {
         let sender = |text: &str| Sender::parse(&Given::parse(text).unwrap()).is_ok();
-        for good in ["+15551234567", "+1 (555) 123-4567", "7726", "9", "My Bank", "Ärzte&Co"] {
+        for good in [
+            "+15551234567",
+            "+1 (555) 123-4567",
+            "7726",
+            "9",
+            "My Bank",
+            "Ärzte&Co",
+        ] {
             assert!(sender(good), "{good}");
         }
         for bad in ["TwelveLetter", "Bank[1]", "بنك", "123456789012345678901"] {

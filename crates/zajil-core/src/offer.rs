@@ -24,7 +24,9 @@ pub fn may_offer(
     serving: Option<&FrontendName>,
     now: Timestamp,
 ) -> bool {
-    let Life::Pending { .. } = message.life else { return false };
+    let Life::Pending { .. } = message.life else {
+        return false;
+    };
     if message.due() > now || message.expires <= now {
         return false;
     }
@@ -37,5 +39,10 @@ pub fn may_offer(
 /// Whether the instant makes sense as a lease of the asked length (D7): 1 s to 1 h.
 #[must_use]
 pub fn lease_seconds(asked: u64) -> Option<std::time::Duration> {
-    (1..=3_600).contains(&asked).then(|| std::time::Duration::from_secs(asked))
+    (1..=3_600)
+        .contains(&asked)
+        .then(|| std::time::Duration::from_secs(asked))
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,8 +52,9 @@ mod tests {
 
     #[test]
     fn s3_2_waits_are_powers_of_two_minutes() {
-        let minutes: Vec<u64> =
-            (1..=8).map(|n| backoff(Attempt::new(n)).as_secs() / 60).collect();
+        let minutes: Vec<u64> = (1..=8)
+            .map(|n| backoff(Attempt::new(n)).as_secs() / 60)
+            .collect();
         assert_eq!(minutes, [2, 4, 8, 16, 32, 64, 128, 256]);
     }
 
@@ -68,7 +69,11 @@ mod tests {
 
     #[test]
     fn d7_the_frontends_own_wait_wins() {
-        let due = due_after(Attempt::new(5), Some(Duration::from_secs(7)), Timestamp::EPOCH);
+        let due = due_after(
+            Attempt::new(5),
+            Some(Duration::from_secs(7)),
+            Timestamp::EPOCH,
+        );
         assert_eq!(due, Timestamp::from_secs(7));
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::frontend::FrontendName;
 
 pub mod choose;
+mod index;
 pub mod table;
 
 /// The id of a route, given by the store.
@@ -39,7 +40,9 @@ impl SourceType {
     /// The source type that `word` names, in either case.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(word))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str().eq_ignore_ascii_case(word))
     }
 }
 
@@ -71,7 +74,9 @@ impl Charged {
     /// The value that `word` names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|charged| charged.as_str() == word)
+        Self::ALL
+            .into_iter()
+            .find(|charged| charged.as_str() == word)
     }
 }
 
@@ -92,7 +97,11 @@ impl Priority {
     /// # Errors
     /// [`OutOfRange`] outside 1–255.
     pub fn new(value: i64) -> Result<Self, OutOfRange> {
-        u8::try_from(value).ok().filter(|v| *v > 0).map(Self).ok_or(OutOfRange(255))
+        u8::try_from(value)
+            .ok()
+            .filter(|v| *v > 0)
+            .map(Self)
+            .ok_or(OutOfRange(255))
     }
 
     /// The number.

@@ -28,8 +28,13 @@ pub enum FinalStatus {
 
 impl FinalStatus {
     /// Every final status.
-    pub const ALL: [Self; 5] =
-        [Self::Delivered, Self::Expired, Self::Failed, Self::Rejected, Self::Dropped];
+    pub const ALL: [Self; 5] = [
+        Self::Delivered,
+        Self::Expired,
+        Self::Failed,
+        Self::Rejected,
+        Self::Dropped,
+    ];
 
     /// The word in JSON, in the `status` column of the CDR and in metrics.
     #[must_use]

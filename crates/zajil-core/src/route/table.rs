@@ -1,23 +1,53 @@
 //! The routes in force, compiled for look-up: an immutable snapshot (D13).
 
+use std::collections::HashSet;
+
 use super::Route;
+use super::choose::Compiled;
+use super::index::Index;
+use crate::frontend::FrontendName;
 
 /// A compiled table. Build it off the hot path and swap it in whole.
 #[derive(Debug, Default)]
 pub struct Table {
     routes: Vec<Route>,
+    index: Index,
+    delivers_to: HashSet<FrontendName>,
 }
 
 impl Table {
     /// Compiles `routes`; disabled ones are kept for explanations.
     #[must_use]
     pub fn new(routes: &[Route]) -> Self {
-        Self { routes: routes.to_vec() }
+        let compiled = routes
+            .iter()
+            .enumerate()
+            .map(|(at, route)| Compiled::new(at, route));
+        let dests = routes
+            .iter()
+            .filter_map(|route| route.terms.action.dest_smsc());
+        Self {
+            index: Index::new(compiled),
+            delivers_to: dests.cloned().collect(),
+            routes: routes.to_vec(),
+        }
     }
 
     /// All routes of the table.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// Whether any route, in force or disabled, delivers to this frontend: then it is a name that
+    /// the operator knows.
+    #[must_use]
+    pub fn names(&self, frontend: &FrontendName) -> bool {
+        self.delivers_to.contains(frontend)
+    }
+
+    /// Where to find the routes that may fit.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
     }
 }

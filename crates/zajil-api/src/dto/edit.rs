@@ -1,0 +1,155 @@
+//! A partial update of a message: `PATCH /api/messages/{id}` (S3).
+
+use std::num::NonZeroU32;
+
+use serde::Deserialize;
+use sms_codec::segment;
+use zajil_core::clock::Timestamp;
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::message::Message;
+use zajil_core::outcome::Refusal;
+use zajil_core::retry::Attempt;
+use zajil_core::status::{FinalStatus, Status};
+
+use super::field::{Field, SHORT};
+use super::submit::{check_times, text_body};
+
+/// The body of a PATCH, and of a PUT that says anything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Patch<'a> {
+    #[serde(borrow)]
+    source_msisdn: Field<'a>,
+    destination_msisdn: Field<'a>,
+    message_body: Field<'a>,
+    message_parts: Field<'a>,
+    dest_smsc: Field<'a>,
+    destination_smsc: Field<'a>,
+    source_imsi: Field<'a>,
+    dest_imsi: Field<'a>,
+    status: Field<'a>,
+    deliver_time: Field<'a>,
+    delivered_at: Field<'a>,
+    expires: Field<'a>,
+    deliver_after: Field<'a>,
+    delivery_attempts: Field<'a>,
+    charge_failed: Field<'a>,
+}
+
+/// What a PATCH asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// The edit.
+    pub(crate) edit: Edit,
+    /// Whether a status was asked for: then a message that has ended is a conflict of its own.
+    pub(crate) sets_status: bool,
+    /// Numbers that the client sent along, which nobody can change: name and value.
+    pub(crate) fixed: Vec<(&'static str, String)>,
+}
+
+impl Patch<'_> {
+    /// The change, checked field by field.
+    pub(crate) fn into_change(self, now: Timestamp, most_chars: usize) -> Result<Change, Refusal> {
+        let dest_smsc = self
+            .dest_smsc
+            .or(self.destination_smsc)
+            .change(|field| field.frontend("dest_smsc"))?;
+        let given_parts = self.message_parts.part("message_parts")?;
+        let body = text_body(self.message_body, most_chars)?;
+        let deliver_after = self
+            .deliver_after
+            .change(|field| field.time("deliver_after"))?;
+        let expires = self.expires.time("expires")?;
+        check_times(expires, deliver_after.flatten(), now)?;
+        let deliver_time = self
+            .deliver_time
+            .or(self.delivered_at)
+            .time("deliver_time")?;
+        let words = Status::ALL.map(Status::as_str);
+        let status = self.status.word("status", Status::parse, &words)?;
+        let attempts = self
+            .delivery_attempts
+            .integer("delivery_attempts", 0, 1_000_000)?;
+        let by = dest_smsc.clone().flatten();
+        let report = match status {
+            Some(Status::Final(how)) => Some(ending(how, by, deliver_time)),
+            // A delivery time says that it was delivered (S3.1).
+            None => deliver_time.map(|at| Report::Delivered { by, at: Some(at) }),
+            Some(Status::Pending) => None,
+        };
+        let edit = Edit {
+            dest_smsc,
+            body: body.map(|text| {
+                let parts = given_parts.unwrap_or_else(|| parts_of(&text));
+                (text, parts)
+            }),
+            deliver_after,
+            expires,
+            attempts: attempts
+                .and_then(|n| u32::try_from(n).ok())
+                .map(Attempt::new),
+            source_imsi: self
+                .source_imsi
+                .change(|field| field.text("source_imsi", SHORT))?,
+            dest_imsi: self
+                .dest_imsi
+                .change(|field| field.text("dest_imsi", SHORT))?,
+            charge_failed: self.charge_failed.boolean("charge_failed")?,
+            report,
+        };
+        let mut fixed = Vec::new();
+        for (name, field) in [
+            ("source_msisdn", self.source_msisdn),
+            ("destination_msisdn", self.destination_msisdn),
+        ] {
+            fixed.extend(field.text(name, SHORT)?.map(|value| (name, value)));
+        }
+        Ok(Change {
+            edit,
+            sets_status: status.is_some() || deliver_time.is_some(),
+            fixed,
+        })
+    }
+}
+
+impl Change {
+    /// Refuses numbers that differ from those of the message: they were translated, routed and
+    /// charged. A client that sends back what it read changes nothing.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the first such field.
+    pub(crate) fn check_fixed(&self, message: &Message) -> Result<(), Refusal> {
+        for (name, value) in &self.fixed {
+            let stored = match *name {
+                "source_msisdn" => message.content.source.as_str(),
+                _ => message.content.destination.as_str(),
+            };
+            if stored != value {
+                return Err(Refusal::field(name, "cannot be changed after the submit"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ending(
+    how: FinalStatus,
+    by: Option<zajil_core::frontend::FrontendName>,
+    at: Option<Timestamp>,
+) -> Report {
+    match how {
+        FinalStatus::Delivered => Report::Delivered { by, at },
+        FinalStatus::Expired
+        | FinalStatus::Failed
+        | FinalStatus::Rejected
+        | FinalStatus::Dropped => Report::Ended { how, reason: None },
+    }
+}
+
+/// The segments that a text takes (D9).
+fn parts_of(text: &str) -> NonZeroU32 {
+    segment::count(text, &segment::Options::PLAIN).parts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! A frontend's registration on the wire (S3.4).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zajil_core::clock::Timestamp;
+use zajil_core::frontend::{FrontendStats, FrontendType, Presence, Registration};
+use zajil_core::outcome::Refusal;
+
+use super::At;
+use super::field::{Field, SHORT};
+
+/// The body of a registration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RegistrationIn<'a> {
+    #[serde(borrow)]
+    frontend_name: Field<'a>,
+    frontend_type: Field<'a>,
+    ip_address: Field<'a>,
+    hostname: Field<'a>,
+    uptime_seconds: Field<'a>,
+    configuration: Field<'a>,
+}
+
+impl RegistrationIn<'_> {
+    /// The registration, `ip_address` as far as the frontend gives it.
+    pub(crate) fn into_registration(self) -> Result<Registration, Refusal> {
+        let words = FrontendType::ALL.map(FrontendType::as_str);
+        let name = self.frontend_name.frontend("frontend_name")?;
+        let kind = self
+            .frontend_type
+            .word("frontend_type", FrontendType::parse, &words)?;
+        let uptime = self.uptime_seconds.integer("uptime_seconds", 0, 1 << 53)?;
+        Ok(Registration {
+            name: name.ok_or_else(|| Refusal::field("frontend_name", "is required"))?,
+            kind: kind.ok_or_else(|| Refusal::field("frontend_type", "is required"))?,
+            ip_address: self.ip_address.text("ip_address", SHORT)?,
+            hostname: self.hostname.text("hostname", SHORT)?,
+            uptime_seconds: uptime.and_then(|seconds| u64::try_from(seconds).ok()),
+            configuration: self.configuration.object("configuration")?,
+        })
+    }
+}
+
+/// A frontend as it is shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct FrontendOut<'a> {
+    id: u64,
+    frontend_name: &'a str,
+    frontend_type: &'static str,
+    ip_address: Option<&'a str>,
+    hostname: Option<&'a str>,
+    uptime_seconds: Option<u64>,
+    configuration: Option<Value>,
+    status: &'static str,
+    expires_at: At,
+    last_seen_at: At,
+    inserted_at: At,
+    updated_at: At,
+}
+
+impl<'a> FrontendOut<'a> {
+    /// The frontend as the clock sees it.
+    pub(crate) fn new(presence: &'a Presence, now: Timestamp) -> Self {
+        let registration = &presence.registration;
+        let configuration = registration.configuration.as_deref();
+        Self {
+            id: presence.id,
+            frontend_name: registration.name.as_str(),
+            frontend_type: registration.kind.as_str(),
+            ip_address: registration.ip_address.as_deref(),
+            hostname: registration.hostname.as_deref(),
+            uptime_seconds: registration.uptime_seconds,
+            configuration: configuration.and_then(|text| serde_json::from_str(text).ok()),
+            status: if presence.is_active(now) {
+                "active"
+            } else {
+                "expired"
+            },
+            expires_at: At(presence.expires_at),
+            last_seen_at: At(presence.last_seen_at),
+            inserted_at: At(presence.inserted_at),
+            updated_at: At(presence.last_seen_at),
+        }
+    }
+}
+
+/// The figures, with the names of today and the older ones.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatsOut {
+    active_count: u64,
+    expired_count: u64,
+    unique_frontends: u64,
+    total_registrations: u64,
+    active: u64,
+    expired: u64,
+}
+
+impl From<FrontendStats> for StatsOut {
+    fn from(stats: FrontendStats) -> Self {
+        Self {
+            active_count: stats.active,
+            expired_count: stats.expired,
+            unique_frontends: stats.unique,
+            total_registrations: stats.registrations,
+            active: stats.active,
+            expired: stats.expired,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a frontend says became of a message: `mark_delivered`, `mark_failed` (S3, D7).
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use zajil_core::lifecycle::Report;
+use zajil_core::outcome::Refusal;
+use zajil_core::status::FinalStatus;
+
+use super::field::{Field, SENTENCE};
+
+/// The longest `retry_after`: 30 days, in seconds.
+const LONGEST_RETRY: i64 = 30 * 86_400;
+
+/// The body of `mark_delivered`; may be empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Delivered<'a> {
+    #[serde(borrow)]
+    dest_smsc: Field<'a>,
+    destination_smsc: Field<'a>,
+    deliver_time: Field<'a>,
+    delivered_at: Field<'a>,
+}
+
+impl Delivered<'_> {
+    /// The report.
+    pub(crate) fn into_report(self) -> Result<Report, Refusal> {
+        Ok(Report::Delivered {
+            by: self
+                .dest_smsc
+                .or(self.destination_smsc)
+                .frontend("dest_smsc")?,
+            at: self
+                .deliver_time
+                .or(self.delivered_at)
+                .time("deliver_time")?,
+        })
+    }
+}
+
+/// The body of `mark_failed`, of `increment_delivery_attempt` and of a bare PUT; may be empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Failed<'a> {
+    #[serde(borrow)]
+    reason: Field<'a>,
+    permanent: Field<'a>,
+    retry_after: Field<'a>,
+}
+
+impl Failed<'_> {
+    /// The report of `mark_failed`.
+    pub(crate) fn into_report(mut self) -> Result<Report, Refusal> {
+        let permanent = std::mem::take(&mut self.permanent).boolean("permanent")?;
+        match self.into_attempt()? {
+            Report::AttemptFailed { reason, .. } if permanent == Some(true) => Ok(Report::Ended {
+                how: FinalStatus::Failed,
+                reason,
+            }),
+            attempt => Ok(attempt),
+        }
+    }
+
+    /// The report of the calls that only count: the attempt failed, the message goes on.
+    pub(crate) fn into_attempt(self) -> Result<Report, Refusal> {
+        let reason = self.reason.text("reason", SENTENCE)?;
+        let seconds = self.retry_after.integer("retry_after", 0, LONGEST_RETRY)?;
+        let retry_after = seconds
+            .and_then(|n| u64::try_from(n).ok())
+            .map(Duration::from_secs);
+        Ok(Report::AttemptFailed {
+            reason,
+            retry_after,
+        })
+    }
+}

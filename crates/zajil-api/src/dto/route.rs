@@ -1,0 +1,285 @@
+//! A route on the wire (S4.1).
+
+use serde::{Deserialize, Serialize};
+use zajil_core::frontend::FrontendName;
+use zajil_core::outcome::Refusal;
+use zajil_core::route::{Action, Charged, Priority, Route, RouteId, SourceType, Terms, Weight};
+
+use super::field::{Field, Read, SENTENCE, SHORT};
+
+/// The most characters of an automatic reply.
+const LONGEST_REPLY: usize = 255 * 153;
+
+/// A route as an operator writes it: the body of POST, PUT and PATCH, and one item of an import.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RouteIn<'a> {
+    #[serde(borrow)]
+    id: Field<'a>,
+    calling_prefix: Field<'a>,
+    called_prefix: Field<'a>,
+    source_smsc: Field<'a>,
+    source_type: Field<'a>,
+    enum_domain: Field<'a>,
+    dest_smsc: Field<'a>,
+    destination_smsc: Field<'a>,
+    auto_reply: Field<'a>,
+    auto_reply_message: Field<'a>,
+    drop: Field<'a>,
+    charged: Field<'a>,
+    weight: Field<'a>,
+    priority: Field<'a>,
+    description: Field<'a>,
+    enabled: Field<'a>,
+}
+
+impl RouteIn<'_> {
+    /// The id it was exported with.
+    pub(crate) fn take_id(&mut self) -> Result<Option<RouteId>, Refusal> {
+        let id = std::mem::take(&mut self.id).integer("id", 1, 1 << 53)?;
+        Ok(id.and_then(|id| u64::try_from(id).ok()).map(RouteId))
+    }
+
+    /// The terms: fields that are absent are as in `base`, or have their defaults without one.
+    pub(crate) fn into_terms(self, base: Option<&Terms>) -> Result<Terms, Refusal> {
+        let old = base.cloned().unwrap_or_else(blank);
+        let wanted = Wanted {
+            dest_smsc: self.dest_smsc.or(self.destination_smsc),
+            auto_reply: self.auto_reply,
+            auto_reply_message: self.auto_reply_message,
+            drop: self.drop,
+        };
+        let words = SourceType::ALL.map(SourceType::as_str);
+        Ok(Terms {
+            calling_prefix: self
+                .calling_prefix
+                .or_prefix("calling_prefix", old.calling_prefix)?,
+            called_prefix: self
+                .called_prefix
+                .or_prefix("called_prefix", old.called_prefix)?,
+            source_smsc: self
+                .source_smsc
+                .or_keep(old.source_smsc, |field| field.frontend("source_smsc"))?,
+            source_type: self.source_type.or_keep(old.source_type, |field| {
+                field.word("source_type", SourceType::parse, &words)
+            })?,
+            enum_domain: self
+                .enum_domain
+                .or_keep(old.enum_domain, |field| field.text("enum_domain", SHORT))?,
+            action: wanted.into_action(base.map(|terms| &terms.action))?,
+            charged: self
+                .charged
+                .or_keep(Some(old.charged), charged)?
+                .unwrap_or(DEFAULT_CHARGED),
+            weight: self
+                .weight
+                .or_keep(Some(old.weight), weight)?
+                .unwrap_or_default(),
+            priority: self
+                .priority
+                .or_keep(Some(old.priority), priority)?
+                .unwrap_or_default(),
+            description: self
+                .description
+                .or_keep(old.description, |field| field.text("description", SENTENCE))?,
+            enabled: self.enabled.boolean("enabled")?.unwrap_or(old.enabled),
+        })
+    }
+}
+
+const DEFAULT_CHARGED: Charged = Charged::AsConfigured;
+
+/// What a route says when its writer says nothing; the action must be said.
+fn blank() -> Terms {
+    Terms {
+        calling_prefix: None,
+        called_prefix: None,
+        source_smsc: None,
+        source_type: None,
+        enum_domain: None,
+        action: Action::Drop,
+        charged: DEFAULT_CHARGED,
+        weight: Weight::default(),
+        priority: Priority::default(),
+        description: None,
+        enabled: true,
+    }
+}
+
+/// The four fields that are one action.
+struct Wanted<'a> {
+    dest_smsc: Field<'a>,
+    auto_reply: Field<'a>,
+    auto_reply_message: Field<'a>,
+    drop: Field<'a>,
+}
+
+impl Wanted<'_> {
+    fn into_action(self, old: Option<&Action>) -> Result<Action, Refusal> {
+        let (old_text, replied) = match old {
+            Some(Action::AutoReply { text, .. }) => (Some(text.clone()), true),
+            Some(Action::Deliver(_) | Action::Drop) | None => (None, false),
+        };
+        let old_dest = old.and_then(Action::dest_smsc).cloned();
+        let dropped = matches!(old, Some(Action::Drop));
+        let dest = self
+            .dest_smsc
+            .or_keep(old_dest, |field| field.frontend("dest_smsc"))?;
+        let text = self.auto_reply_message.or_keep(old_text, |field| {
+            field.text("auto_reply_message", LONGEST_REPLY)
+        })?;
+        let drop = self.drop.boolean("drop")?;
+        let reply = self.auto_reply.boolean("auto_reply")?;
+        // Of two that exclude each other the one asked for now counts, and the old one goes.
+        let (drop, reply) = match (drop, reply) {
+            (Some(true), Some(true)) => {
+                return Err(Refusal::field("auto_reply", "cannot be true when drop is"));
+            }
+            (Some(true), _) => (true, false),
+            (_, Some(true)) => (false, true),
+            (drop, reply) => (drop.unwrap_or(dropped), reply.unwrap_or(replied)),
+        };
+        if drop {
+            return Ok(Action::Drop);
+        }
+        if reply {
+            let missing = || Refusal::field("auto_reply_message", "is required with auto_reply");
+            return Ok(Action::AutoReply {
+                text: text.ok_or_else(missing)?,
+                deliver: dest,
+            });
+        }
+        let missing =
+            || Refusal::field("dest_smsc", "is required unless auto_reply or drop is true");
+        dest.map(Action::Deliver).ok_or_else(missing)
+    }
+}
+
+fn charged(field: Field<'_>) -> Read<Charged> {
+    match field {
+        Field::Boolean(true) => Ok(Some(Charged::Yes)),
+        Field::Boolean(false) => Ok(Some(Charged::No)),
+        field => field.word(
+            "charged",
+            Charged::parse,
+            &Charged::ALL.map(Charged::as_str),
+        ),
+    }
+}
+
+fn weight(field: Field<'_>) -> Read<Weight> {
+    Ok(field
+        .integer("weight", 1, 100)?
+        .and_then(|n| Weight::new(n).ok()))
+}
+
+pub(super) fn priority(field: Field<'_>) -> Read<Priority> {
+    Ok(field
+        .integer("priority", 1, 255)?
+        .and_then(|n| Priority::new(n).ok()))
+}
+
+/// A route as it is shown and exported.
+#[derive(Debug, Serialize)]
+pub(crate) struct RouteOut<'a> {
+    id: u64,
+    calling_prefix: Option<&'a str>,
+    called_prefix: Option<&'a str>,
+    source_smsc: Option<&'a str>,
+    source_type: Option<&'static str>,
+    enum_domain: Option<&'a str>,
+    dest_smsc: Option<&'a str>,
+    auto_reply: bool,
+    auto_reply_message: Option<&'a str>,
+    drop: bool,
+    charged: &'static str,
+    weight: u8,
+    priority: u8,
+    description: Option<&'a str>,
+    enabled: bool,
+}
+
+impl<'a> From<&'a Route> for RouteOut<'a> {
+    fn from(route: &'a Route) -> Self {
+        let terms = &route.terms;
+        let text = match &terms.action {
+            Action::AutoReply { text, .. } => Some(text.as_str()),
+            Action::Deliver(_) | Action::Drop => None,
+        };
+        Self {
+            id: route.id.0,
+            calling_prefix: terms.calling_prefix.as_deref(),
+            called_prefix: terms.called_prefix.as_deref(),
+            source_smsc: terms.source_smsc.as_ref().map(FrontendName::as_str),
+            source_type: terms.source_type.map(SourceType::as_str),
+            enum_domain: terms.enum_domain.as_deref(),
+            dest_smsc: terms.action.dest_smsc().map(FrontendName::as_str),
+            auto_reply: text.is_some(),
+            auto_reply_message: text,
+            drop: matches!(terms.action, Action::Drop),
+            charged: terms.charged.as_str(),
+            weight: terms.weight.get(),
+            priority: terms.priority.get(),
+            description: terms.description.as_deref(),
+            enabled: terms.enabled,
+        }
+    }
+}
+
+/// The body of an import: `{"mode": …, "routes": […]}`, or an export as it came.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ImportIn<'a> {
+    /// `merge` or `replace`.
+    #[serde(borrow)]
+    mode: Field<'a>,
+    routes: Option<Vec<RouteIn<'a>>>,
+    data: Option<Exported<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Exported<'a> {
+    #[serde(borrow)]
+    routes: Option<Vec<RouteIn<'a>>>,
+}
+
+/// What to import: routes with the ids they were exported with, and whether all others go.
+#[derive(Debug)]
+pub(crate) struct Import {
+    pub(crate) routes: Vec<(Option<RouteId>, Terms)>,
+    pub(crate) replace: bool,
+}
+
+impl ImportIn<'_> {
+    /// The import; a refusal names the item.
+    pub(crate) fn into_import(self) -> Result<Import, Refusal> {
+        let words = ["merge", "replace"];
+        let replace = self.mode.word(
+            "mode",
+            |w| words.contains(&w).then(|| w == "replace"),
+            &words,
+        )?;
+        let items = self.routes.or(self.data.and_then(|data| data.routes));
+        let items = items.ok_or_else(|| Refusal::field("routes", "is required"))?;
+        let mut routes = Vec::with_capacity(items.len());
+        for (index, mut item) in items.into_iter().enumerate() {
+            let read = item
+                .take_id()
+                .and_then(|id| Ok((id, item.into_terms(None)?)));
+            routes.push(read.map_err(|refusal| {
+                Refusal::new(
+                    refusal.reason,
+                    format!("routes[{index}]: {}", refusal.detail),
+                )
+            })?);
+        }
+        Ok(Import {
+            routes,
+            replace: replace.unwrap_or(false),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

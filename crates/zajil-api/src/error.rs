@@ -1,0 +1,116 @@
+//! What went wrong, as HTTP says it: one status for each reason, one shape for all errors (S3, D18).
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use zajil_core::outcome::{Reason, Refusal};
+
+use crate::json;
+
+/// Carries the stable code of the reason, which the body of S3 has no place for.
+const REASON: HeaderName = HeaderName::from_static("x-reason");
+
+/// The status of each reason.
+pub(crate) fn status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::Malformed => StatusCode::BAD_REQUEST,
+        Reason::Invalid | Reason::UnknownFrontend | Reason::KeyReused | Reason::Conflict => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::NotFound => StatusCode::NOT_FOUND,
+        Reason::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Reason::AlreadyFinal => StatusCode::CONFLICT,
+        Reason::Overloaded | Reason::StorageFull | Reason::StorageDown | Reason::Stopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The answer to a refused request.
+pub(crate) fn answer(refusal: &Refusal) -> Response {
+    let mut body = b"{\"errors\":{\"detail\":".to_vec();
+    json::text(&mut body, &refusal.detail);
+    body.extend_from_slice(b"}}");
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status(refusal.reason);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, json::MEDIA_TYPE);
+    headers.insert(REASON, HeaderValue::from_static(refusal.reason.code()));
+    if refusal.reason.is_retryable() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// A store's error as a refusal: what the client can do, and nothing internal.
+pub(crate) fn from_store(error: zajil_store::Error) -> Refusal {
+    use zajil_store::Error;
+    let (reason, detail) = match &error {
+        Error::Busy => (
+            Reason::Overloaded,
+            "the store has as much work as it can hold; try again",
+        ),
+        Error::Full(_) => (
+            Reason::StorageFull,
+            "the store has no room left; try again later",
+        ),
+        Error::Down(_) | Error::Unknown(_) => (
+            Reason::StorageDown,
+            "the store cannot be used now; try again",
+        ),
+        Error::Closed => (Reason::Stopping, "the node is stopping; try again"),
+        Error::Conflict(detail) => return Refusal::new(Reason::Conflict, detail.clone()),
+        Error::NotFound => (Reason::NotFound, "no such record"),
+        Error::Damaged(_) => (Reason::Internal, "internal error"),
+    };
+    if matches!(error, Error::Damaged(_)) {
+        tracing::error!(%error, "the store cannot read what it holds");
+    }
+    Refusal::new(reason, detail)
+}
+
+/// No record of this kind has this id.
+pub(crate) fn unknown(kind: &str, id: &str) -> Refusal {
+    Refusal::new(Reason::NotFound, format!("{kind} {id} not found"))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn d18_every_reason_has_its_status() {
+        let table: Vec<_> = Reason::ALL
+            .iter()
+            .map(|reason| format!("{} {}", status(*reason).as_u16(), reason.code()))
+            .collect();
+        expect![[r#"
+            400 malformed
+            422 invalid
+            413 too_large
+            422 unknown_frontend
+            422 key_reused
+            404 not_found
+            405 not_allowed
+            409 already_final
+            422 conflict
+            503 overloaded
+            503 storage_full
+            503 storage_down
+            503 stopping
+            500 internal"#]]
+        .assert_eq(&table.join("\n"));
+    }
+
+    #[test]
+    fn store_errors_tell_nothing_internal() {
+        let refusal = from_store(zajil_store::Error::Down("/var/lib/x: EIO".into()));
+        assert_eq!(refusal.reason, Reason::StorageDown);
+        assert!(!refusal.detail.contains("EIO"));
+    }
+}

@@ -1,0 +1,119 @@
+//! `/api/frontends`: who is there to deliver (S3.4).
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use zajil_core::frontend::{FrontendName, Presence};
+use zajil_core::outcome::Refusal;
+
+use crate::dto::frontend::{FrontendOut, RegistrationIn, StatsOut};
+use crate::router::{Api, Shared};
+use crate::{body, error, json, query};
+
+const KIND: &str = "frontend";
+
+/// `GET /api/frontends`: the latest stretch of each.
+pub(crate) async fn list(api: Shared, _: Request) -> Result<Response, Refusal> {
+    let frontends = api.store.frontends().await.map_err(error::from_store)?;
+    shown(&api, &frontends)
+}
+
+/// `GET /api/frontends/active`.
+pub(crate) async fn active(api: Shared, _: Request) -> Result<Response, Refusal> {
+    let mut frontends = api.store.frontends().await.map_err(error::from_store)?;
+    let now = api.now();
+    frontends.retain(|presence| presence.is_active(now));
+    shown(&api, &frontends)
+}
+
+/// `GET /api/frontends/history/{name}`: all stretches of one, newest first.
+pub(crate) async fn history(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let segment = query::path(&mut parts).await?;
+    let name =
+        FrontendName::parse(&segment).map_err(|_| error::unknown(KIND, &query::shown(&segment)))?;
+    let stretches = api
+        .store
+        .frontend_history(name)
+        .await
+        .map_err(error::from_store)?;
+    shown(&api, &stretches)
+}
+
+fn shown(api: &Api, frontends: &[Presence]) -> Result<Response, Refusal> {
+    let now = api.now();
+    let rows: Vec<_> = frontends
+        .iter()
+        .map(|presence| FrontendOut::new(presence, now))
+        .collect();
+    json::data(StatusCode::OK, rows)
+}
+
+/// `GET /api/frontends/stats`.
+pub(crate) async fn stats(api: Shared, _: Request) -> Result<Response, Refusal> {
+    let stats = api
+        .store
+        .frontend_stats(api.now())
+        .await
+        .map_err(error::from_store)?;
+    json::data(StatusCode::OK, StatsOut::from(stats))
+}
+
+/// `GET /api/frontends/{id}`.
+pub(crate) async fn show(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let id = query::record_id(&mut parts, KIND).await?;
+    let found = api.store.frontend(id).await.map_err(error::from_store)?;
+    let found = found.ok_or_else(|| error::unknown(KIND, &id.to_string()))?;
+    json::data(StatusCode::OK, FrontendOut::new(&found, api.now()))
+}
+
+/// `POST /api/frontends` and `/api/frontends/register`: 201 when a stretch begins, 200 when one
+/// goes on.
+pub(crate) async fn register(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (parts, payload) = request.into_parts();
+    let payload = body::read(payload, api.options.max_body_bytes, &api.options).await?;
+    let mut registration = body::object::<RegistrationIn<'_>>(&payload)?.into_registration()?;
+    if registration.ip_address.is_none() {
+        registration.ip_address = address(&parts, &api.options.trusted_proxies);
+    }
+    let (presence, began) = api.desk.register(registration).await?;
+    let status = if began {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    json::data(status, FrontendOut::new(&presence, api.now()))
+}
+
+/// The address of the client: the peer's, or, when the peer is a trusted proxy, the last one in
+/// `X-Forwarded-For` that is not itself trusted.
+fn address(parts: &Parts, trusted: &[IpAddr]) -> Option<String> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let peer = peer.ip().to_canonical();
+    let mut client = peer;
+    if trusted.contains(&peer) {
+        let headers = parts.headers.get_all("x-forwarded-for");
+        let chain: Vec<&str> = headers
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        for hop in chain.iter().flat_map(|line| line.split(',')).rev() {
+            // What cannot be read was not written by a proxy of ours, nor is anything before it.
+            let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+                break;
+            };
+            client = hop.to_canonical();
+            if !trusted.contains(&client) {
+                break;
+            }
+        }
+    }
+    Some(client.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! The REST door (S3): turns HTTP and JSON into calls of `Intake`, `Desk` and `Control`.
+//!
+//! Every URL is on one page, [`router`]; every reason has its status in `error`; every field of
+//! the wire has its rule in `dto`. Nothing here knows what is behind the ports.
+
+mod body;
+mod dto;
+mod error;
+mod events;
+mod fence;
+mod frontends;
+mod json;
+mod locations;
+mod messages;
+mod options;
+mod query;
+mod router;
+mod routes;
+mod seed;
+mod system;
+mod time;
+mod translations;
+
+pub use options::{Options, Readiness};
+pub use router::{Api, router};
+pub use seed::{parse_route, parse_rule};

@@ -1,0 +1,98 @@
+//! `/api/locations`: where subscribers are (S3.3).
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use zajil_core::location::{Location, Sighting};
+use zajil_core::number;
+use zajil_core::outcome::Refusal;
+
+use crate::dto::location::{LocationOut, SightingIn};
+use crate::query::{self, Parameters};
+use crate::router::{Api, Shared};
+use crate::{body, error, json};
+
+const KIND: &str = "location";
+
+/// `GET /api/locations`.
+pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    let parameters = Parameters::of(&parts)?;
+    let page = api
+        .store
+        .locations(parameters.limit()?, parameters.offset()?);
+    let locations = page.await.map_err(error::from_store)?;
+    json::data(
+        StatusCode::OK,
+        locations.iter().map(LocationOut::from).collect::<Vec<_>>(),
+    )
+}
+
+/// `POST /api/locations`: 201 for a new IMSI, 200 for a known one.
+pub(crate) async fn create(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let sighting = sighting(&api, request).await?;
+    if sighting.imsi.is_none() {
+        return Err(Refusal::field("imsi", "is required"));
+    }
+    let (location, new) = api.desk.locate(None, sighting).await?;
+    let status = if new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    json::data(status, LocationOut::from(&location))
+}
+
+/// `GET /api/locations/{key}`: digits alone are first tried as the id of a record, then, like
+/// everything else, as a subscriber's number.
+pub(crate) async fn show(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let key = query::path(&mut parts).await?;
+    let found = find(&api, &key).await?;
+    let found = found.ok_or_else(|| error::unknown(KIND, &query::shown(&key)))?;
+    json::data(StatusCode::OK, LocationOut::from(&found))
+}
+
+async fn find(api: &Api, key: &str) -> Result<Option<Location>, Refusal> {
+    if let Some(id) = query::number(key) {
+        let record = api.store.location(id).await.map_err(error::from_store)?;
+        if record.is_some() {
+            return Ok(record);
+        }
+    }
+    if key.chars().count() > number::LONGEST {
+        return Ok(None);
+    }
+    api.store
+        .location_of(key.to_owned())
+        .await
+        .map_err(error::from_store)
+}
+
+/// `PATCH /api/locations/{id}`.
+pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, payload) = request.into_parts();
+    let id = query::record_id(&mut parts, KIND).await?;
+    let sighting = sighting(&api, Request::from_parts(parts, payload)).await?;
+    let (location, _) = api.desk.locate(Some(id), sighting).await?;
+    json::data(StatusCode::OK, LocationOut::from(&location))
+}
+
+/// `DELETE /api/locations/{id}`.
+pub(crate) async fn forget(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    api.desk
+        .forget_location(query::record_id(&mut parts, KIND).await?)
+        .await?;
+    Ok(json::removed())
+}
+
+async fn sighting(api: &Api, request: Request) -> Result<Sighting, Refusal> {
+    let payload = body::read(
+        request.into_body(),
+        api.options.max_body_bytes,
+        &api.options,
+    )
+    .await?;
+    body::object::<SightingIn<'_>>(&payload)?.into_sighting()
+}

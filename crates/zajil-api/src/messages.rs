@@ -1,0 +1,241 @@
+//! `/api/messages`: submit, list, offer, edit, report (S3, D7).
+
+use std::future::Future;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use bytes::Bytes;
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::message::Message;
+use zajil_core::number;
+use zajil_core::offer::Asker;
+use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::port::{Ask, Submission};
+use zajil_core::status::Status;
+use zajil_store::contract::Filter;
+
+use crate::dto::edit::{Change, Patch};
+use crate::dto::message;
+use crate::dto::report::{Delivered, Failed};
+use crate::dto::submit::{self, Submit};
+use crate::query::{self, Parameters};
+use crate::router::{Api, Shared};
+use crate::{body, error, json};
+
+/// `POST /api/messages`.
+pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let submission = submission(&api, request).await?;
+    let accepted = in_time(&api, api.intake.submit(submission)).await?;
+    Ok(message::one(StatusCode::CREATED, &accepted.message))
+}
+
+/// `POST /api/messages/create_async`.
+pub(crate) async fn submit_async(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let submission = submission(&api, request).await?;
+    let accepted = in_time(&api, api.intake.submit_async(submission)).await?;
+    Ok(message::accepted(&accepted.message))
+}
+
+async fn submission(api: &Api, request: Request) -> Result<Submission, Refusal> {
+    let (parts, payload) = request.into_parts();
+    let payload = body::read(payload, api.options.max_body_bytes, &api.options).await?;
+    let submit: Submit<'_> = body::object(&payload)?;
+    let mut submission = submit.into_submission(api.now(), api.options.max_text_chars)?;
+    if let Some(key) = parts.headers.get("idempotency-key") {
+        // A key that is no text is refused as one that is empty: by its rule.
+        let key = key.to_str().unwrap_or_default();
+        submission.dedupe = Some(submit::dedupe(key, &submission, &payload)?);
+    }
+    Ok(submission)
+}
+
+/// Waits for the store, but not for ever.
+async fn in_time<T>(
+    api: &Api,
+    answer: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::time::timeout(api.options.request_timeout, answer).await.unwrap_or_else(|_| {
+        let seconds = api.options.request_timeout.as_secs();
+        let detail = format!(
+            "the store did not answer within {seconds} s; the message may have been taken: repeat \
+             the request with an Idempotency-Key"
+        );
+        Err(Refusal::new(Reason::StorageDown, detail))
+    })
+}
+
+/// `GET /api/messages`: for a frontend with the header `smsc` (S3.1), for an operator without.
+pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    let parameters = Parameters::of(&parts)?;
+    if let Some(name) = query::smsc_header(&parts)? {
+        let asker = Asker {
+            name,
+            include_unrouted: query::include_unrouted(&parts)?,
+        };
+        return offer_to(&api, asker, &parameters).await;
+    }
+    let status = match parameters.text("status") {
+        None => None,
+        Some(word) => Some(Status::parse(word).ok_or_else(|| {
+            let words = Status::ALL.map(Status::as_str).join(", ");
+            Refusal::field("status", format!("must be one of {words}"))
+        })?),
+    };
+    let filter = Filter {
+        status,
+        number: parameters.text("number").map(digits).transpose()?,
+        limit: parameters.limit()?,
+        offset: parameters.offset()?,
+    };
+    let messages = api
+        .store
+        .messages(filter)
+        .await
+        .map_err(error::from_store)?;
+    Ok(message::many(&messages))
+}
+
+fn digits(text: &str) -> Result<String, Refusal> {
+    let digits = number::key(text.trim());
+    let sound = digits.len() <= number::LONGEST && digits.bytes().all(|b| b.is_ascii_digit());
+    if digits.is_empty() || !sound {
+        return Err(Refusal::field("number", "must hold digits"));
+    }
+    Ok(digits.into_owned())
+}
+
+/// `GET /api/messages/queue?smsc=NAME`.
+pub(crate) async fn offer(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    let parameters = Parameters::of(&parts)?;
+    let include_unrouted = query::include_unrouted(&parts)?;
+    let asker = Asker {
+        name: parameters.smsc()?,
+        include_unrouted,
+    };
+    offer_to(&api, asker, &parameters).await
+}
+
+/// `GET /api/messages/get_by_smsc?smsc=NAME`: the older form, which includes unrouted ones.
+pub(crate) async fn offer_with_unrouted(
+    api: Shared,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    let parameters = Parameters::of(&parts)?;
+    let asker = Asker {
+        name: parameters.smsc()?,
+        include_unrouted: true,
+    };
+    offer_to(&api, asker, &parameters).await
+}
+
+async fn offer_to(api: &Api, asker: Asker, parameters: &Parameters) -> Result<Response, Refusal> {
+    let ask = Ask {
+        asker,
+        limit: parameters.limit()?,
+        lease: parameters.lease()?,
+        wait: parameters.wait()?,
+    };
+    Ok(message::many(&api.desk.offer(ask).await?))
+}
+
+/// `GET /api/messages/{id}`.
+pub(crate) async fn show(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let id = query::message_id(&mut parts).await?;
+    let found = api.store.message(id).await.map_err(error::from_store)?;
+    let found = found.ok_or_else(|| Refusal::no_message(id))?;
+    Ok(message::one(StatusCode::OK, &found))
+}
+
+/// `PATCH /api/messages/{id}`.
+pub(crate) async fn edit(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, payload) = split(&api, request).await?;
+    let patch: Patch<'_> = body::object(&payload)?;
+    let change = patch.into_change(api.now(), api.options.max_text_chars)?;
+    apply(&api, &mut parts, change).await
+}
+
+/// `PUT /api/messages/{id}`: counts a failed attempt, unless the body names something to change.
+pub(crate) async fn edit_or_count_failure(
+    api: Shared,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (mut parts, payload) = split(&api, request).await?;
+    let patch: Patch<'_> = body::object_or_nothing(&payload)?;
+    let change = patch.into_change(api.now(), api.options.max_text_chars)?;
+    if change.sets_status || change.edit != Edit::default() {
+        return apply(&api, &mut parts, change).await;
+    }
+    failure(&api, &mut parts, &payload).await
+}
+
+async fn apply(api: &Api, parts: &mut Parts, change: Change) -> Result<Response, Refusal> {
+    let id = query::message_id(parts).await?;
+    if !change.fixed.is_empty() {
+        let found = api.store.message(id).await.map_err(error::from_store)?;
+        change.check_fixed(&found.ok_or_else(|| Refusal::no_message(id))?)?;
+    }
+    let sets_status = change.sets_status;
+    let edited = api
+        .desk
+        .edit(id, change.edit)
+        .await
+        .map_err(|refusal| match refusal.reason {
+            // Only a second ending is a conflict of states; anything else is a field that cannot be
+            // changed any more (S3: 422).
+            Reason::AlreadyFinal if !sets_status => Refusal::new(Reason::Conflict, refusal.detail),
+            _ => refusal,
+        })?;
+    Ok(message::one(StatusCode::OK, &edited))
+}
+
+/// `POST /api/messages/{id}/increment_delivery_attempt`.
+pub(crate) async fn count_failure(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, payload) = split(&api, request).await?;
+    failure(&api, &mut parts, &payload).await
+}
+
+async fn failure(api: &Api, parts: &mut Parts, payload: &[u8]) -> Result<Response, Refusal> {
+    let failed: Failed<'_> = body::object_or_nothing(payload)?;
+    reported(api, parts, failed.into_attempt()?).await
+}
+
+/// `POST /api/messages/{id}/mark_failed` (D7).
+pub(crate) async fn mark_failed(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, payload) = split(&api, request).await?;
+    let failed: Failed<'_> = body::object_or_nothing(&payload)?;
+    reported(&api, &mut parts, failed.into_report()?).await
+}
+
+/// `POST /api/messages/{id}/mark_delivered`.
+pub(crate) async fn mark_delivered(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, payload) = split(&api, request).await?;
+    let delivered: Delivered<'_> = body::object_or_nothing(&payload)?;
+    reported(&api, &mut parts, delivered.into_report()?).await
+}
+
+async fn reported(api: &Api, parts: &mut Parts, report: Report) -> Result<Response, Refusal> {
+    let id = query::message_id(parts).await?;
+    let message: Message = api.desk.report(id, report).await?;
+    Ok(message::one(StatusCode::OK, &message))
+}
+
+/// `DELETE /api/messages/{id}`.
+pub(crate) async fn remove(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    api.desk
+        .remove(query::message_id(&mut parts).await?)
+        .await?;
+    Ok(json::removed())
+}
+
+async fn split(api: &Api, request: Request) -> Result<(Parts, Bytes), Refusal> {
+    let (parts, payload) = request.into_parts();
+    let payload = body::read(payload, api.options.max_body_bytes, &api.options).await?;
+    Ok((parts, payload))
+}

@@ -1,0 +1,73 @@
+//! What the REST door needs to be told, with the defaults of the specification.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zajil_core::event::NodeName;
+
+/// The settings of the REST door.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What `GET /api/status` calls the system.
+    pub application: String,
+    /// This node: `event_source` of events that name none.
+    pub node: NodeName,
+    /// The largest request body, in octets.
+    pub max_body_bytes: usize,
+    /// The largest import of routes, in octets.
+    pub max_import_bytes: usize,
+    /// The longest text, in characters.
+    pub max_text_chars: usize,
+    /// How long a request body may take to arrive, and the store to take a message.
+    pub request_timeout: Duration,
+    /// Peers whose `X-Forwarded-For` is believed (S3.4).
+    pub trusted_proxies: Vec<IpAddr>,
+    /// What `/readyz` asks.
+    pub ready: Readiness,
+}
+
+impl Options {
+    /// The defaults, for this node.
+    #[must_use]
+    pub fn new(application: &str, node: NodeName) -> Self {
+        Self {
+            application: application.to_owned(),
+            node,
+            max_body_bytes: 1 << 20,
+            max_import_bytes: 64 << 20,
+            max_text_chars: 255 * 153,
+            request_timeout: Duration::from_secs(30),
+            trusted_proxies: Vec::new(),
+            ready: Readiness::always(),
+        }
+    }
+}
+
+/// Whether the node can do its work: asked by `/readyz`, answered by the binary.
+#[derive(Clone)]
+pub struct Readiness(Arc<dyn Fn() -> Result<(), String> + Send + Sync>);
+
+impl Readiness {
+    /// Asks `check`, which answers at once; its error is a sentence for the operator.
+    pub fn new(check: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(check))
+    }
+
+    /// Always ready.
+    #[must_use]
+    pub fn always() -> Self {
+        Self::new(|| Ok(()))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Readiness").field(&self.check()).finish()
+    }
+}

@@ -1,0 +1,172 @@
+//! Every URL of the REST door on one page.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use zajil_core::clock::{Clock, Timestamp};
+use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::port::{Control, Desk, Intake};
+use zajil_store::Store;
+
+use crate::fence::fenced;
+use crate::options::Options;
+use crate::{events, frontends, locations, messages, routes, system, translations};
+
+/// The REST door with everything it talks to.
+#[derive(Clone)]
+pub struct Api {
+    /// Where messages enter.
+    pub intake: Arc<dyn Intake>,
+    /// Where they leave and are reported on.
+    pub desk: Arc<dyn Desk>,
+    /// What routes them.
+    pub control: Arc<dyn Control>,
+    /// For reading: lists, records and event logs.
+    pub store: Arc<dyn Store>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub options: Options,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+const GET: MethodFilter = MethodFilter::GET;
+const POST: MethodFilter = MethodFilter::POST;
+const PUT: MethodFilter = MethodFilter::PUT;
+const PATCH: MethodFilter = MethodFilter::PATCH;
+const DELETE: MethodFilter = MethodFilter::DELETE;
+
+/// What every handler gets.
+pub(crate) type Shared = Arc<Api>;
+
+/// The door as a service. Serve it with `ConnectInfo<SocketAddr>` among the request's extensions
+/// (`into_make_service_with_connect_info`), so that a frontend's address is known.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .merge(message_pages())
+        .merge(delivery_pages())
+        .merge(table_pages())
+        .route("/api/status", page(GET, system::status))
+        .route("/healthz", page(GET, system::alive))
+        .route("/readyz", page(GET, system::ready))
+        .fallback(|request| fenced(no_page(request)))
+        .method_not_allowed_fallback(|request| fenced(no_verb(request)))
+        .with_state(Arc::new(api))
+}
+
+fn message_pages() -> Router<Shared> {
+    let all = page(GET, messages::list).merge(page(POST, messages::submit));
+    let one = page(GET, messages::show)
+        .merge(page(PATCH, messages::edit))
+        .merge(page(PUT, messages::edit_or_count_failure))
+        .merge(page(DELETE, messages::remove));
+    Router::new()
+        .route("/api/messages", all)
+        .route(
+            "/api/messages/create_async",
+            page(POST, messages::submit_async),
+        )
+        .route(
+            "/api/messages/get_by_smsc",
+            page(GET, messages::offer_with_unrouted),
+        )
+        .route("/api/messages/queue", page(GET, messages::offer))
+        .route("/api/messages/{id}", one)
+        .route(
+            "/api/messages/{id}/increment_delivery_attempt",
+            page(POST, messages::count_failure),
+        )
+        .route(
+            "/api/messages/{id}/mark_delivered",
+            page(POST, messages::mark_delivered),
+        )
+        .route(
+            "/api/messages/{id}/mark_failed",
+            page(POST, messages::mark_failed),
+        )
+        .route("/api/events", page(POST, events::add))
+        .route("/api/events/{message_id}", page(GET, events::list))
+}
+
+fn delivery_pages() -> Router<Shared> {
+    let locations = page(GET, locations::list).merge(page(POST, locations::create));
+    let location = page(GET, locations::show)
+        .merge(page(PATCH, locations::update))
+        .merge(page(DELETE, locations::forget));
+    let frontends = page(GET, frontends::list).merge(page(POST, frontends::register));
+    Router::new()
+        .route("/api/locations", locations)
+        .route("/api/locations/{id_or_msisdn}", location)
+        .route("/api/frontends", frontends)
+        .route("/api/frontends/register", page(POST, frontends::register))
+        .route("/api/frontends/active", page(GET, frontends::active))
+        .route("/api/frontends/stats", page(GET, frontends::stats))
+        .route(
+            "/api/frontends/history/{name}",
+            page(GET, frontends::history),
+        )
+        .route("/api/frontends/{id}", page(GET, frontends::show))
+}
+
+fn table_pages() -> Router<Shared> {
+    let routes = page(GET, routes::list).merge(page(POST, routes::create));
+    let route = page(GET, routes::show)
+        .merge(page(PUT, routes::replace))
+        .merge(page(PATCH, routes::update))
+        .merge(page(DELETE, routes::remove));
+    let rules = page(GET, translations::list).merge(page(POST, translations::create));
+    let rule = page(GET, translations::show)
+        .merge(page(PUT, translations::replace))
+        .merge(page(PATCH, translations::update))
+        .merge(page(DELETE, translations::remove));
+    Router::new()
+        .route("/api/routes", routes)
+        .route("/api/routes/export", page(GET, routes::export))
+        .route("/api/routes/import", page(POST, routes::import))
+        .route("/api/routes/{id}", route)
+        .route("/api/translations", rules)
+        .route("/api/translations/{id}", rule)
+}
+
+async fn no_page(request: Request) -> Result<Response, Refusal> {
+    let path = crate::query::shown(request.uri().path());
+    Err(Refusal::new(
+        Reason::NotFound,
+        format!("there is no {path} here"),
+    ))
+}
+
+async fn no_verb(request: Request) -> Result<Response, Refusal> {
+    let path = crate::query::shown(request.uri().path());
+    let detail = format!("{path} does not take {}", request.method());
+    Err(Refusal::new(Reason::NotAllowed, detail))
+}
+
+/// A handler behind its fence. Handlers answer `Result<Response, Refusal>`, which axum does not
+/// take, so there is no way around it; and no layer boxes each request once more.
+fn page<F, A>(verb: MethodFilter, handler: F) -> MethodRouter<Shared>
+where
+    F: Fn(Shared, Request) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Result<Response, Refusal>> + Send + 'static,
+{
+    on(verb, move |State(api): State<Shared>, request: Request| {
+        fenced(handler(api, request))
+    })
+}

@@ -1,0 +1,251 @@
+//! Carries finished messages from the store's outbox to the CDR sink, in batches (S10.2, D16).
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use zajil_core::cdr::Cdr;
+use zajil_core::clock::Clock;
+use zajil_core::port::CdrSink;
+use zajil_store::contract::{OutboxSeq, Store};
+
+pub use figures::{Figures, Snapshot};
+
+mod figures;
+
+/// The wait after the first failure; it doubles up to [`LONGEST_WAIT`].
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// The wait after many failures.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How many batches are written as one while there is a backlog.
+const CATCH_UP: u32 = 10;
+
+/// Whether CDRs keep the text of messages (S10.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bodies {
+    /// `message_body` is the text.
+    Keep,
+    /// `message_body` is null (`delete_message_body_after_delivery`).
+    Omit,
+}
+
+/// How the outbox is drained.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// `batch_insert_batch_size`.
+    pub batch_size: u32,
+    /// `batch_insert_flush_interval_ms`: how long a finished message waits for others.
+    pub flush_interval: Duration,
+    /// How long a stopping node goes on writing what is left.
+    pub stop_within: Duration,
+    /// Whether texts are kept.
+    pub bodies: Bodies,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            batch_size: 100,
+            flush_interval: Duration::from_millis(100),
+            stop_within: Duration::from_secs(5),
+            bodies: Bodies::Keep,
+        }
+    }
+}
+
+/// The worker between outbox and sink. There is one a node; a second would only repeat its rows.
+#[derive(Debug)]
+pub struct Outbox {
+    store: Arc<dyn Store>,
+    sink: Arc<dyn CdrSink>,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    figures: Arc<Figures>,
+}
+
+/// Rows out of the outbox and not yet in the sink.
+struct Batch {
+    rows: Vec<Cdr>,
+    last: OutboxSeq,
+    /// Whether more rows may be waiting behind these.
+    full: bool,
+}
+
+/// What one turn led to.
+enum Turn {
+    /// Nothing is left, or nothing was there.
+    Empty,
+    /// A batch is done and others wait.
+    More,
+    /// It did not work; nothing is lost.
+    Failed,
+}
+
+impl Outbox {
+    /// A worker that has not begun.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        sink: Arc<dyn CdrSink>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            sink,
+            options,
+            clock,
+            figures: Arc::default(),
+        }
+    }
+
+    /// The worker's figures (S10.2), to be read at any time.
+    #[must_use]
+    pub fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.figures)
+    }
+
+    /// Drains until `stop`, then until the outbox is empty or [`Options::stop_within`] is over.
+    ///
+    /// Dropping the future loses nothing: a row leaves the outbox only after the sink has it.
+    pub async fn drain(self, stop: CancellationToken) {
+        let mut hand = None;
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let wait = match self.turn(&mut hand).await {
+                Turn::More => {
+                    failures = 0;
+                    continue;
+                }
+                Turn::Empty => {
+                    failures = 0;
+                    self.options.flush_interval
+                }
+                Turn::Failed => {
+                    failures += 1;
+                    backoff(failures)
+                }
+            };
+            pause(wait, stop.cancelled()).await;
+        }
+        let rest = self.drain_rest(&mut hand);
+        if tokio::time::timeout(self.options.stop_within, rest)
+            .await
+            .is_err()
+        {
+            tracing::warn!("CDRs wait in the outbox for the next start: the sink takes no more");
+        }
+    }
+
+    async fn drain_rest(&self, hand: &mut Option<Batch>) {
+        let mut failures = 0;
+        loop {
+            match self.turn(hand).await {
+                Turn::More => failures = 0,
+                Turn::Empty => return,
+                Turn::Failed => {
+                    failures += 1;
+                    tokio::time::sleep(backoff(failures)).await;
+                }
+            }
+        }
+    }
+
+    /// Takes the next batch, if none is in hand, and writes it.
+    async fn turn(&self, hand: &mut Option<Batch>) -> Turn {
+        let batch = match hand.take() {
+            Some(batch) => batch,
+            None => match self.take().await {
+                Ok(Some(batch)) => batch,
+                Ok(None) => return Turn::Empty,
+                Err(error) => {
+                    self.failed(&format!("cannot read the outbox: {error}"));
+                    return Turn::Failed;
+                }
+            },
+        };
+        let batch = hand.insert(batch);
+        match self.write(batch).await {
+            Ok(()) => {
+                let full = batch.full;
+                *hand = None;
+                if full { Turn::More } else { Turn::Empty }
+            }
+            Err(error) => {
+                self.failed(&error);
+                Turn::Failed
+            }
+        }
+    }
+
+    async fn take(&self) -> Result<Option<Batch>, zajil_store::Error> {
+        let size = self.options.batch_size.max(1);
+        let behind = self.figures.backlog() > u64::from(size);
+        let limit = if behind {
+            size.saturating_mul(CATCH_UP)
+        } else {
+            size
+        };
+        let entries = self.store.outbox(limit).await?;
+        let Some((last, _)) = entries.last() else {
+            self.figures.set_backlog(0);
+            return Ok(None);
+        };
+        let last = *last;
+        let full = u32::try_from(entries.len()).is_ok_and(|taken| taken >= limit);
+        // Only a full batch says that there is more; then the store knows how much.
+        let waiting = match full {
+            true => self.store.figures().await?.outbox,
+            false => entries.len() as u64,
+        };
+        self.figures.set_backlog(waiting);
+        self.figures.enqueued(entries.len());
+        let mut rows: Vec<Cdr> = entries.into_iter().map(|(_, cdr)| cdr).collect();
+        if self.options.bodies == Bodies::Omit {
+            rows.iter_mut().for_each(|cdr| cdr.message_body = None);
+        }
+        Ok(Some(Batch { rows, last, full }))
+    }
+
+    /// The sink first, then the outbox: a crash between the two repeats the rows, and the sink
+    /// ignores what it has.
+    async fn write(&self, batch: &Batch) -> Result<(), String> {
+        let begun = tokio::time::Instant::now();
+        let now = self.clock.now();
+        self.sink.write(&batch.rows, now).await?;
+        let done = self.store.outbox_done(batch.last).await;
+        done.map_err(|error| format!("cannot take rows out of the outbox: {error}"))?;
+        if self.figures.flushed(batch.rows.len(), now, begun.elapsed()) {
+            tracing::info!("CDRs are written again");
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &str) {
+        let streak = self.figures.failed();
+        if streak == 1 {
+            tracing::warn!(error, "CDRs cannot be written; they wait in the outbox");
+        } else if backoff(streak) == LONGEST_WAIT {
+            tracing::error!(
+                error,
+                streak,
+                "CDRs still cannot be written; they wait in the outbox"
+            );
+        }
+    }
+}
+
+fn backoff(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    SHORTEST_WAIT
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_WAIT)
+}
+
+async fn pause(wait: Duration, stopped: impl Future<Output = ()>) {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        () = stopped => {}
+    }
+}

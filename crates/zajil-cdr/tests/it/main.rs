@@ -1,0 +1,6 @@
+//! What the CDR database holds, and that no row is lost or doubled on the way there.
+
+#[cfg(test)]
+mod outbox;
+#[cfg(test)]
+mod sqlite;

@@ -1,0 +1,112 @@
+//! The examples of S5.1, the order of rules, and what is refused at entry.
+
+use super::*;
+use crate::frontend::FrontendName;
+use crate::route::Priority;
+
+fn called(pattern: &str, replacement: &str) -> RuleTerms {
+    RuleTerms {
+        called_match: Some(pattern.to_owned()),
+        called_replace: Some(replacement.to_owned()),
+        enabled: true,
+        ..RuleTerms::default()
+    }
+}
+
+fn rules(terms: Vec<RuleTerms>) -> Rules {
+    let rules: Vec<Rule> = (1..)
+        .map(RuleId)
+        .zip(terms)
+        .map(|(id, terms)| Rule { id, terms })
+        .collect();
+    Rules::compile(&rules).unwrap()
+}
+
+fn check_called(pattern: &str, replacement: &str, number: &str, expect: Option<&str>) {
+    let done = rules(vec![called(pattern, replacement)]).apply("", number, None);
+    assert_eq!(
+        done.and_then(|t| t.called).as_deref(),
+        expect,
+        "{pattern} on {number}"
+    );
+}
+
+#[test]
+fn s5_1_the_examples_of_the_reference() {
+    check_called(r"^(\d{10})$", r"+1\1", "5551234567", Some("+15551234567"));
+    check_called(r"^(\d{10})$", r"+1\1", "15551234567", None);
+    check_called(
+        r"^00(\d+)$",
+        r"+\1",
+        "00447700900123",
+        Some("+447700900123"),
+    );
+    let tidy = r"^\+?1?[\s\-\.\(\)]*(\d{3})[\s\-\.\)\(]*(\d{3})[\s\-\.\)\(]*(\d{4})$";
+    for number in ["+1 (555) 123-4567", "555.123.4567", "15551234567"] {
+        check_called(tidy, r"+1\1\2\3", number, Some("+15551234567"));
+    }
+    let mut carrier = called(r"^101(\d+)$", r"\1");
+    carrier.called_prefix = Some("101".into());
+    carrier.source_smsc = FrontendName::parse("carrier_a").ok();
+    let rules = rules(vec![carrier]);
+    let through = |source| rules.apply("", "1015551234", source).and_then(|t| t.called);
+    assert_eq!(through(Some("carrier_a")).as_deref(), Some("5551234"));
+    assert_eq!(through(Some("carrier_b")), None);
+    assert_eq!(through(None), None);
+}
+
+#[test]
+fn s5_1_only_the_first_rule_that_holds_is_applied() {
+    let mut late = called("^1", "late");
+    late.priority = Priority::new(200).unwrap();
+    let mut off = called("^1", "off");
+    off.priority = Priority::new(1).unwrap();
+    off.enabled = false;
+    let first = called("^1", "first");
+    let done = rules(vec![late, off, first])
+        .apply("", "123", None)
+        .unwrap();
+    assert_eq!(
+        (done.rule, done.called.as_deref()),
+        (RuleId(3), Some("first23"))
+    );
+}
+
+#[test]
+fn s5_1_every_given_pattern_must_hold() {
+    let mut both = called("^2", "+2");
+    both.calling_match = Some("^(0)".into());
+    both.calling_replace = Some(r"<\1>".into());
+    let rules = rules(vec![both]);
+    assert_eq!(rules.apply("1", "234", None), None);
+    let done = rules.apply("07", "234", None).unwrap();
+    assert_eq!(done.calling.as_deref(), Some("<0>7"));
+    assert_eq!(done.called.as_deref(), Some("+234"));
+}
+
+#[test]
+fn replacements_are_literal_but_for_groups() {
+    check_called("^(1)(2)$", r"$1\\\2$", "12", Some(r"$1\2$"));
+    check_called("^12$", r"[\0]", "12", Some("[12]"));
+}
+
+#[test]
+fn d13_bad_rules_are_refused_by_field_and_position() {
+    let refused = |terms: &RuleTerms| check(terms).unwrap_err();
+    assert_eq!(refused(&RuleTerms::default()).field, "called_match");
+    let open = refused(&called("^(1", "1"));
+    assert_eq!(open.field, "called_match");
+    assert!(open.rule.contains("unclosed group"), "{}", open.rule);
+    assert_eq!(refused(&called("^1", r"\1")).field, "called_replace");
+    assert_eq!(refused(&called("^1", r"\x")).field, "called_replace");
+    assert!(
+        refused(&called("(a{1000}){1000}", ""))
+            .rule
+            .contains("size limit")
+    );
+    let half = RuleTerms {
+        calling_match: Some("1".into()),
+        ..RuleTerms::default()
+    };
+    assert_eq!(refused(&half).field, "calling_replace");
+}

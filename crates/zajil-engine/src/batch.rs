@@ -1,0 +1,146 @@
+//! Asynchronous submits: a bounded intake, stored in batches, kept while the store is away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::port::{Accepted, Submission};
+use zajil_store::contract::{Draft, Error, Placed};
+
+use crate::accept::{Decided, is_pending};
+use crate::refuse;
+use crate::shared::Shared;
+
+/// At most this many submits are stored at once.
+const MOST: usize = 500;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The far end of the intake. What has been taken out stays in `batch` until it is stored, so that
+/// a restarted worker goes on where the former stopped.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) intake: mpsc::Receiver<Decided>,
+    pub(crate) batch: Vec<Decided>,
+}
+
+impl Shared {
+    /// Like a synchronous submit up to the store. A repeated one is accepted too: it is recognised
+    /// when its batch is stored, and then stored no second time.
+    pub(crate) fn submit_async(&self, submission: Submission) -> Result<Accepted, Refusal> {
+        let place = self.intake.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => {
+                Refusal::new(Reason::Overloaded, "the intake is full: try again")
+            }
+            mpsc::error::TrySendError::Closed(()) => refuse::stopping(),
+        })?;
+        let decided = self.decide(submission)?;
+        let message = decided.draft.message.clone();
+        self.telemetry().metrics.intake.inc();
+        place.send(decided);
+        Ok(Accepted {
+            message,
+            repeated: false,
+        })
+    }
+}
+
+/// Stores what comes in until the token is cancelled and the intake is empty.
+pub(crate) async fn work(shared: Arc<Shared>, queue: Arc<Mutex<Queue>>, token: CancellationToken) {
+    let mut queue = queue.lock().await;
+    let Queue { intake, batch } = &mut *queue;
+    loop {
+        if batch.is_empty() {
+            tokio::select! {
+                biased;
+                taken = intake.recv_many(batch, MOST) => if taken == 0 { return },
+                () = token.cancelled(), if !intake.is_closed() => {
+                    intake.close();
+                    continue;
+                }
+            }
+        }
+        store(&shared, batch).await;
+    }
+}
+
+/// Stores a batch whatever it takes, and leaves it empty.
+async fn store(shared: &Shared, batch: &mut Vec<Decided>) {
+    if let Err(error) = place(shared, batch).await {
+        tracing::warn!(%error, count = batch.len(), "a batch was refused; storing one by one");
+        for decided in batch.iter() {
+            store_one(shared, decided).await;
+        }
+    }
+    let count = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+    shared.telemetry().metrics.intake.sub(count);
+    batch.clear();
+}
+
+async fn store_one(shared: &Shared, decided: &Decided) {
+    let id = decided.draft.message.id;
+    let Err(error) = place(shared, std::slice::from_ref(decided)).await else {
+        return;
+    };
+    // An attempt whose outcome was unknown may have stored it: then it is only there already.
+    match shared.parts.store.message(id).await {
+        Ok(Some(message)) => {
+            let queued_for = message.dest_smsc.as_ref();
+            shared.stored(id, is_pending(&message), queued_for, decided.watch);
+        }
+        Ok(None) | Err(_) => tracing::error!(%id, %error, "an accepted message was not stored"),
+    }
+}
+
+/// Stores submits in one transaction, again and again while the store cannot.
+///
+/// Fails only when the drafts themselves are at fault.
+async fn place(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // Copies: the store keeps what it is given, and may have to be asked again.
+        let drafts = batch.iter().flat_map(drafts).cloned().collect();
+        match shared.parts.store.accept(drafts).await {
+            Ok(places) => {
+                settle(shared, batch, places);
+                return Ok(());
+            }
+            Err(error @ (Error::Conflict(_) | Error::Damaged(_) | Error::NotFound)) => {
+                return Err(error);
+            }
+            Err(
+                error @ (Error::Busy
+                | Error::Full(_)
+                | Error::Down(_)
+                | Error::Unknown(_)
+                | Error::Closed),
+            ) => {
+                tracing::warn!(%error, count = batch.len(), "the intake waits for the store");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+fn drafts(decided: &Decided) -> impl Iterator<Item = &Draft> {
+    std::iter::once(&decided.draft).chain(decided.reply.as_deref())
+}
+
+fn settle(shared: &Shared, batch: &[Decided], places: Vec<Placed>) {
+    let each = batch
+        .iter()
+        .flat_map(|decided| drafts(decided).map(|draft| (draft, decided.watch)));
+    for ((draft, watch), place) in each.zip(places) {
+        let id = draft.message.id;
+        match place {
+            Placed::Stored(queued_for) => {
+                shared.stored(id, is_pending(&draft.message), queued_for.as_ref(), watch);
+            }
+            Placed::Repeated(first) => tracing::info!(%id, %first, "repeated submit not stored"),
+            Placed::KeyReused => tracing::warn!(%id, "submit under a used key not stored"),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The engine as the doors and the binary see it.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use zajil_core::clock::{Clock, Dice};
+use zajil_core::event::NodeName;
+use zajil_core::frontend::{Presence, Registration};
+use zajil_core::id::{Generator, MessageId, NodeNumber};
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::location::{Location, Sighting};
+use zajil_core::message::Message;
+use zajil_core::number::Strictness;
+use zajil_core::outcome::Refusal;
+use zajil_core::port::{
+    Accepted, Answer, Ask, Control, Desk, Intake, Routing, RoutingChange, Submission,
+};
+use zajil_core::route::Terms;
+use zajil_core::translate::RuleTerms;
+use zajil_store::contract::{self, Store};
+use zajil_telemetry::Telemetry;
+
+use crate::batch::{self, Queue};
+use crate::control::{Snapshot, check_route, check_rule};
+use crate::hint::Hub;
+use crate::shared::Shared;
+use crate::sweep;
+use crate::tasks::Tasks;
+
+/// How long [`Engine::stop`] waits for the intake to be stored and the tasks to end.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the engine works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where messages live.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub dice: Arc<dyn Dice>,
+    /// Where facts are told.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// How the engine behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `smsc_node_name`.
+    pub node: NodeName,
+    /// The number of this node within its cluster, in every id it hands out.
+    pub node_number: NodeNumber,
+    /// `dead_letter_time_minutes`: the life of a message that names no `expires`.
+    pub dead_letter_time: Duration,
+    /// `fingerprint_ttl_minutes`: how long a repetition is recognised; at least 5 minutes.
+    pub fingerprint_ttl: Duration,
+    /// `message_retention_hours`: how long finished messages stay in the queue store.
+    pub message_retention: Duration,
+    /// `event_ttl_days`.
+    pub event_ttl: Duration,
+    /// How long frontends that are gone stay in the history.
+    pub frontend_history: Duration,
+    /// `retention_check_interval_minutes`.
+    pub retention_check_interval: Duration,
+    /// How many asynchronous submits may wait to be stored.
+    pub intake_capacity: usize,
+    /// What a destination must look like (D8).
+    pub strictness: Strictness,
+    /// `sms_routes`: fill the routing table when it is empty (S4.4).
+    pub seed_routes: Vec<Terms>,
+    /// The translation rules of the configuration, likewise.
+    pub seed_rules: Vec<RuleTerms>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let Ok(node_number) = NodeNumber::new(0) else {
+            unreachable!("0 is in range")
+        };
+        Self {
+            node: NodeName::new("zajil"),
+            node_number,
+            dead_letter_time: DAY,
+            fingerprint_ttl: 5 * MINUTE,
+            message_retention: DAY,
+            event_ttl: 7 * DAY,
+            frontend_history: 30 * DAY,
+            retention_check_interval: HOUR,
+            intake_capacity: 10_000,
+            strictness: Strictness::Digits,
+            seed_routes: Vec::new(),
+            seed_rules: Vec::new(),
+        }
+    }
+}
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store cannot be read or written.
+    #[error("the store failed")]
+    Store(#[from] contract::Error),
+    /// A route or rule of the configuration is wrong.
+    #[error("{table} number {number}: {rule}")]
+    Seed {
+        /// `sms_routes` or the translation rules.
+        table: &'static str,
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        rule: String,
+    },
+    /// A stored translation rule cannot be used.
+    #[error("translation rule {id}: {rule}")]
+    Rule {
+        /// Its id.
+        id: u64,
+        /// What is wrong with it.
+        rule: String,
+    },
+}
+
+/// The engine: [`Intake`], [`Desk`] and [`Control`] in one.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    /// The tasks, until somebody stops them.
+    tasks: Mutex<Option<Tasks>>,
+}
+
+impl Engine {
+    /// Takes up work where the store left off. Needs a running tokio runtime with time.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing runs then.
+    pub async fn start(parts: Parts, options: Options) -> Result<Arc<Self>, Error> {
+        let snapshot = tables(&*parts.store, &options).await?;
+        let floor = parts.store.highest_id().await?;
+        let ids = Generator::new(options.node_number, floor, parts.clock.now());
+        let (intake, far_end) = mpsc::channel(options.intake_capacity.max(1));
+        let stopping = CancellationToken::new();
+        let mut tasks = Tasks::new(stopping.clone(), Arc::clone(&parts.telemetry));
+        let shared = Arc::new(Shared {
+            parts,
+            options,
+            ids: Mutex::new(ids),
+            control: ArcSwap::from_pointee(snapshot),
+            changing: tokio::sync::Mutex::new(()),
+            frontends: ArcSwap::from_pointee(HashSet::new()),
+            hints: Hub::default(),
+            intake,
+            closed: AtomicBool::new(false),
+            stopping,
+        });
+        shared.refresh_frontends().await?;
+        let queue = Queue {
+            intake: far_end,
+            batch: Vec::new(),
+        };
+        let queue = Arc::new(tokio::sync::Mutex::new(queue));
+        let worker = Arc::clone(&shared);
+        tasks.spawn("intake", move |token| {
+            batch::work(Arc::clone(&worker), Arc::clone(&queue), token)
+        });
+        sweep::start(&mut tasks, &shared);
+        Ok(Arc::new(Self {
+            shared,
+            tasks: Mutex::new(Some(tasks)),
+        }))
+    }
+
+    /// Refuses new submits, wakes all who wait, stores what the intake holds, ends the tasks.
+    /// Answers when that is done, or after 10 s at the most. A second call answers at once.
+    pub async fn stop(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        let tasks = self
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(tasks) = tasks {
+            tasks.stop(STOP_WITHIN).await;
+            let unstored = self.shared.telemetry().metrics.intake.get();
+            if unstored > 0 {
+                tracing::error!(
+                    unstored,
+                    "stopped with asynchronous submits that were not stored"
+                );
+            }
+        }
+    }
+}
+
+/// Reads the tables, after filling those that are empty.
+async fn tables(store: &dyn Store, options: &Options) -> Result<Snapshot, Error> {
+    let seed = |table, at: usize, refusal: Refusal| Error::Seed {
+        table,
+        number: at + 1,
+        rule: refusal.detail,
+    };
+    let mut routing = store.routing().await?;
+    if routing.routes.is_empty() && !options.seed_routes.is_empty() {
+        for (at, terms) in options.seed_routes.iter().enumerate() {
+            check_route(terms).map_err(|refusal| seed("sms_routes", at, refusal))?;
+        }
+        let routes = options
+            .seed_routes
+            .iter()
+            .map(|terms| (None, terms.clone()))
+            .collect();
+        let change = RoutingChange::ImportRoutes {
+            routes,
+            replace: false,
+        };
+        (routing, _) = store.change_routing(change).await?;
+    }
+    if routing.rules.is_empty() {
+        for (at, terms) in options.seed_rules.iter().enumerate() {
+            check_rule(terms).map_err(|refusal| seed("translation rules", at, refusal))?;
+        }
+        for terms in &options.seed_rules {
+            (routing, _) = store
+                .change_routing(RoutingChange::AddRule(terms.clone()))
+                .await?;
+        }
+    }
+    Snapshot::compile(routing).map_err(|(id, error)| Error::Rule {
+        id: id.0,
+        rule: error.to_string(),
+    })
+}
+
+impl Intake for Engine {
+    fn submit(&self, submission: Submission) -> Answer<'_, Accepted> {
+        Box::pin(self.shared.submit(submission))
+    }
+
+    fn submit_async(&self, submission: Submission) -> Answer<'_, Accepted> {
+        Box::pin(std::future::ready(self.shared.submit_async(submission)))
+    }
+}
+
+impl Desk for Engine {
+    fn register(&self, registration: Registration) -> Answer<'_, (Presence, bool)> {
+        Box::pin(self.shared.register(registration))
+    }
+
+    fn offer(&self, ask: Ask) -> Answer<'_, Vec<Message>> {
+        Box::pin(self.shared.offer(ask))
+    }
+
+    fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message> {
+        Box::pin(self.shared.report(id, report))
+    }
+
+    fn edit(&self, id: MessageId, edit: Edit) -> Answer<'_, Message> {
+        Box::pin(self.shared.edit(id, edit))
+    }
+
+    fn remove(&self, id: MessageId) -> Answer<'_, ()> {
+        Box::pin(self.shared.remove(id))
+    }
+
+    fn locate(&self, id: Option<u64>, sighting: Sighting) -> Answer<'_, (Location, bool)> {
+        Box::pin(self.shared.locate(id, sighting))
+    }
+
+    fn forget_location(&self, id: u64) -> Answer<'_, ()> {
+        Box::pin(self.shared.forget_location(id))
+    }
+}
+
+impl Control for Engine {
+    fn routing(&self) -> Arc<Routing> {
+        Arc::clone(&self.shared.control.load().routing)
+    }
+
+    fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)> {
+        Box::pin(self.shared.change_routing(change))
+    }
+}

@@ -1,0 +1,21 @@
+//! The engine: the shell that makes the rules happen between the doors and the store.
+//!
+//! A message enters through [`Engine`] as `Intake`, leaves through it as `Desk`, and is routed by
+//! the tables edited through it as `Control`. The rules are `zajil_core`'s and the records are the
+//! store's; what lives here is order, time, waiting and the tasks in the background.
+
+mod accept;
+mod batch;
+mod control;
+mod handle;
+mod hint;
+mod offer;
+mod refuse;
+mod reply;
+mod report;
+mod shared;
+mod sweep;
+pub mod system;
+pub mod tasks;
+
+pub use handle::{Engine, Error, Options, Parts};

@@ -1,0 +1,143 @@
+//! What frontends and operators say: reports, edits, registrations, locations.
+
+use zajil_core::frontend::{Presence, Registration};
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::location::{Location, Sighting};
+use zajil_core::message::Message;
+use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::status::FinalStatus;
+use zajil_store::contract::{NotDone, Outcome, Reported};
+use zajil_telemetry::Fact;
+
+use crate::refuse::failed;
+use crate::shared::Shared;
+
+impl Shared {
+    pub(crate) async fn report(&self, id: MessageId, report: Report) -> Result<Message, Refusal> {
+        let reported = self
+            .parts
+            .store
+            .report(vec![(id, report)], self.scene())
+            .await;
+        match reported.map_err(|error| failed(error, "message"))?.pop() {
+            Some(outcome) => {
+                let message = self.take_effect(id, outcome)?;
+                if message.ending().is_none() {
+                    let attempts = message.attempts.get();
+                    self.record(&Fact::AttemptFailed { id, attempts });
+                }
+                Ok(message)
+            }
+            None => {
+                tracing::error!(%id, "the store did not say what became of a report");
+                Err(Refusal::new(Reason::Internal, "internal error"))
+            }
+        }
+    }
+
+    pub(crate) async fn edit(&self, id: MessageId, edit: Edit) -> Result<Message, Refusal> {
+        if let Some(Some(name)) = &edit.dest_smsc {
+            self.check_frontend(name)?;
+        }
+        let outcome = self.parts.store.edit(id, edit, self.scene()).await;
+        self.take_effect(id, outcome.map_err(|error| failed(error, "message"))?)
+    }
+
+    /// Tells what a report or edit led to, and wakes whom it concerns.
+    fn take_effect(&self, id: MessageId, outcome: Outcome) -> Result<Message, Refusal> {
+        let Reported {
+            message,
+            queued_for,
+        } = match outcome {
+            Ok(reported) => reported,
+            Err(NotDone::NotFound) => return Err(Refusal::no_message(id)),
+            Err(NotDone::AlreadyFinal(status)) => {
+                self.record(&Fact::LateReport { id });
+                let detail = format!("message {id} is already {status}");
+                return Err(Refusal::new(Reason::AlreadyFinal, detail));
+            }
+        };
+        match message.ending() {
+            None => self.hints.wake(queued_for.as_ref()),
+            Some(ending) => match ending.how {
+                FinalStatus::Delivered => self.record(&Fact::Delivered {
+                    id,
+                    attempts: message.attempts.next().get(),
+                    after: ending.at.since(message.inserted_at),
+                }),
+                FinalStatus::Expired => self.record(&Fact::DeadLetter { id }),
+                FinalStatus::Failed | FinalStatus::Rejected | FinalStatus::Dropped => {
+                    self.record(&Fact::Failed { id });
+                }
+            },
+        }
+        Ok(message)
+    }
+
+    pub(crate) async fn remove(&self, id: MessageId) -> Result<(), Refusal> {
+        let removed = self.parts.store.remove(id, self.scene()).await;
+        let removed = removed.map_err(|error| failed(error, "message"))?;
+        if removed {
+            Ok(())
+        } else {
+            Err(Refusal::no_message(id))
+        }
+    }
+
+    pub(crate) async fn register(
+        &self,
+        registration: Registration,
+    ) -> Result<(Presence, bool), Refusal> {
+        let now = self.parts.clock.now();
+        let registered = self.parts.store.register(registration, now).await;
+        let (presence, began) = registered.map_err(|error| failed(error, "frontend"))?;
+        let name = &presence.registration.name;
+        self.learn_frontend(name);
+        if began {
+            self.record(&Fact::FrontendUp { name });
+        }
+        Ok((presence, began))
+    }
+
+    pub(crate) async fn locate(
+        &self,
+        id: Option<u64>,
+        sighting: Sighting,
+    ) -> Result<(Location, bool), Refusal> {
+        if id.is_none() && sighting.imsi.as_ref().is_none_or(|imsi| imsi.is_empty()) {
+            return Err(Refusal::field("imsi", "must be given"));
+        }
+        let located = self
+            .parts
+            .store
+            .locate(id, sighting, self.parts.clock.now())
+            .await;
+        let (location, new) = located.map_err(|error| failed(error, &location_name(id)))?;
+        if location.location.is_some() {
+            self.hints.wake(location.location.as_ref());
+        }
+        // A subscriber that has left: its messages wait as unrouted.
+        self.hints.wake(None);
+        Ok((location, new))
+    }
+
+    pub(crate) async fn forget_location(&self, id: u64) -> Result<(), Refusal> {
+        let name = location_name(Some(id));
+        let forgotten = self
+            .parts
+            .store
+            .forget_location(id, self.parts.clock.now())
+            .await;
+        if forgotten.map_err(|error| failed(error, &name))? {
+            self.hints.wake(None);
+            Ok(())
+        } else {
+            Err(Refusal::new(Reason::NotFound, format!("{name} not found")))
+        }
+    }
+}
+
+fn location_name(id: Option<u64>) -> String {
+    id.map_or_else(|| "location".to_owned(), |id| format!("location {id}"))
+}

@@ -1,0 +1,102 @@
+//! What every part of the engine has in hand.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use zajil_core::clock::Timestamp;
+use zajil_core::event::Scene;
+use zajil_core::frontend::FrontendName;
+use zajil_core::id::{Generator, MessageId};
+use zajil_core::outcome::{Reason, Refusal};
+use zajil_store::contract::Error;
+use zajil_telemetry::{Fact, Telemetry};
+
+use crate::accept::Decided;
+use crate::control::Snapshot;
+use crate::handle::{Options, Parts};
+use crate::hint::Hub;
+use crate::refuse;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) parts: Parts,
+    pub(crate) options: Options,
+    pub(crate) ids: Mutex<Generator>,
+    /// The tables in force.
+    pub(crate) control: ArcSwap<Snapshot>,
+    /// Held while the tables are replaced, so that they only get newer.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Every frontend that is known to have registered.
+    pub(crate) frontends: ArcSwap<HashSet<FrontendName>>,
+    pub(crate) hints: Hub,
+    pub(crate) intake: mpsc::Sender<Decided>,
+    /// No new submits from now on.
+    pub(crate) closed: AtomicBool,
+    /// Everything that waits is to end.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Shared {
+    pub(crate) fn scene(&self) -> Scene {
+        Scene {
+            now: self.parts.clock.now(),
+            node: self.options.node.clone(),
+        }
+    }
+
+    pub(crate) fn next_id(&self, now: Timestamp) -> MessageId {
+        self.ids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(now)
+    }
+
+    pub(crate) fn record(&self, fact: &Fact<'_>) {
+        self.telemetry().record(fact);
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.parts.telemetry
+    }
+
+    pub(crate) fn refuse_when_stopping(&self) -> Result<(), Refusal> {
+        if self.closed.load(Ordering::Acquire) {
+            Err(refuse::stopping())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A frontend that a client names must have registered once, or a route must deliver to it.
+    pub(crate) fn check_frontend(&self, name: &FrontendName) -> Result<(), Refusal> {
+        if self.control.load().table.names(name) || self.frontends.load().contains(name) {
+            return Ok(());
+        }
+        let detail = format!("dest_smsc names no known frontend: {name}");
+        Err(Refusal::new(Reason::UnknownFrontend, detail))
+    }
+
+    pub(crate) fn learn_frontend(&self, name: &FrontendName) {
+        if !self.frontends.load().contains(name) {
+            self.frontends.rcu(|known| {
+                let mut known = HashSet::clone(known);
+                known.insert(name.clone());
+                known
+            });
+        }
+    }
+
+    /// Reads again which frontends there are: other nodes register them too.
+    pub(crate) async fn refresh_frontends(&self) -> Result<(), Error> {
+        let latest = self.parts.store.frontends().await?;
+        let names = latest
+            .into_iter()
+            .map(|presence| presence.registration.name);
+        self.frontends.store(Arc::new(names.collect()));
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! What happens by itself: expiry, absence, retention, figures. Every turn may run twice (S9).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use zajil_store::contract::{Error, Purged, Retention};
+use zajil_telemetry::Fact;
+
+use crate::shared::Shared;
+use crate::tasks::Tasks;
+
+/// How much one transaction of a sweep handles.
+const LIMIT: u32 = 500;
+/// Batches of one purge; the rest waits for the next.
+const MOST_BATCHES: u32 = 10_000;
+const SECOND: Duration = Duration::from_secs(1);
+const FIVE_SECONDS: Duration = Duration::from_secs(5);
+
+type Turn<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+/// A thing done again and again.
+#[derive(Clone, Copy)]
+struct Round {
+    name: &'static str,
+    period: Duration,
+    turn: for<'a> fn(&'a Shared) -> Turn<'a>,
+}
+
+pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
+    let round = |name, period, turn| Round { name, period, turn };
+    for round in [
+        round("expire messages", SECOND, |shared| {
+            Box::pin(shared.expire())
+        }),
+        round("expire locations", SECOND, |shared| {
+            Box::pin(shared.expire_locations())
+        }),
+        round("watch frontends", FIVE_SECONDS, |shared| {
+            Box::pin(shared.watch_frontends())
+        }),
+        round("refresh routing", SECOND, |shared| {
+            Box::pin(shared.refresh_routing())
+        }),
+        round("figures", FIVE_SECONDS, |shared| {
+            Box::pin(shared.show_figures())
+        }),
+        round("purge", shared.options.retention_check_interval, |shared| {
+            Box::pin(shared.purge())
+        }),
+    ] {
+        let shared = Arc::clone(shared);
+        tasks.spawn(round.name, move |token| {
+            rounds(Arc::clone(&shared), round, token)
+        });
+    }
+}
+
+async fn rounds(shared: Arc<Shared>, round: Round, token: CancellationToken) {
+    let mut ticks = tokio::time::interval(round.period.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        // Said once per failure, not once per turn.
+        match (round.turn)(&shared).await {
+            Ok(()) if failing => {
+                failing = false;
+                tracing::info!(task = round.name, "task works again");
+            }
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(task = round.name, %error, "task failed; it will try again");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+impl Shared {
+    /// Ends messages whose life is over (S9.1).
+    async fn expire(&self) -> Result<(), Error> {
+        loop {
+            let swept = self.parts.store.expire(self.scene(), LIMIT).await?;
+            for message in &swept {
+                self.record(&Fact::DeadLetter { id: message.id });
+            }
+            if swept.len() < LIMIT as usize || self.stopping.is_cancelled() {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Gives up locations that have run out (S3.3): their messages are for anybody now.
+    async fn expire_locations(&self) -> Result<(), Error> {
+        loop {
+            let now = self.parts.clock.now();
+            let count = self.parts.store.expire_locations(now, LIMIT).await?;
+            if count > 0 {
+                self.hints.wake(None);
+            }
+            if count < u64::from(LIMIT) || self.stopping.is_cancelled() {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Notices frontends that vanished (S3.4) and those that came on other nodes.
+    async fn watch_frontends(&self) -> Result<(), Error> {
+        let now = self.parts.clock.now();
+        for presence in self.parts.store.expire_frontends(now).await? {
+            self.record(&Fact::FrontendDown {
+                name: &presence.registration.name,
+            });
+        }
+        self.refresh_frontends().await?;
+        let stats = self.parts.store.frontend_stats(now).await?;
+        self.telemetry()
+            .metrics
+            .set_frontends(gauge(stats.active), gauge(stats.expired));
+        Ok(())
+    }
+
+    /// Forgets what retention no longer keeps (S9.3).
+    async fn purge(&self) -> Result<(), Error> {
+        let keep = Retention {
+            messages: self.options.message_retention,
+            events: self.options.event_ttl,
+            frontends: self.options.frontend_history,
+        };
+        for _ in 0..MOST_BATCHES {
+            let now = self.parts.clock.now();
+            let purged = self.parts.store.purge(keep, now, LIMIT).await?;
+            if purged == Purged::default() || self.stopping.is_cancelled() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn show_figures(&self) -> Result<(), Error> {
+        let figures = self.parts.store.figures().await?;
+        let now = self.parts.clock.now();
+        let age = figures
+            .oldest
+            .map_or(0, |oldest| now.since(oldest).as_secs());
+        let metrics = &self.telemetry().metrics;
+        metrics.queue_size.set(gauge(figures.messages));
+        metrics.queue_pending.set(gauge(figures.pending));
+        metrics.queue_oldest.set(gauge(age));
+        metrics.outbox.set(gauge(figures.outbox));
+        Ok(())
+    }
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

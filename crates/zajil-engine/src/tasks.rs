@@ -1,0 +1,159 @@
+//! Supervised tasks: named, restarted after a bug, cancelled by a token, joined within a deadline.
+//!
+//! The only place that spawns.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use zajil_telemetry::Telemetry;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A group of background tasks with one token.
+#[derive(Debug)]
+pub struct Tasks {
+    token: CancellationToken,
+    telemetry: Arc<Telemetry>,
+    running: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+impl Tasks {
+    /// An empty group; cancelling `token` asks all its tasks to end.
+    #[must_use]
+    pub fn new(token: CancellationToken, telemetry: Arc<Telemetry>) -> Self {
+        Self {
+            token,
+            telemetry,
+            running: Vec::new(),
+        }
+    }
+
+    /// Starts a task. `work` makes its future: once, and again after each panic, which is counted.
+    /// The future gets the token and must end soon after it is cancelled.
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    pub fn spawn<W, F>(&mut self, name: &'static str, work: W)
+    where
+        W: Fn(CancellationToken) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (token, telemetry) = (self.token.clone(), Arc::clone(&self.telemetry));
+        let task = async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                let began = Instant::now();
+                let Err(panic) = Fence(Box::pin(work(token.clone()))).await else {
+                    return;
+                };
+                telemetry.metrics.panics.inc();
+                tracing::error!(
+                    task = name,
+                    panic = text(&*panic),
+                    "task panicked; starting again"
+                );
+                if began.elapsed() > LONGEST_PAUSE {
+                    pause = FIRST_PAUSE;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        };
+        self.running.push((name, tokio::spawn(task)));
+    }
+
+    /// Cancels the token and waits for all tasks; those that do not end in time are aborted.
+    /// Answers with the names of the latter.
+    pub async fn stop(mut self, within: Duration) -> Vec<&'static str> {
+        self.token.cancel();
+        let deadline = Instant::now() + within;
+        let mut late = Vec::new();
+        for (name, mut task) in std::mem::take(&mut self.running) {
+            match tokio::time::timeout_at(deadline, &mut task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(task = name, %error, "task was lost"),
+                Err(_) => {
+                    task.abort();
+                    tracing::error!(task = name, "task did not end in time");
+                    late.push(name);
+                }
+            }
+        }
+        late
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.token.cancel();
+    }
+}
+
+/// A future whose panic is an error of its own, not of the thread.
+struct Fence<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for Fence<F> {
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn group() -> (Tasks, Arc<Telemetry>) {
+        let telemetry = Arc::new(Telemetry::new().unwrap());
+        (
+            Tasks::new(CancellationToken::new(), Arc::clone(&telemetry)),
+            telemetry,
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_counted_and_the_task_starts_again() {
+        let (mut tasks, telemetry) = group();
+        let turns = Arc::new(AtomicU32::new(0));
+        let (seen, (done, is_done)) = (Arc::clone(&turns), tokio::sync::watch::channel(false));
+        tasks.spawn("shaky", move |_| {
+            let (turn, done) = (seen.fetch_add(1, Ordering::SeqCst), done.clone());
+            async move {
+                assert!(turn >= 2, "turn {turn}");
+                done.send_replace(true);
+            }
+        });
+        let mut is_done = is_done;
+        is_done.wait_for(|done| *done).await.unwrap();
+        assert_eq!(turns.load(Ordering::SeqCst), 3);
+        assert_eq!(telemetry.metrics.panics.get(), 2);
+        assert!(tasks.stop(Duration::from_secs(1)).await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_end_by_the_token_or_are_aborted_at_the_deadline() {
+        let (mut tasks, _) = group();
+        tasks.spawn("polite", |token| async move { token.cancelled().await });
+        tasks.spawn("deaf", |_| std::future::pending());
+        assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
+    }
+}

@@ -1,0 +1,123 @@
+//! Asynchronous submits: bounded, never dropped, flushed at the end (D5).
+
+use expect_test::expect;
+use zajil_core::outcome::Reason;
+use zajil_core::port::Intake as _;
+use zajil_engine::Options;
+use zajil_store::contract::{Error, Store as _};
+use zajil_testkit::build;
+
+use crate::moody::Mood;
+use crate::scenario::{World, run};
+
+#[tokio::test(start_paused = true)]
+async fn d5_a_stop_stores_what_was_taken_and_refuses_the_rest() {
+    let told = run("
+        route 44 gw
+        async 111 44700 one
+        async 111 44700 two
+        stop
+        async 111 44700 three
+        submit 111 44700 four
+        offer gw")
+    .await;
+    expect![[r#"
+        route 44 gw => route 1
+        async 111 44700 one => taken, dest Some(gw)
+        async 111 44700 two => taken, dest Some(gw)
+        stop => stopped
+        async 111 44700 three => refused, stopping: this node is stopping: try another, or try again
+        submit 111 44700 four => refused, stopping: this node is stopping: try another, or try again
+        offer gw => [m1 m2]
+        m1:
+          +0s message_inserted
+          +0s message_routed route 1 to 'gw'
+        m2:
+          +0s message_inserted
+          +0s message_routed route 1 to 'gw'
+    "#]]
+    .assert_eq(&told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d5_a_full_intake_refuses_at_the_door() {
+    let world = World::new(Options {
+        intake_capacity: 2,
+        ..Options::default()
+    })
+    .await;
+    let submit = || {
+        world
+            .engine
+            .submit_async(build::submission("1", "44700", "hello"))
+    };
+    assert!(submit().await.is_ok());
+    assert!(submit().await.is_ok());
+    assert_eq!(submit().await.unwrap_err().reason, Reason::Overloaded);
+    world.engine.stop().await;
+    assert_eq!(world.store.figures().await.unwrap().pending, 2);
+    assert_eq!(world.telemetry.metrics.intake.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d5_nothing_is_dropped_while_the_store_is_away() {
+    let world = World::new(Options::default()).await;
+    world.store.expect([
+        Mood::Refuse(Error::Busy),
+        Mood::Refuse(Error::Full("disk".into())),
+        Mood::Refuse(Error::Down("disk".into())),
+        Mood::StoreAndForget,
+    ]);
+    for body in ["one", "two"] {
+        world
+            .engine
+            .submit_async(build::submission("1", "44700", body))
+            .await
+            .unwrap();
+    }
+    world.engine.stop().await;
+    assert_eq!(
+        world.store.figures().await.unwrap().pending,
+        2,
+        "each stored once"
+    );
+    assert_eq!(world.telemetry.metrics.intake.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_at_fault_does_not_take_the_others_with_it() {
+    let world = World::new(Options::default()).await;
+    world.store.expect([Mood::Dislike("bad")]);
+    for body in ["one", "bad", "two"] {
+        world
+            .engine
+            .submit_async(build::submission("1", "44700", body))
+            .await
+            .unwrap();
+    }
+    world.engine.stop().await;
+    assert_eq!(world.store.figures().await.unwrap().pending, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d18_each_failure_of_the_store_has_its_reason() {
+    let world = World::new(Options::default()).await;
+    for (error, reason) in [
+        (Error::Busy, Reason::Overloaded),
+        (Error::Full("secret".into()), Reason::StorageFull),
+        (Error::Down("secret".into()), Reason::StorageDown),
+        (Error::Unknown("secret".into()), Reason::StorageDown),
+        (Error::Closed, Reason::Stopping),
+        (Error::Damaged("secret".into()), Reason::Internal),
+        (Error::Conflict("for the client".into()), Reason::Conflict),
+    ] {
+        world.store.expect([Mood::Refuse(error)]);
+        let submitted = world
+            .engine
+            .submit(build::submission("1", "44700", "hello"))
+            .await;
+        let refusal = submitted.unwrap_err();
+        assert_eq!(refusal.reason, reason);
+        assert!(!refusal.detail.contains("secret"));
+    }
+}

@@ -1,0 +1,16 @@
+//! The engine over the store model: timelines in, events and CDRs out.
+
+#[cfg(test)]
+mod batch;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod moody;
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod sweeps;
+#[cfg(test)]
+mod waiting;

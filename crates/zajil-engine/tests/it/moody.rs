@@ -1,0 +1,114 @@
+//! A store that fails to accept as often and in such ways as a test says.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use zajil_core::cdr::Cdr;
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, Scene};
+use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::location::{Location, Sighting};
+use zajil_core::message::Message;
+use zajil_core::offer::Asker;
+use zajil_core::port::{Routing, RoutingChange};
+use zajil_store::contract::{
+    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Reply, Retention,
+    Store, Swept,
+};
+use zajil_store::memory::MemoryStore;
+
+#[derive(Debug, Default)]
+pub(crate) struct Moody {
+    inner: MemoryStore,
+    moods: Mutex<VecDeque<Mood>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Mood {
+    /// Fails before anything happens.
+    Refuse(Error),
+    /// Stores, and then says that it does not know.
+    StoreAndForget,
+    /// Refuses while this body is in the batch; stays in that mood.
+    Dislike(&'static str),
+}
+
+impl Moody {
+    pub(crate) fn expect(&self, moods: impl IntoIterator<Item = Mood>) {
+        self.moods
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(moods);
+    }
+}
+
+macro_rules! delegate {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        $(fn $name(&self, $($argument: $type),*) -> Reply<'_, $answer> {
+            self.inner.$name($($argument),*)
+        })*
+    };
+}
+
+impl Store for Moody {
+    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>> {
+        let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
+        match moods.pop_front() {
+            None => self.inner.accept(drafts),
+            Some(Mood::Refuse(error)) => Box::pin(std::future::ready(Err(error))),
+            Some(Mood::StoreAndForget) => {
+                let stored = self.inner.accept(drafts);
+                Box::pin(async move {
+                    stored.await?;
+                    Err(Error::Unknown("the cable was cut".into()))
+                })
+            }
+            Some(Mood::Dislike(body)) => {
+                moods.push_front(Mood::Dislike(body));
+                if drafts
+                    .iter()
+                    .any(|draft| draft.message.content.body == body)
+                {
+                    return Box::pin(std::future::ready(Err(Error::Damaged(body.into()))));
+                }
+                self.inner.accept(drafts)
+            }
+        }
+    }
+
+    delegate! {
+        highest_id() -> Option<MessageId>;
+        offer(ask: OfferAsk) -> Vec<Message>;
+        lease(ask: OfferAsk, until: Timestamp) -> Vec<Message>;
+        next_due(asker: Asker) -> Option<Timestamp>;
+        report(reports: Vec<(MessageId, Report)>, scene: Scene) -> Vec<Outcome>;
+        edit(id: MessageId, edit: Edit, scene: Scene) -> Outcome;
+        remove(id: MessageId, scene: Scene) -> bool;
+        message(id: MessageId) -> Option<Message>;
+        messages(filter: Filter) -> Vec<Message>;
+        events(id: MessageId) -> Vec<Event>;
+        add_event(id: MessageId, event: Event) -> bool;
+        expire(scene: Scene, limit: u32) -> Vec<Swept>;
+        purge(keep: Retention, now: Timestamp, limit: u32) -> Purged;
+        expire_locations(now: Timestamp, limit: u32) -> u64;
+        register(registration: Registration, now: Timestamp) -> (Presence, bool);
+        frontends() -> Vec<Presence>;
+        frontend(id: u64) -> Option<Presence>;
+        frontend_history(name: FrontendName) -> Vec<Presence>;
+        frontend_stats(now: Timestamp) -> FrontendStats;
+        expire_frontends(now: Timestamp) -> Vec<Presence>;
+        locate(id: Option<u64>, sighting: Sighting, now: Timestamp) -> (Location, bool);
+        forget_location(id: u64, now: Timestamp) -> bool;
+        location(id: u64) -> Option<Location>;
+        location_of(number: String) -> Option<Location>;
+        locations(limit: u32, offset: u32) -> Vec<Location>;
+        routing() -> Routing;
+        change_routing(change: RoutingChange) -> (Routing, Option<u64>);
+        outbox(limit: u32) -> Vec<(OutboxSeq, Cdr)>;
+        outbox_done(last: OutboxSeq) -> ();
+        figures() -> Figures;
+        close() -> ();
+    }
+}

@@ -1,0 +1,142 @@
+//! Pollers that wait (D7): woken by hints, by time and by the end, never too early.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zajil_core::lifecycle::Edit;
+use zajil_core::port::{Desk as _, Intake as _};
+use zajil_engine::Options;
+use zajil_testkit::build;
+
+use crate::scenario::{World, ask};
+
+const WAIT: &[&str] = &["wait=30", "lease=60"];
+
+#[tokio::test(start_paused = true)]
+async fn d7_a_submit_wakes_one_waiting_poller_at_once() {
+    let world = World::new(Options::default()).await;
+    world
+        .engine
+        .register(build::registration("gw"))
+        .await
+        .unwrap();
+    let began = Instant::now();
+    let mut submission = build::submission("1", "44700", "hello");
+    submission.dest_smsc = Some(build::name("gw"));
+    let submit = async {
+        tokio::task::yield_now().await;
+        world.engine.submit(submission).await.unwrap()
+    };
+    let (first, accepted) = tokio::join!(world.engine.offer(ask("gw", WAIT)), submit);
+    assert_eq!(first.unwrap()[0].id, accepted.message.id);
+    assert!(
+        began.elapsed() < Duration::from_millis(10),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_locations_and_edits_wake_too() {
+    let world = World::new(Options::default()).await;
+    world
+        .engine
+        .register(build::registration("gw"))
+        .await
+        .unwrap();
+    for destination in ["44700", "44800"] {
+        world
+            .engine
+            .submit(build::submission("1", destination, "hello"))
+            .await
+            .unwrap();
+    }
+    let began = Instant::now();
+    let locate = async {
+        tokio::task::yield_now().await;
+        world
+            .engine
+            .locate(None, build::sighting("00101", "44700", "gw"))
+            .await
+            .unwrap();
+    };
+    let (first, ()) = tokio::join!(world.engine.offer(ask("gw", WAIT)), locate);
+    assert_eq!(first.unwrap().len(), 1);
+    let left = world
+        .engine
+        .offer(ask("fallback", &["unrouted"]))
+        .await
+        .unwrap();
+    let edit = async {
+        tokio::task::yield_now().await;
+        let edit = Edit {
+            dest_smsc: Some(Some(build::name("gw"))),
+            ..Edit::default()
+        };
+        world.engine.edit(left[0].id, edit).await.unwrap();
+    };
+    let (second, ()) = tokio::join!(world.engine.offer(ask("gw", WAIT)), edit);
+    assert_eq!(second.unwrap()[0].id, left[0].id);
+    assert!(
+        began.elapsed() < Duration::from_millis(10),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_unrouted_messages_wake_those_that_take_them() {
+    let world = World::new(Options::default()).await;
+    let began = Instant::now();
+    let submit = async {
+        tokio::task::yield_now().await;
+        world
+            .engine
+            .submit(build::submission("1", "44700", "hello"))
+            .await
+            .unwrap();
+    };
+    let waiting = world
+        .engine
+        .offer(ask("fallback", &["wait=30", "unrouted"]));
+    let (found, ()) = tokio::join!(waiting, submit);
+    assert_eq!(found.unwrap().len(), 1);
+    assert!(
+        began.elapsed() < Duration::from_millis(10),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_without_anything_due_the_answer_is_empty_after_the_wait() {
+    let world = World::new(Options::default()).await;
+    let began = Instant::now();
+    assert!(
+        world
+            .engine
+            .offer(ask("gw", WAIT))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(began.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_wakes_all_who_wait() {
+    let world = World::new(Options::default()).await;
+    let began = Instant::now();
+    let stop = async {
+        tokio::task::yield_now().await;
+        world.engine.stop().await;
+        world.engine.stop().await;
+    };
+    let (found, ()) = tokio::join!(world.engine.offer(ask("gw", WAIT)), stop);
+    assert!(found.unwrap().is_empty());
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+}

@@ -1,0 +1,125 @@
+//! Accepting: drafts become rows, all or none.
+
+use rusqlite::{OptionalExtension, params};
+use zajil_core::clock::Timestamp;
+use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
+use zajil_core::message::{Life, Message};
+use zajil_core::port::Dedupe;
+use zajil_store::contract::{Draft, Placed};
+use zajil_store::{Error, record};
+
+use crate::error::Done;
+use crate::writer::Tx;
+
+/// A draft with its records encoded, so that the writer thread only binds and steps.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    draft: Draft,
+    extra: Option<String>,
+    events: String,
+}
+
+impl Prepared {
+    /// Encodes on the caller's thread.
+    pub(crate) fn new(draft: Draft) -> Self {
+        let extra = record::encode_extra(&draft.message.content);
+        let events = record::encode_events(&draft.events);
+        Self {
+            draft,
+            extra,
+            events,
+        }
+    }
+}
+
+/// One transaction's worth of drafts.
+pub(crate) fn accept(tx: &mut Tx<'_>, drafts: &[Prepared]) -> Done<Vec<Placed>> {
+    let mut placed = Vec::with_capacity(drafts.len());
+    for prepared in drafts {
+        placed.push(place(tx, prepared)?);
+    }
+    Ok(placed)
+}
+
+fn place(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<Placed> {
+    let Draft {
+        message, dedupe, ..
+    } = &prepared.draft;
+    if let Some((dedupe, until)) = dedupe
+        && let Some(known) = recognise(tx, message, dedupe, *until)?
+    {
+        return Ok(known);
+    }
+    insert(tx, prepared)?;
+    tx.delta.messages += 1;
+    if let Life::Ended(_) = message.life {
+        tx.finish(message, &[], false)?;
+        return Ok(Placed::Stored(None));
+    }
+    tx.delta.pending += 1;
+    tx.db
+        .prepare_cached("INSERT INTO expiry VALUES (?1, ?2)")?
+        .execute([message.expires.millis(), message.id.as_i64()])?;
+    let home = tx.enqueue(message, message.inserted_at)?;
+    Ok(Placed::Stored(home.name))
+}
+
+fn insert(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<()> {
+    let message = &prepared.draft.message;
+    let content = &message.content;
+    tx.db
+        .prepare_cached("INSERT INTO msg VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?
+        .execute(params![
+            message.id.as_i64(),
+            content.source.as_str(),
+            content.destination.as_str(),
+            content.body,
+            content.source_smsc.as_ref().map(FrontendName::as_str),
+            message.dest_smsc.as_ref().map(FrontendName::as_str),
+            content.parts.get(),
+            message.inserted_at.millis(),
+            message.expires.millis(),
+            message.charge_failed,
+            message.origin_node.as_str(),
+            prepared.extra,
+            prepared.events,
+        ])?;
+    Ok(())
+}
+
+/// The answer to a repeated submit; otherwise remembers this one (D6).
+fn recognise(
+    tx: &mut Tx<'_>,
+    message: &Message,
+    dedupe: &Dedupe,
+    until: Timestamp,
+) -> Done<Option<Placed>> {
+    let now = message.inserted_at.millis();
+    let known: Option<(Vec<u8>, i64)> = tx
+        .db
+        .prepare_cached("SELECT body, message_id FROM dedupe WHERE key = ?1 AND until > ?2")?
+        .query_row(params![dedupe.key, now], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    if let Some((body, id)) = known {
+        if body != dedupe.body {
+            return Ok(Some(Placed::KeyReused));
+        }
+        let id = u64::try_from(id)
+            .ok()
+            .and_then(|id| MessageId::new(id).ok());
+        let id = id.ok_or_else(|| Error::Damaged("a key of no message".into()))?;
+        return Ok(Some(Placed::Repeated(id)));
+    }
+    tx.db
+        .prepare_cached("INSERT OR REPLACE INTO dedupe VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            dedupe.key,
+            dedupe.body,
+            message.id.as_i64(),
+            until.millis()
+        ])?;
+    Ok(None)
+}

@@ -1,0 +1,20 @@
+//! The store of one node: SQLite behind one group-committing writer (D20).
+//!
+//! One process owns a data directory. Every change is synced before it is answered; restart needs
+//! no index to be rebuilt, and memory does not grow with the queue.
+
+mod accept;
+mod error;
+mod offer;
+mod open;
+mod reader;
+mod report;
+mod row;
+mod schema;
+mod store;
+mod sweep;
+mod tables;
+mod writer;
+
+pub use error::OpenError;
+pub use open::{EmbeddedStore, Options};

@@ -1,0 +1,140 @@
+//! Opening a data directory: the lock, the file, its settings, the threads.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::OpenError;
+use crate::reader::Readers;
+use crate::schema;
+use crate::writer::{Counts, Writer};
+
+/// How the store uses the machine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Page cache of the writer in KiB; each reader takes a quarter of it.
+    pub cache_kib: u32,
+    /// Reader threads.
+    pub readers: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_kib: 65_536,
+            readers: 2,
+        }
+    }
+}
+
+/// An open data directory.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
+    pub(crate) counts: Arc<Counts>,
+    directory: PathBuf,
+    /// Held as long as the store lives; the system releases it if the process dies.
+    _lock: File,
+}
+
+impl EmbeddedStore {
+    /// Opens `directory`, making it and its database when they are not there.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed then, except an empty directory that may have been made.
+    pub fn open(directory: &Path, options: &Options) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(directory)?;
+        let lock = lock(directory)?;
+        let path = directory.join("queue.db");
+        let mut db = Connection::open(&path)?;
+        db.set_prepared_statement_cache_capacity(128);
+        // Before the first table and before WAL, or it has no effect.
+        db.pragma_update(None, "page_size", 8_192)?;
+        schema::migrate(&mut db)?;
+        settle(&db, options.cache_kib)?;
+        let counts = Arc::new(count(&db)?);
+        let mut readers = Vec::new();
+        for _ in 0..options.readers.max(1) {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let reader = Connection::open_with_flags(&path, flags)?;
+            reader.set_prepared_statement_cache_capacity(64);
+            settle(&reader, options.cache_kib / 4)?;
+            reader.pragma_update(None, "query_only", true)?;
+            readers.push(reader);
+        }
+        Ok(Self {
+            writer: Writer::start(db, Arc::clone(&counts))?,
+            readers: Readers::start(readers)?,
+            counts,
+            directory: directory.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    let path = directory.join("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(OpenError::Io(error)),
+    }
+}
+
+/// `FULL` syncs the log at every commit: an answered change survives a power cut (D5). Checkpoints
+/// run in the writer, because one beside it never catches up with a busy writer.
+fn settle(db: &Connection, cache_kib: u32) -> Result<(), rusqlite::Error> {
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    db.pragma_update(None, "journal_size_limit", 67_108_864)?;
+    db.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.busy_timeout(std::time::Duration::from_secs(5))
+}
+
+fn count(db: &Connection) -> Result<Counts, rusqlite::Error> {
+    let counts = Counts::default();
+    let one = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+    // The narrowest index of a table is what SQLite counts: `expiry` has one row a pending message.
+    let pending = one("SELECT count(*) FROM expiry")?;
+    let finished = one("SELECT count(*) FROM finished")?;
+    let hidden = one("SELECT count(*) FROM fin WHERE hidden = 1")?;
+    let outbox = one("SELECT count(*) FROM finished WHERE seq > \
+                      coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0)")?;
+    counts.pending.store(pending, Ordering::Relaxed);
+    counts
+        .messages
+        .store(pending + finished - hidden, Ordering::Relaxed);
+    counts.outbox.store(outbox, Ordering::Relaxed);
+    Ok(counts)
+}
+
+impl EmbeddedStore {
+    /// Limits the database to this many pages of 8 KiB; none lifts the limit. A write beyond it is
+    /// answered with [`zajil_store::Error::Full`].
+    ///
+    /// # Errors
+    /// As every call of the store.
+    pub async fn limit_pages(&self, pages: Option<u32>) -> Result<(), zajil_store::Error> {
+        let pages = pages.unwrap_or(u32::MAX - 1);
+        self.writer
+            .run(move |tx| Ok(tx.db.pragma_update(None, "max_page_count", pages)?))
+            .await
+    }
+}

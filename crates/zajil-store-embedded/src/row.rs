@@ -1,0 +1,304 @@
+//! Rows into messages, and the places that more than one transaction reads or writes.
+
+use std::num::NonZeroU32;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, NodeName};
+use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
+use zajil_core::location::Location;
+use zajil_core::message::{Content, Ending, Life, Message};
+use zajil_core::number::{Msisdn, Sender, key};
+use zajil_core::retry::Attempt;
+use zajil_core::status::Status;
+use zajil_store::{Error, record};
+
+use crate::error::Done;
+use crate::writer::Tx;
+
+/// The queue of messages that neither a route nor a location decides.
+pub(crate) const UNROUTED: i64 = 0;
+
+/// The columns [`message`] reads, from `msg m` with `q` or `fin f`.
+pub(crate) const MSG: &str = "m.id, m.source, m.destination, m.body, m.source_smsc, m.dest_smsc, \
+     m.parts, m.inserted_at, m.expires, m.charge_failed, m.origin_node, m.extra";
+
+/// The columns of a pending message, after [`MSG`].
+pub(crate) const QUEUE: &str = "q.attempts, q.deliver_after, q.leased_until, q.updated_at";
+
+/// One message in either state, whole.
+pub(crate) fn find(db: &Connection, id: MessageId) -> Done<Option<Message>> {
+    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        format!(
+            "SELECT {MSG}, {EITHER} FROM msg m LEFT JOIN q ON q.id = m.id \
+             LEFT JOIN fin f ON f.id = m.id WHERE m.id = ?1 AND coalesce(f.hidden, 0) = 0"
+        )
+    });
+    let mut statement = db.prepare_cached(&SQL)?;
+    Ok(statement.query_row([id.as_i64()], either).optional()?)
+}
+
+/// The columns of [`either`], after [`MSG`].
+pub(crate) const EITHER: &str = "coalesce(q.attempts, f.attempts), \
+     coalesce(q.deliver_after, f.deliver_after), q.leased_until, \
+     coalesce(q.updated_at, f.updated_at), f.how, f.at, f.node, f.dest_smsc";
+
+/// A message in either state, from [`MSG`] and [`EITHER`].
+pub(crate) fn either(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let mut message = waiting(row)?;
+    if let Some(how) = row.get_ref(16)?.as_str_or_null()? {
+        let Some(Status::Final(how)) = Status::parse(how) else {
+            return Err(damaged(16, format!("unknown final status '{how}'")));
+        };
+        message.dest_smsc = name(row, 19)?;
+        let node = NodeName::new(row.get_ref(18)?.as_str()?);
+        message.life = Life::Ended(Ending {
+            how,
+            at: instant(row, 17)?,
+            node,
+        });
+    }
+    Ok(message)
+}
+
+/// A pending message, from [`MSG`] and [`QUEUE`].
+pub(crate) fn waiting(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let id = u64::try_from(row.get::<_, i64>(0)?)
+        .ok()
+        .and_then(|id| MessageId::new(id).ok());
+    let extra = record::decode_extra(row.get_ref(11)?.as_str_or_null()?)
+        .map_err(|error| damaged(11, error.to_string()))?;
+    let parts: u32 = row.get(6)?;
+    Ok(Message {
+        id: id.ok_or_else(|| damaged(0, "not a message id".to_owned()))?,
+        content: Content {
+            source: Sender::restore(row.get_ref(1)?.as_str()?),
+            destination: Msisdn::restore(row.get_ref(2)?.as_str()?),
+            body: row.get(3)?,
+            source_smsc: name(row, 4)?,
+            source_imsi: extra.source_imsi,
+            dest_imsi: extra.dest_imsi,
+            parts: NonZeroU32::new(parts).unwrap_or(NonZeroU32::MIN),
+            part_number: extra.part_number,
+            tp: extra.tp,
+            send_time: extra.send_time,
+            raw_pdu: extra.raw_pdu,
+            raw_data: extra.raw_data,
+            raw_sip: extra.raw_sip,
+        },
+        dest_smsc: name(row, 5)?,
+        inserted_at: instant(row, 7)?,
+        expires: instant(row, 8)?,
+        charge_failed: row.get(9)?,
+        origin_node: NodeName::new(row.get_ref(10)?.as_str()?),
+        attempts: Attempt::new(row.get(12)?),
+        deliver_after: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_millis),
+        life: Life::Pending {
+            leased_until: row.get::<_, Option<i64>>(14)?.map(Timestamp::from_millis),
+        },
+        updated_at: instant(row, 15)?,
+    })
+}
+
+fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Ok(Timestamp::from_millis(row.get(column)?))
+}
+
+fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<FrontendName>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(None),
+        Some(text) => FrontendName::parse(text)
+            .map(Some)
+            .map_err(|error| damaged(column, format!("a frontend name {error}"))),
+    }
+}
+
+fn damaged(column: usize, text: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(
+        column,
+        rusqlite::types::Type::Text,
+        Box::new(Error::Damaged(text)),
+    )
+}
+
+impl Tx<'_> {
+    /// The number of a frontend's queue.
+    pub(crate) fn dest(&mut self, name: &FrontendName) -> Done<i64> {
+        if let Some(id) = self.dests.get(name.as_str()) {
+            return Ok(*id);
+        }
+        let id = match find_dest(self.db, name)? {
+            Some(id) => id,
+            None => self
+                .db
+                .prepare_cached("INSERT INTO dest (name) VALUES (?1)")?
+                .insert([name.as_str()])?,
+        };
+        self.dests.insert(name.as_str().to_owned(), id);
+        Ok(id)
+    }
+
+    /// The queue a pending message belongs in, and whose it is.
+    pub(crate) fn home(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
+        if let Some(name) = &message.dest_smsc {
+            return Ok(Home {
+                dest: self.dest(name)?,
+                located: false,
+                name: Some(name.clone()),
+            });
+        }
+        let number = key(message.content.destination.as_str());
+        let serving = serving(self.db, &number, now)?;
+        Ok(match serving {
+            Some(name) => Home {
+                dest: self.dest(&name)?,
+                located: true,
+                name: Some(name),
+            },
+            None => Home {
+                dest: UNROUTED,
+                located: false,
+                name: None,
+            },
+        })
+    }
+
+    /// Writes the row in `q` of a pending message, and of `waiting` if nothing decides it.
+    pub(crate) fn enqueue(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
+        let home = self.home(message, now)?;
+        let leased = match message.life {
+            Life::Pending { leased_until } => leased_until,
+            Life::Ended(_) => None,
+        };
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .execute(params![
+                message.id.as_i64(),
+                home.dest,
+                message.due().millis(),
+                home.located,
+                message.attempts.get(),
+                message.deliver_after.map(Timestamp::millis),
+                leased.map(Timestamp::millis),
+                message.updated_at.millis(),
+            ])?;
+        if message.dest_smsc.is_none() {
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")?
+                .execute(params![
+                    key(message.content.destination.as_str()),
+                    message.id.as_i64()
+                ])?;
+        }
+        Ok(home)
+    }
+
+    /// Writes the end of a message: its row in `fin` and its outbox entry.
+    pub(crate) fn finish(&mut self, message: &Message, events: &[Event], hidden: bool) -> Done<()> {
+        let Some(ending) = message.ending() else {
+            return Err(Error::Damaged("a message finished while pending".into()).into());
+        };
+        let id = message.id.as_i64();
+        self.db
+            .prepare_cached(
+                "INSERT INTO fin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+                 (SELECT coalesce(max(n), 0) FROM event WHERE message_id = ?1), ?10)",
+            )?
+            .execute(params![
+                id,
+                ending.how.as_str(),
+                ending.at.millis(),
+                ending.node.as_str(),
+                message.dest_smsc.as_ref().map(FrontendName::as_str),
+                message.attempts.get(),
+                message.deliver_after.map(Timestamp::millis),
+                message.updated_at.millis(),
+                hidden,
+                record::encode_events(events),
+            ])?;
+        let seq = *self.next_seq;
+        *self.next_seq += 1;
+        self.db
+            .prepare_cached("INSERT INTO finished VALUES (?1, ?2, ?3)")?
+            .execute(params![seq, id, ending.at.millis()])?;
+        self.delta.outbox += 1;
+        Ok(())
+    }
+
+    /// Takes a message that has just ended out of the queue.
+    pub(crate) fn dequeue(&mut self, message: &Message, undecided: bool) -> Done<()> {
+        let id = message.id.as_i64();
+        self.db
+            .prepare_cached("DELETE FROM q WHERE id = ?1")?
+            .execute([id])?;
+        self.db
+            .prepare_cached("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
+            .execute([message.expires.millis(), id])?;
+        if undecided {
+            self.unwait(message)?;
+        }
+        self.delta.pending -= 1;
+        Ok(())
+    }
+
+    /// A message that is no longer a location's to decide.
+    pub(crate) fn unwait(&mut self, message: &Message) -> Done<()> {
+        self.db
+            .prepare_cached("DELETE FROM waiting WHERE number = ?1 AND id = ?2")?
+            .execute(params![
+                key(message.content.destination.as_str()),
+                message.id.as_i64()
+            ])?;
+        Ok(())
+    }
+
+    /// Adds lines to the log of a stored message.
+    pub(crate) fn log(&mut self, id: MessageId, events: &[Event]) -> Done<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.db
+            .prepare_cached(
+                "INSERT INTO event VALUES (?1, \
+                 (SELECT coalesce(max(n), 0) + 1 FROM event WHERE message_id = ?1), ?2)",
+            )?
+            .execute(params![id.as_i64(), record::encode_events(events)])?;
+        Ok(())
+    }
+}
+
+/// The queue of a pending message.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) dest: i64,
+    pub(crate) located: bool,
+    pub(crate) name: Option<FrontendName>,
+}
+
+/// The number of a frontend's queue, if it ever had one.
+pub(crate) fn find_dest(db: &Connection, name: &FrontendName) -> Done<Option<i64>> {
+    let mut statement = db.prepare_cached("SELECT id FROM dest WHERE name = ?1")?;
+    Ok(statement
+        .query_row([name.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
+/// The latest location of a number in comparable form.
+pub(crate) fn location_of(db: &Connection, number: &str) -> Done<Option<Location>> {
+    let mut statement = db.prepare_cached(
+        "SELECT record FROM location WHERE number = ?1 ORDER BY updated_at DESC, id DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query([number])?;
+    match rows.next()? {
+        Some(row) => Ok(Some(record::decode_location(
+            row.get_ref(0)?.as_str().unwrap_or(""),
+        )?)),
+        None => Ok(None),
+    }
+}
+
+/// The frontend that a live location names for a number in comparable form.
+pub(crate) fn serving(db: &Connection, number: &str, now: Timestamp) -> Done<Option<FrontendName>> {
+    Ok(location_of(db, number)?.and_then(|location| location.serving(now).cloned()))
+}

@@ -1,0 +1,126 @@
+//! The tables of the embedded store, and how older files become this form.
+//!
+//! `msg` is written once; all that changes while a message waits is its slim row in `q`, whose
+//! index `(dest, due)` is the order of offers. A finished message loses its row in `q` and gets one
+//! in `fin` (its end) and one in `finished` (the outbox, and the order of retention).
+
+use rusqlite::Connection;
+
+use crate::error::OpenError;
+
+/// Marks the file as ours (`PRAGMA application_id`): "Zajl".
+const APPLICATION_ID: i32 = 0x5A61_6A6C;
+
+/// Every step from an empty file to this version's form, in order. A released step never changes.
+const STEPS: &[&str] = &[V1];
+
+const V1: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dest (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE msg (
+  id INTEGER PRIMARY KEY,
+  source TEXT NOT NULL,
+  destination TEXT NOT NULL,
+  body TEXT NOT NULL,
+  source_smsc TEXT,
+  dest_smsc TEXT,
+  parts INTEGER NOT NULL,
+  inserted_at INTEGER NOT NULL,
+  expires INTEGER NOT NULL,
+  charge_failed INTEGER NOT NULL,
+  origin_node TEXT NOT NULL,
+  extra TEXT,
+  events TEXT NOT NULL
+);
+CREATE TABLE q (
+  id INTEGER PRIMARY KEY,
+  dest INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  located INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  deliver_after INTEGER,
+  leased_until INTEGER,
+  updated_at INTEGER NOT NULL
+);
+CREATE INDEX q_due ON q (dest, due);
+CREATE TABLE expiry (at INTEGER, id INTEGER, PRIMARY KEY (at, id)) WITHOUT ROWID;
+CREATE TABLE waiting (number TEXT, id INTEGER, PRIMARY KEY (number, id)) WITHOUT ROWID;
+CREATE TABLE fin (
+  id INTEGER PRIMARY KEY,
+  how TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  node TEXT NOT NULL,
+  dest_smsc TEXT,
+  attempts INTEGER NOT NULL,
+  deliver_after INTEGER,
+  updated_at INTEGER NOT NULL,
+  hidden INTEGER NOT NULL,
+  after_event INTEGER NOT NULL,
+  events TEXT NOT NULL
+);
+CREATE TABLE finished (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE event (
+  message_id INTEGER, n INTEGER, events TEXT NOT NULL, PRIMARY KEY (message_id, n)
+) WITHOUT ROWID;
+CREATE TABLE log (message_id INTEGER PRIMARY KEY, last INTEGER NOT NULL, events TEXT NOT NULL);
+CREATE INDEX log_last ON log (last);
+CREATE TABLE dedupe (
+  key BLOB PRIMARY KEY, body BLOB NOT NULL, message_id INTEGER NOT NULL, until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX dedupe_until ON dedupe (until);
+CREATE TABLE location (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  imsi TEXT NOT NULL UNIQUE,
+  number TEXT,
+  updated_at INTEGER NOT NULL,
+  serves_until INTEGER,
+  record TEXT NOT NULL
+);
+CREATE INDEX location_number ON location (number, updated_at);
+CREATE INDEX location_serves ON location (serves_until) WHERE serves_until IS NOT NULL;
+CREATE TABLE frontend (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  swept INTEGER NOT NULL,
+  registrations INTEGER NOT NULL,
+  record TEXT NOT NULL
+);
+CREATE INDEX frontend_name ON frontend (name, id);
+CREATE INDEX frontend_unswept ON frontend (expires_at) WHERE swept = 0;
+CREATE TABLE route (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
+CREATE TABLE rule (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
+";
+
+/// Brings the file to this version's form; a fresh one gets all steps.
+///
+/// # Errors
+/// [`OpenError::Foreign`] for a database of something else, [`OpenError::Newer`] for one that a
+/// later version has written: neither is touched.
+pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && (tables > 0 || version > 0) {
+        return Err(OpenError::Foreign);
+    }
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    if done > STEPS.len() {
+        return Err(OpenError::Newer {
+            found: version,
+            known: STEPS.len(),
+        });
+    }
+    for (number, step) in STEPS.iter().enumerate().skip(done) {
+        let tx = db.transaction()?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(
+            None,
+            "user_version",
+            i64::try_from(number + 1).unwrap_or(i64::MAX),
+        )?;
+        tx.commit()?;
+    }
+    Ok(())
+}

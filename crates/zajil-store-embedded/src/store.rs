@@ -1,0 +1,318 @@
+//! The contract's methods, each one job for the writer or a reader.
+
+use std::sync::atomic::Ordering;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use zajil_core::cdr::{self, Cdr};
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, Scene};
+use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::location::{Location, Sighting};
+use zajil_core::message::Message;
+use zajil_core::number::key;
+use zajil_core::offer::Asker;
+use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::status::Status;
+use zajil_store::contract::{
+    Draft, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Retention, Swept,
+};
+use zajil_store::{Error, Reply, Store};
+
+use crate::accept::{self, Prepared};
+use crate::error::Done;
+use crate::open::EmbeddedStore;
+use crate::row::{EITHER, MSG, either, find, location_of};
+use crate::{offer, report, sweep, tables};
+
+impl Store for EmbeddedStore {
+    fn highest_id(&self) -> Reply<'_, Option<MessageId>> {
+        Box::pin(self.readers.run(|db| {
+            let sql = "SELECT max((SELECT coalesce(max(id), 0) FROM msg), \
+                              (SELECT coalesce(max(message_id), 0) FROM log), \
+                              coalesce((SELECT value FROM meta WHERE name = 'highest'), 0))";
+            let highest: i64 = db.query_row(sql, [], |row| row.get(0))?;
+            Ok(u64::try_from(highest)
+                .ok()
+                .and_then(|id| MessageId::new(id).ok()))
+        }))
+    }
+
+    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>> {
+        let drafts: Vec<Prepared> = drafts.into_iter().map(Prepared::new).collect();
+        Box::pin(self.writer.run(move |tx| accept::accept(tx, &drafts)))
+    }
+
+    fn offer(&self, ask: OfferAsk) -> Reply<'_, Vec<Message>> {
+        Box::pin(async move {
+            // A location that has just run out must not offer, and its messages are unrouted.
+            let now = ask.now;
+            if self.readers.run(move |db| location_over(db, now)).await? {
+                self.expire_locations(now, sweep::LOCATIONS_AT_ONCE).await?;
+            }
+            self.readers.run(move |db| offer::offer(db, &ask)).await
+        })
+    }
+
+    fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>> {
+        Box::pin(self.writer.run(move |tx| offer::lease(tx, &ask, until)))
+    }
+
+    fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>> {
+        Box::pin(self.readers.run(move |db| offer::next_due(db, &asker)))
+    }
+
+    fn report(&self, reports: Vec<(MessageId, Report)>, scene: Scene) -> Reply<'_, Vec<Outcome>> {
+        Box::pin(self.writer.run(move |tx| {
+            reports
+                .iter()
+                .map(|(id, what)| report::report(tx, *id, what, &scene))
+                .collect()
+        }))
+    }
+
+    fn edit(&self, id: MessageId, edit: Edit, scene: Scene) -> Reply<'_, Outcome> {
+        Box::pin(
+            self.writer
+                .run(move |tx| report::edit(tx, id, &edit, &scene)),
+        )
+    }
+
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool> {
+        Box::pin(self.writer.run(move |tx| report::remove(tx, id, &scene)))
+    }
+
+    fn message(&self, id: MessageId) -> Reply<'_, Option<Message>> {
+        Box::pin(self.readers.run(move |db| find(db, id)))
+    }
+
+    fn messages(&self, filter: Filter) -> Reply<'_, Vec<Message>> {
+        Box::pin(self.readers.run(move |db| list(db, &filter)))
+    }
+
+    fn events(&self, id: MessageId) -> Reply<'_, Vec<Event>> {
+        Box::pin(self.readers.run(move |db| sweep::events(db, id.as_i64())))
+    }
+
+    fn add_event(&self, id: MessageId, event: Event) -> Reply<'_, bool> {
+        Box::pin(self.writer.run(move |tx| {
+            let known: bool = tx
+                .db
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM msg WHERE id = ?1) \
+                     OR EXISTS (SELECT 1 FROM log WHERE message_id = ?1)",
+                )?
+                .query_row([id.as_i64()], |row| row.get(0))?;
+            if known {
+                tx.log(id, std::slice::from_ref(&event))?;
+            }
+            Ok(known)
+        }))
+    }
+
+    fn expire(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Swept>> {
+        Box::pin(self.writer.run(move |tx| sweep::expire(tx, &scene, limit)))
+    }
+
+    fn purge(&self, keep: Retention, now: Timestamp, limit: u32) -> Reply<'_, Purged> {
+        Box::pin(
+            self.writer
+                .run(move |tx| sweep::purge(tx, &keep, now, limit)),
+        )
+    }
+
+    fn expire_locations(&self, now: Timestamp, limit: u32) -> Reply<'_, u64> {
+        Box::pin(self.writer.run(move |tx| sweep::locations(tx, now, limit)))
+    }
+
+    fn register(&self, registration: Registration, now: Timestamp) -> Reply<'_, (Presence, bool)> {
+        Box::pin(
+            self.writer
+                .run(move |tx| tables::register(tx, &registration, now)),
+        )
+    }
+
+    fn frontends(&self) -> Reply<'_, Vec<Presence>> {
+        Box::pin(self.readers.run(tables::frontends))
+    }
+
+    fn frontend(&self, id: u64) -> Reply<'_, Option<Presence>> {
+        Box::pin(self.readers.run(move |db| tables::frontend(db, id)))
+    }
+
+    fn frontend_history(&self, name: FrontendName) -> Reply<'_, Vec<Presence>> {
+        Box::pin(self.readers.run(move |db| tables::history(db, &name)))
+    }
+
+    fn frontend_stats(&self, now: Timestamp) -> Reply<'_, FrontendStats> {
+        Box::pin(self.readers.run(move |db| tables::stats(db, now)))
+    }
+
+    fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>> {
+        Box::pin(self.writer.run(move |tx| tables::expire_frontends(tx, now)))
+    }
+
+    fn locate(
+        &self,
+        id: Option<u64>,
+        sighting: Sighting,
+        now: Timestamp,
+    ) -> Reply<'_, (Location, bool)> {
+        Box::pin(
+            self.writer
+                .run(move |tx| tables::locate(tx, id, &sighting, now)),
+        )
+    }
+
+    fn forget_location(&self, id: u64, now: Timestamp) -> Reply<'_, bool> {
+        Box::pin(
+            self.writer
+                .run(move |tx| tables::forget_location(tx, id, now)),
+        )
+    }
+
+    fn location(&self, id: u64) -> Reply<'_, Option<Location>> {
+        Box::pin(self.readers.run(move |db| tables::location(db, id)))
+    }
+
+    fn location_of(&self, number: String) -> Reply<'_, Option<Location>> {
+        Box::pin(self.readers.run(move |db| location_of(db, &key(&number))))
+    }
+
+    fn locations(&self, limit: u32, offset: u32) -> Reply<'_, Vec<Location>> {
+        Box::pin(
+            self.readers
+                .run(move |db| tables::locations(db, limit, offset)),
+        )
+    }
+
+    fn routing(&self) -> Reply<'_, Routing> {
+        Box::pin(self.readers.run(tables::routing))
+    }
+
+    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (Routing, Option<u64>)> {
+        Box::pin(
+            self.writer
+                .run(move |tx| tables::change_routing(tx, &change)),
+        )
+    }
+
+    fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
+        Box::pin(self.readers.run(move |db| outbox(db, limit)))
+    }
+
+    fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| {
+            let done = tx
+                .db
+                .prepare_cached(
+                    "SELECT count(*) FROM finished WHERE seq <= ?1 AND seq > \
+                     coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0)",
+                )?
+                .query_row([place(last)], |row| row.get::<_, i64>(0))?;
+            tx.db
+                .prepare_cached(
+                    "INSERT INTO meta VALUES ('outbox_done', ?1) ON CONFLICT (name) \
+                     DO UPDATE SET value = max(value, excluded.value)",
+                )?
+                .execute([place(last)])?;
+            tx.delta.outbox -= done;
+            Ok(())
+        }))
+    }
+
+    fn figures(&self) -> Reply<'_, Figures> {
+        Box::pin(async move {
+            let oldest = self.readers.run(|db| {
+                let sql = "SELECT inserted_at FROM msg WHERE id = (SELECT min(id) FROM q)";
+                let found = db
+                    .prepare_cached(sql)?
+                    .query_row([], |row| row.get(0))
+                    .optional()?;
+                Ok(found.map(Timestamp::from_millis))
+            });
+            let oldest = oldest.await?;
+            let count = |counter: &std::sync::atomic::AtomicI64| {
+                u64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0)
+            };
+            Ok(Figures {
+                messages: count(&self.counts.messages),
+                pending: count(&self.counts.pending),
+                outbox: count(&self.counts.outbox),
+                oldest,
+            })
+        })
+    }
+
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(async move {
+            self.readers.stop();
+            self.writer.stop();
+            Ok(())
+        })
+    }
+}
+
+fn place(seq: OutboxSeq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+fn location_over(db: &Connection, now: Timestamp) -> Done<bool> {
+    let mut statement =
+        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM location WHERE serves_until <= ?1)")?;
+    Ok(statement.query_row([now.millis()], |row| row.get(0))?)
+}
+
+/// Many messages, newest first. A status or number filter reads past what does not fit; pending
+/// ones are found through their queue rows, however many finished ones lie between.
+fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
+    let from = match filter.status {
+        Some(Status::Pending) => "q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON f.id = m.id",
+        Some(Status::Final(_)) => "fin f JOIN msg m ON m.id = f.id LEFT JOIN q ON q.id = m.id",
+        None => "msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id",
+    };
+    let order = match filter.status {
+        Some(Status::Pending) => "q.id",
+        Some(Status::Final(_)) => "f.id",
+        None => "m.id",
+    };
+    let sql = format!(
+        "SELECT {MSG}, {EITHER} FROM {from} WHERE coalesce(f.hidden, 0) = 0 \
+         AND (?1 IS NULL OR f.how = ?1) \
+         AND (?2 IS NULL OR instr(m.source, ?2) > 0 OR instr(m.destination, ?2) > 0) \
+         ORDER BY {order} DESC LIMIT ?3 OFFSET ?4"
+    );
+    let how = match filter.status {
+        Some(Status::Final(how)) => Some(how.as_str()),
+        Some(Status::Pending) | None => None,
+    };
+    let number = filter
+        .number
+        .as_ref()
+        .map(|number| key(number).into_owned());
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![how, number, filter.limit, filter.offset], either)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn outbox(db: &Connection, limit: u32) -> Done<Vec<(OutboxSeq, Cdr)>> {
+    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        format!(
+            "SELECT {MSG}, {EITHER}, o.seq FROM finished o JOIN msg m ON m.id = o.id \
+             JOIN fin f ON f.id = o.id LEFT JOIN q ON q.id = o.id WHERE o.seq > \
+             coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0) \
+             ORDER BY o.seq LIMIT ?1"
+        )
+    });
+    let mut statement = db.prepare_cached(&SQL)?;
+    let mut rows = statement.query([limit])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let seq = u64::try_from(row.get::<_, i64>(20)?).unwrap_or(0);
+        let cdr = cdr::of(&either(row)?);
+        let cdr = cdr.ok_or_else(|| Error::Damaged("an outbox entry of no end".into()))?;
+        entries.push((OutboxSeq(seq), cdr));
+    }
+    Ok(entries)
+}

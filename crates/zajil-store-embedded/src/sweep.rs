@@ -1,0 +1,205 @@
+//! Sweeps: expiry, retention, and locations that ran out. Each may run twice at any moment.
+
+use rusqlite::{OptionalExtension, params};
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, Scene};
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::Report;
+use zajil_store::contract::{Purged, Retention, Swept};
+use zajil_store::{Error, record};
+
+use crate::error::Done;
+use crate::report;
+use crate::tables::rehome;
+use crate::writer::Tx;
+
+/// How many locations a lease tidies up on its way.
+pub(crate) const LOCATIONS_AT_ONCE: u32 = 1_000;
+
+/// Expires messages whose life is over.
+pub(crate) fn expire(tx: &mut Tx<'_>, scene: &Scene, limit: u32) -> Done<Vec<Swept>> {
+    let over = ids(
+        tx,
+        "SELECT id FROM expiry WHERE at <= ?1 ORDER BY at, id LIMIT ?2",
+        (scene.now, limit),
+    )?;
+    let mut swept = Vec::with_capacity(over.len());
+    for id in over {
+        if let Ok(done) = report::report(tx, id, &Report::LifeOver, scene)? {
+            let dest_smsc = done.message.dest_smsc;
+            swept.push(Swept {
+                id,
+                dest_smsc,
+                attempts: done.message.attempts.get(),
+            });
+        }
+    }
+    Ok(swept)
+}
+
+fn ids(tx: &Tx<'_>, sql: &str, (at, limit): (Timestamp, u32)) -> Done<Vec<MessageId>> {
+    let mut statement = tx.db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![at.millis(), limit], |row| row.get::<_, i64>(0))?;
+    let mut ids = Vec::new();
+    for row in rows {
+        let id = u64::try_from(row?)
+            .ok()
+            .and_then(|id| MessageId::new(id).ok());
+        ids.push(id.ok_or_else(|| Error::Damaged("not a message id".into()))?);
+    }
+    Ok(ids)
+}
+
+/// Moves messages away from locations that ran out; answers how many locations.
+pub(crate) fn locations(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Done<u64> {
+    let over: Vec<(i64, Option<String>)> = {
+        let mut statement = tx
+            .db
+            .prepare_cached("SELECT id, number FROM location WHERE serves_until <= ?1 LIMIT ?2")?;
+        let rows = statement.query_map(params![now.millis(), limit], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        rows.collect::<Result<_, _>>()?
+    };
+    for (id, number) in &over {
+        tx.db
+            .prepare_cached("UPDATE location SET serves_until = NULL WHERE id = ?1")?
+            .execute([id])?;
+        if let Some(number) = number {
+            rehome(tx, number, now)?;
+        }
+    }
+    Ok(u64::try_from(over.len()).unwrap_or(u64::MAX))
+}
+
+/// Removes what retention no longer keeps.
+pub(crate) fn purge(tx: &mut Tx<'_>, keep: &Retention, now: Timestamp, limit: u32) -> Done<Purged> {
+    let mut purged = Purged::default();
+    let before = now.minus(keep.messages);
+    // Entries lie nearly in the order of their ends, so looking at the first ones is enough; those
+    // that a late report has put behind younger ones leave together with them.
+    let over: Vec<(i64, i64)> = {
+        let mut statement = tx.db.prepare_cached(
+            "SELECT seq, id FROM (SELECT seq, id, at FROM finished WHERE seq <= \
+             coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0) \
+             ORDER BY seq LIMIT 4 * ?2) WHERE at <= ?1 LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![before.millis(), limit], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        rows.collect::<Result<_, _>>()?
+    };
+    for (seq, id) in over {
+        archive(tx, id)?;
+        tx.db
+            .prepare_cached("DELETE FROM finished WHERE seq = ?1")?
+            .execute([seq])?;
+        purged.messages += 1;
+    }
+    let removed = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    // Once a log is gone nothing else may remember the highest id.
+    tx.db
+        .prepare_cached(
+            "INSERT INTO meta SELECT 'highest', coalesce(max(message_id), 0) FROM log WHERE true \
+             ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+        )?
+        .execute([])?;
+    purged.logs = removed(
+        tx.db
+            .prepare_cached(
+                "DELETE FROM log WHERE message_id IN \
+                 (SELECT message_id FROM log WHERE last <= ?1 LIMIT ?2)",
+            )?
+            .execute(params![now.minus(keep.events).millis(), limit])?,
+    );
+    purged.keys = removed(
+        tx.db
+            .prepare_cached(
+                "DELETE FROM dedupe WHERE key IN \
+                 (SELECT key FROM dedupe WHERE until <= ?1 LIMIT ?2)",
+            )?
+            .execute(params![now.millis(), limit])?,
+    );
+    purged.frontends = removed(
+        tx.db
+            .prepare_cached("DELETE FROM frontend WHERE swept = 1 AND expires_at <= ?1")?
+            .execute([now.minus(keep.frontends).millis()])?,
+    );
+    Ok(purged)
+}
+
+/// Removes a finished message and keeps its log.
+fn archive(tx: &mut Tx<'_>, id: i64) -> Done<()> {
+    let events = events(tx.db, id)?;
+    let hidden: Option<bool> = tx
+        .db
+        .prepare_cached("SELECT hidden FROM fin WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    let last = events
+        .iter()
+        .map(|event| event.at)
+        .max()
+        .unwrap_or(Timestamp::EPOCH);
+    tx.db
+        .prepare_cached("INSERT OR REPLACE INTO log VALUES (?1, ?2, ?3)")?
+        .execute(params![id, last.millis(), record::encode_events(&events)])?;
+    for sql in [
+        "DELETE FROM msg WHERE id = ?1",
+        "DELETE FROM fin WHERE id = ?1",
+        "DELETE FROM event WHERE message_id = ?1",
+    ] {
+        tx.db.prepare_cached(sql)?.execute([id])?;
+    }
+    if hidden == Some(false) {
+        tx.delta.messages -= 1;
+    }
+    Ok(())
+}
+
+/// The whole log of a message, oldest first.
+pub(crate) fn events(db: &rusqlite::Connection, id: i64) -> Done<Vec<Event>> {
+    let mut events = Vec::new();
+    let mut stored = db
+        .prepare_cached(
+            "SELECT coalesce(f.after_event, 9223372036854775807), m.events, f.events \
+             FROM msg m LEFT JOIN fin f ON f.id = m.id WHERE m.id = ?1",
+        )?
+        .query_row([id], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Option<String>>(2)?,
+            ))
+        })
+        .optional()?;
+    if let Some((_, first, _)) = &stored {
+        events.extend(record::decode_events(first)?);
+    } else {
+        let log: Option<String> = db
+            .prepare_cached("SELECT events FROM log WHERE message_id = ?1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?;
+        if let Some(log) = log {
+            events.extend(record::decode_events(&log)?);
+        }
+    }
+    let mut statement =
+        db.prepare_cached("SELECT n, events FROM event WHERE message_id = ?1 ORDER BY n")?;
+    let mut rows = statement.query([id])?;
+    while let Some(row) = rows.next()? {
+        let n: i64 = row.get(0)?;
+        if let Some((_, _, last)) = stored.take_if(|(after, _, _)| n > *after)
+            && let Some(last) = last
+        {
+            events.extend(record::decode_events(&last)?);
+        }
+        events.extend(record::decode_events(
+            row.get_ref(1)?.as_str().unwrap_or(""),
+        )?);
+    }
+    if let Some((_, _, Some(last))) = stored {
+        events.extend(record::decode_events(&last)?);
+    }
+    Ok(events)
+}

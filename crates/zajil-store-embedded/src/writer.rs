@@ -1,0 +1,263 @@
+//! The one writer: takes all jobs that wait, runs them in one transaction, syncs once, then answers
+//! (group commit). The longer a sync takes, the more jobs share the next one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+use zajil_store::Error;
+
+use crate::error::{Done, Fault, meaning};
+
+/// How many jobs may wait; beyond it callers are refused with [`Error::Busy`].
+const QUEUE: usize = 8_192;
+/// How many jobs share a transaction at most: bounds the latency of the first.
+const BATCH: usize = 512;
+
+/// Counts kept beside the tables, because counting rows costs what it counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) messages: AtomicI64,
+    pub(crate) pending: AtomicI64,
+    pub(crate) outbox: AtomicI64,
+}
+
+/// By how much a transaction changes the counts once it commits.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Delta {
+    pub(crate) messages: i64,
+    pub(crate) pending: i64,
+    pub(crate) outbox: i64,
+}
+
+/// A transaction in progress, as jobs see it.
+#[derive(Debug)]
+pub(crate) struct Tx<'a> {
+    pub(crate) db: &'a Connection,
+    pub(crate) delta: Delta,
+    /// The numbers of frontend names in `dest`; emptied when a transaction is undone.
+    pub(crate) dests: &'a mut HashMap<String, i64>,
+    /// The next entry of `finished`; gaps are harmless, repetition is not.
+    pub(crate) next_seq: &'a mut i64,
+}
+
+trait Job: Send {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), rusqlite::Error>;
+    fn answer(self: Box<Self>, committed: Result<(), Error>);
+}
+
+struct Task<T, F> {
+    work: F,
+    result: Option<Result<T, Error>>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), rusqlite::Error> {
+        self.result = Some(match (self.work)(tx) {
+            Ok(value) => Ok(value),
+            // Found while writing: what this job wrote before must go.
+            Err(Fault::Answer(error @ Error::Damaged(_))) => {
+                return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
+            }
+            // Any other answer is given before the first write.
+            Err(Fault::Answer(error)) => Err(error),
+            Err(Fault::Sql(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let result = match committed {
+            Ok(()) => self.result.unwrap_or(Err(Error::Closed)),
+            Err(error) => Err(error),
+        };
+        // A caller that no longer waits (a closed connection) needs no answer.
+        drop(self.reply.send(result));
+    }
+}
+
+/// The handle to the writer thread.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    jobs: std::sync::Mutex<Option<SyncSender<Box<dyn Job>>>>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for dyn Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+impl Writer {
+    /// Starts the thread on a connection that only it uses.
+    pub(crate) fn start(db: Connection, counts: Arc<Counts>) -> std::io::Result<Self> {
+        let (send, receive) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || Loop::new(db, counts).serve(&receive))?;
+        Ok(Self {
+            jobs: std::sync::Mutex::new(Some(send)),
+            thread: std::sync::Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Runs `work` in the next transaction; the answer comes after its sync. `work` may run again
+    /// when another job of its batch failed, so it must not consume what it captured.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: Box<dyn Job> = Box::new(Task {
+            work,
+            result: None,
+            reply,
+        });
+        {
+            let jobs = self
+                .jobs
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            match jobs.as_ref().ok_or(Error::Closed)?.try_send(job) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => return Err(Error::Busy),
+                Err(TrySendError::Disconnected(_)) => return Err(Error::Closed),
+            }
+        }
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Lets the jobs that wait finish, then ends the thread. Blocks; a second call does nothing.
+    pub(crate) fn stop(&self) {
+        let jobs = self
+            .jobs
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        drop(jobs);
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer thread panicked");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Loop {
+    db: Connection,
+    counts: Arc<Counts>,
+    dests: HashMap<String, i64>,
+    next_seq: i64,
+}
+
+impl Loop {
+    fn new(db: Connection, counts: Arc<Counts>) -> Self {
+        Self {
+            db,
+            counts,
+            dests: HashMap::new(),
+            next_seq: 0,
+        }
+    }
+
+    fn serve(mut self, jobs: &Receiver<Box<dyn Job>>) {
+        let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
+        while let Ok(first) = jobs.recv() {
+            batch.push(first);
+            while batch.len() < BATCH
+                && let Ok(next) = jobs.try_recv()
+            {
+                batch.push(next);
+            }
+            self.commit(&mut batch);
+        }
+        // Leaves the data in one file: nothing to recover at the next start.
+        if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(%error, "the last checkpoint did not happen; the next start does it");
+        }
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        if self.transact(batch).is_ok() {
+            for job in batch.drain(..) {
+                job.answer(Ok(()));
+            }
+            return;
+        }
+        // One of them failed and took the others with it: give each its own transaction, so that
+        // only the one at fault is refused.
+        for mut job in batch.drain(..) {
+            let outcome = self.transact(std::slice::from_mut(&mut job));
+            job.answer(outcome);
+        }
+    }
+
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
+        match self.attempt(jobs) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.dests.clear();
+                // Fails when SQLite has rolled back by itself; then there is nothing to undo.
+                if !self.db.is_autocommit()
+                    && let Err(error) = self.db.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(%error, "rollback failed");
+                }
+                let error = meaning(&error);
+                tracing::warn!(%error, jobs = jobs.len(), "a store transaction was undone");
+                Err(error)
+            }
+        }
+    }
+
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), rusqlite::Error> {
+        if self.next_seq == 0 {
+            self.next_seq = self.db.query_row(
+                "SELECT 1 + max(coalesce((SELECT max(seq) FROM finished), 0),
+                                coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0))",
+                [],
+                |row| row.get(0),
+            )?;
+        }
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut tx = Tx {
+            db: &self.db,
+            delta: Delta::default(),
+            dests: &mut self.dests,
+            next_seq: &mut self.next_seq,
+        };
+        for job in jobs {
+            job.run(&mut tx)?;
+        }
+        let delta = tx.delta;
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        self.counts
+            .messages
+            .fetch_add(delta.messages, Ordering::Relaxed);
+        self.counts
+            .pending
+            .fetch_add(delta.pending, Ordering::Relaxed);
+        self.counts
+            .outbox
+            .fetch_add(delta.outbox, Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! What only a file can get wrong: locks, foreign and newer files, reopening, a full disk.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use zajil_core::frontend::FrontendName;
+use zajil_core::lifecycle::Report;
+use zajil_core::offer::Asker;
+use zajil_store::contract::OfferAsk;
+use zajil_store::{Error, Store};
+use zajil_store_embedded::{EmbeddedStore, OpenError, Options};
+
+use crate::make::{at, draft, id, scene};
+
+fn open(directory: &TempDir) -> Result<EmbeddedStore, OpenError> {
+    EmbeddedStore::open(directory.path(), &Options::default())
+}
+
+fn ask(name: &str, limit: u32, secs: i64) -> OfferAsk {
+    let asker = Asker {
+        name: FrontendName::parse(name).unwrap(),
+        include_unrouted: false,
+    };
+    OfferAsk {
+        asker,
+        limit,
+        now: at(secs),
+    }
+}
+
+#[tokio::test]
+async fn one_process_owns_a_directory() {
+    let directory = TempDir::new().unwrap();
+    let first = open(&directory).unwrap();
+    assert!(matches!(open(&directory), Err(OpenError::InUse(_))));
+    drop(first);
+    open(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn foreign_and_newer_files_are_refused_untouched() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("queue.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)")
+        .unwrap();
+    drop(other);
+    let before = std::fs::read(&path).unwrap();
+    assert!(matches!(open(&directory), Err(OpenError::Foreign)));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+
+    let directory = TempDir::new().unwrap();
+    drop(open(&directory).unwrap());
+    let db = rusqlite::Connection::open(directory.path().join("queue.db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    assert!(matches!(
+        open(&directory),
+        Err(OpenError::Newer { found: 99, .. })
+    ));
+}
+
+#[tokio::test]
+async fn everything_survives_a_restart() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory).unwrap();
+    store
+        .accept((1..=10).map(|n| draft(n, "gw", 0)).collect())
+        .await
+        .unwrap();
+    let done = Report::Delivered { by: None, at: None };
+    store.report(vec![(id(3), done)], scene(5)).await.unwrap()[0]
+        .as_ref()
+        .unwrap();
+    let leased = store.lease(ask("gw", 2, 6), at(60)).await.unwrap();
+    assert_eq!(leased.len(), 2);
+    let before: Vec<_> = store.messages(filter()).await.unwrap();
+    let (figures, log) = (
+        store.figures().await.unwrap(),
+        store.events(id(3)).await.unwrap(),
+    );
+    store.close().await.unwrap();
+    assert_eq!(
+        store.accept(vec![draft(11, "gw", 0)]).await,
+        Err(Error::Closed)
+    );
+    drop(store);
+
+    let store = open(&directory).unwrap();
+    assert_eq!(store.messages(filter()).await.unwrap(), before);
+    assert_eq!(store.figures().await.unwrap(), figures);
+    assert_eq!(store.events(id(3)).await.unwrap(), log);
+    assert_eq!(store.highest_id().await.unwrap(), Some(id(10)));
+    assert_eq!(store.outbox(10).await.unwrap().len(), 1);
+    let rest = store.offer(ask("gw", 100, 7)).await.unwrap();
+    assert_eq!(rest.len(), 7, "ten less one delivered and two held");
+    assert_eq!(
+        store.offer(ask("gw", 100, 60)).await.unwrap().len(),
+        9,
+        "the holds ran out"
+    );
+}
+
+fn filter() -> zajil_store::contract::Filter {
+    zajil_store::contract::Filter {
+        limit: 100,
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_failing_job_does_not_take_its_batch_with_it() {
+    let directory = TempDir::new().unwrap();
+    let store = Arc::new(open(&directory).unwrap());
+    store.accept(vec![draft(1, "gw", 0)]).await.unwrap();
+    // The same id again breaks the table's key: only that caller is refused.
+    let calls = (1..=50).map(|n| {
+        let store = Arc::clone(&store);
+        async move { (n, store.accept(vec![draft(n, "gw", 1)]).await) }
+    });
+    let mut tasks = tokio::task::JoinSet::new();
+    for call in calls {
+        tasks.spawn(call);
+    }
+    while let Some(done) = tasks.join_next().await {
+        let (n, result) = done.unwrap();
+        assert_eq!(result.is_ok(), n != 1, "{n}: {result:?}");
+    }
+    assert_eq!(store.figures().await.unwrap().pending, 50);
+}
+
+/// A limit on the file stands in for a full disk: SQLite reports both as `SQLITE_FULL`. The real
+/// thing, a small file system, is tested with the whole server.
+#[tokio::test]
+async fn a_full_disk_is_refused_and_healed() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory).unwrap();
+    store.limit_pages(Some(80)).await.unwrap();
+    let mut stored = 0;
+    let refused = loop {
+        match store
+            .accept((1..=8).map(|n| draft(stored + n, "gw", 0)).collect())
+            .await
+        {
+            Ok(_) => stored += 8,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::Full(_)), "{refused:?}");
+    assert_eq!(store.figures().await.unwrap().pending, stored);
+    store.limit_pages(None).await.unwrap();
+    store
+        .accept(vec![draft(stored + 1, "gw", 0)])
+        .await
+        .unwrap();
+    assert_eq!(
+        store.offer(ask("gw", 1_000_000, 1)).await.unwrap().len() as u64,
+        stored + 1
+    );
+}

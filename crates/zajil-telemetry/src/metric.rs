@@ -1,0 +1,378 @@
+//! The metric catalogue: one table that feeds the registry, `/metrics` and the manual (S12).
+//!
+//! The names of the reference are kept to the letter, so no `_total` and no unit is added (D23).
+//! S12 abbreviates `sms_c_delivery_succeeded_count / _duration / _attempt_count`; read here as
+//! `sms_c_delivery_succeeded_duration` (milliseconds from acceptance to delivery) and
+//! `sms_c_delivery_succeeded_attempt_count` (a histogram of attempts).
+
+use std::fmt::Write as _;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+use zajil_core::outcome::Reason;
+
+/// What kind of metric an entry is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Sums and buckets, with these bounds.
+    Histogram(&'static [f64]),
+}
+
+/// One row of the catalogue.
+#[derive(Debug)]
+pub struct Entry {
+    /// The full name.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it counts, with its unit.
+    pub help: &'static str,
+}
+
+const MILLIS: &[f64] = &[
+    0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0,
+    10_000.0,
+];
+const LIFE_MILLIS: &[f64] = &[
+    10.0,
+    50.0,
+    100.0,
+    500.0,
+    1_000.0,
+    5_000.0,
+    30_000.0,
+    120_000.0,
+    600_000.0,
+    3_600_000.0,
+    21_600_000.0,
+    86_400_000.0,
+];
+const ATTEMPTS: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+
+const fn counter(name: &'static str, help: &'static str) -> Entry {
+    Entry {
+        name,
+        kind: Kind::Counter,
+        labels: &[],
+        help,
+    }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Entry {
+    Entry {
+        name,
+        kind: Kind::Gauge,
+        labels: &[],
+        help,
+    }
+}
+
+const fn histogram(name: &'static str, bounds: &'static [f64], help: &'static str) -> Entry {
+    Entry {
+        name,
+        kind: Kind::Histogram(bounds),
+        labels: &[],
+        help,
+    }
+}
+
+const fn labelled(mut entry: Entry, labels: &'static [&'static str]) -> Entry {
+    entry.labels = labels;
+    entry
+}
+
+const RECEIVED: Entry = counter("sms_c_message_received_count", "Messages accepted.");
+const PROCESSING: Entry = histogram(
+    "sms_c_message_processing_stop_duration",
+    MILLIS,
+    "Milliseconds from a submit to its durable storage.",
+);
+const MATCHED: Entry = labelled(
+    counter(
+        "sms_c_routing_route_matched_count",
+        "Messages a route took, by route id.",
+    ),
+    &["route"],
+);
+const UNMATCHED: Entry = counter("sms_c_routing_failed_count", "Messages that no route took.");
+const ROUTING: Entry = histogram(
+    "sms_c_routing_stop_duration",
+    MILLIS,
+    "Milliseconds to translate and route.",
+);
+const QUEUED: Entry = counter(
+    "sms_c_delivery_queued_count",
+    "Messages queued for delivery.",
+);
+const ATTEMPTED: Entry = counter(
+    "sms_c_delivery_attempted_count",
+    "Delivery attempts, failed ones included.",
+);
+const SUCCEEDED: Entry = counter("sms_c_delivery_succeeded_count", "Messages delivered.");
+const SUCCEEDED_AFTER: Entry = histogram(
+    "sms_c_delivery_succeeded_duration",
+    LIFE_MILLIS,
+    "Milliseconds from acceptance to delivery.",
+);
+const SUCCEEDED_IN: Entry = histogram(
+    "sms_c_delivery_succeeded_attempt_count",
+    ATTEMPTS,
+    "Attempts that a delivered message took.",
+);
+const DEAD_LETTER: Entry = counter(
+    "sms_c_delivery_dead_letter_count",
+    "Messages that expired undelivered.",
+);
+const QUEUE_SIZE: Entry = gauge(
+    "sms_c_queue_size_size",
+    "Messages in the queue store, finished ones included.",
+);
+const QUEUE_PENDING: Entry = gauge(
+    "sms_c_queue_size_pending",
+    "Messages that wait for delivery.",
+);
+const QUEUE_OLDEST: Entry = gauge(
+    "sms_c_queue_oldest_message_age_seconds",
+    "Seconds since the oldest waiting message was accepted; 0 when none waits.",
+);
+const FRONTENDS: Entry = labelled(
+    gauge(
+        "sms_c_frontend_status_count",
+        "Frontends, connected and disconnected.",
+    ),
+    &["status"],
+);
+const OUTBOX: Entry = gauge(
+    "zajil_cdr_outbox",
+    "Finished messages whose CDR is not written yet.",
+);
+const INTAKE: Entry = gauge("zajil_intake_depth", "Asynchronous submits not stored yet.");
+const REFUSALS: Entry = labelled(
+    counter("zajil_refusals", "Requests refused, by door and reason."),
+    &["door", "reason"],
+);
+const LATE: Entry = counter(
+    "zajil_late_reports",
+    "Reports about messages that had ended.",
+);
+const PANICS: Entry = counter(
+    "zajil_panics",
+    "Bugs caught: each cost one request or task turn.",
+);
+
+/// Every metric, in the order of the manual.
+pub const CATALOGUE: &[Entry] = &[
+    RECEIVED,
+    PROCESSING,
+    MATCHED,
+    UNMATCHED,
+    ROUTING,
+    QUEUED,
+    ATTEMPTED,
+    SUCCEEDED,
+    SUCCEEDED_AFTER,
+    SUCCEEDED_IN,
+    DEAD_LETTER,
+    QUEUE_SIZE,
+    QUEUE_PENDING,
+    QUEUE_OLDEST,
+    FRONTENDS,
+    OUTBOX,
+    INTAKE,
+    REFUSALS,
+    LATE,
+    PANICS,
+];
+
+/// Routes beyond this many share the label `other`: a bound on what a scrape returns.
+const MOST_ROUTES: usize = 1_000;
+
+/// The metrics of one process, each with a handle that is free of look-ups.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub(crate) received: IntCounter,
+    pub(crate) processing: Histogram,
+    matched: IntCounterVec,
+    routes: std::sync::RwLock<std::collections::HashMap<u64, IntCounter>>,
+    pub(crate) unmatched: IntCounter,
+    pub(crate) routing: Histogram,
+    pub(crate) queued: IntCounter,
+    pub(crate) attempted: IntCounter,
+    pub(crate) succeeded: IntCounter,
+    pub(crate) succeeded_after: Histogram,
+    pub(crate) succeeded_in: Histogram,
+    pub(crate) dead_letter: IntCounter,
+    /// `sms_c_queue_size_size`.
+    pub queue_size: IntGauge,
+    /// `sms_c_queue_size_pending`.
+    pub queue_pending: IntGauge,
+    /// `sms_c_queue_oldest_message_age_seconds`.
+    pub queue_oldest: IntGauge,
+    frontends: IntGaugeVec,
+    /// `zajil_cdr_outbox`.
+    pub outbox: IntGauge,
+    /// `zajil_intake_depth`.
+    pub intake: IntGauge,
+    refusals: IntCounterVec,
+    pub(crate) late: IntCounter,
+    /// `zajil_panics`.
+    pub panics: IntCounter,
+}
+
+impl Metrics {
+    /// All metrics of the catalogue, in a registry of their own.
+    ///
+    /// # Errors
+    /// When the catalogue breaks Prometheus' rules: a bug that the tests of this module find.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let metrics = Self {
+            received: int_counter(&registry, &RECEIVED)?,
+            processing: timer(&registry, &PROCESSING)?,
+            matched: counters(&registry, &MATCHED)?,
+            routes: std::sync::RwLock::default(),
+            unmatched: int_counter(&registry, &UNMATCHED)?,
+            routing: timer(&registry, &ROUTING)?,
+            queued: int_counter(&registry, &QUEUED)?,
+            attempted: int_counter(&registry, &ATTEMPTED)?,
+            succeeded: int_counter(&registry, &SUCCEEDED)?,
+            succeeded_after: timer(&registry, &SUCCEEDED_AFTER)?,
+            succeeded_in: timer(&registry, &SUCCEEDED_IN)?,
+            dead_letter: int_counter(&registry, &DEAD_LETTER)?,
+            queue_size: int_gauge(&registry, &QUEUE_SIZE)?,
+            queue_pending: int_gauge(&registry, &QUEUE_PENDING)?,
+            queue_oldest: int_gauge(&registry, &QUEUE_OLDEST)?,
+            frontends: register(
+                &registry,
+                IntGaugeVec::new(Opts::new(FRONTENDS.name, FRONTENDS.help), FRONTENDS.labels)?,
+            )?,
+            outbox: int_gauge(&registry, &OUTBOX)?,
+            intake: int_gauge(&registry, &INTAKE)?,
+            refusals: counters(&registry, &REFUSALS)?,
+            late: int_counter(&registry, &LATE)?,
+            panics: int_counter(&registry, &PANICS)?,
+            registry,
+        };
+        // A series that exists from the start is one an alert can compare with.
+        metrics.set_frontends(0, 0);
+        Ok(metrics)
+    }
+
+    /// `sms_c_frontend_status_count`.
+    pub fn set_frontends(&self, connected: i64, disconnected: i64) {
+        self.frontends
+            .with_label_values(&["connected"])
+            .set(connected);
+        self.frontends
+            .with_label_values(&["disconnected"])
+            .set(disconnected);
+    }
+
+    pub(crate) fn route_matched(&self, route: u64) {
+        let poisoned = std::sync::PoisonError::into_inner;
+        if let Some(counter) = self.routes.read().unwrap_or_else(poisoned).get(&route) {
+            counter.inc();
+            return;
+        }
+        let mut routes = self
+            .routes
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if routes.len() >= MOST_ROUTES {
+            self.matched.with_label_values(&["other"]).inc();
+            return;
+        }
+        let counter = self.matched.with_label_values(&[&route.to_string()]);
+        counter.inc();
+        routes.insert(route, counter);
+    }
+
+    pub(crate) fn refused(&self, door: &str, reason: Reason) {
+        self.refusals
+            .with_label_values(&[door, reason.code()])
+            .inc();
+    }
+
+    /// The answer to a scrape: Prometheus' text format 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = Vec::with_capacity(16 * 1_024);
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics cannot be written");
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn int_counter(registry: &Registry, entry: &Entry) -> Result<IntCounter, prometheus::Error> {
+    register(registry, IntCounter::new(entry.name, entry.help)?)
+}
+
+fn int_gauge(registry: &Registry, entry: &Entry) -> Result<IntGauge, prometheus::Error> {
+    register(registry, IntGauge::new(entry.name, entry.help)?)
+}
+
+fn counters(registry: &Registry, entry: &Entry) -> Result<IntCounterVec, prometheus::Error> {
+    register(
+        registry,
+        IntCounterVec::new(Opts::new(entry.name, entry.help), entry.labels)?,
+    )
+}
+
+fn timer(registry: &Registry, entry: &Entry) -> Result<Histogram, prometheus::Error> {
+    let bounds = match entry.kind {
+        Kind::Histogram(bounds) => bounds.to_vec(),
+        Kind::Counter | Kind::Gauge => Vec::new(),
+    };
+    let options = HistogramOpts::new(entry.name, entry.help).buckets(bounds);
+    register(registry, Histogram::with_opts(options)?)
+}
+
+/// The manual page `docs/metrics.md`.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Metrics\n\nGenerated from the catalogue in `zajil-telemetry`; do not edit.\n\
+         Served at `/metrics` of the metrics listener (default `127.0.0.1:9568`).\n\n\
+         | name | kind | labels | what it is |\n|---|---|---|---|\n",
+    );
+    for entry in CATALOGUE {
+        let kind = match entry.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let labels = entry.labels.join(", ");
+        if writeln!(
+            page,
+            "| `{}` | {kind} | {labels} | {} |",
+            entry.name, entry.help
+        )
+        .is_err()
+        {
+            break;
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! What tests are made of. Nothing in production imports it.
+
+pub mod build;
+pub mod clock;
+pub mod dice;

@@ -1,0 +1,189 @@
+//! The command line: sub-commands a person guesses (D3).
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::client::{self, MessageCommand, RouteCommand};
+use crate::config::{self, Config, Overrides};
+use crate::serve::{self, Server};
+
+/// The server refused, or something else failed.
+pub(crate) const FAILED: u8 = 1;
+/// The server cannot be reached.
+pub(crate) const UNREACHABLE: u8 = 3;
+
+/// Zajil, an SMS centre: REST in, frontends out, nothing accepted is lost.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
+    3 the server cannot be reached."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(ServeArgs),
+    /// Show a message's whole life in a few seconds, on a server of its own.
+    Demo(crate::demo::DemoArgs),
+    /// Check or print a configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Send and look at messages.
+    Message {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(subcommand)]
+        command: MessageCommand,
+    },
+    /// Look at and edit routes.
+    Route {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(subcommand)]
+        command: RouteCommand,
+    },
+    /// Write the generated pages of the manual.
+    #[command(hide = true)]
+    GenDocs {
+        /// Only say whether they are fresh.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Configuration file (TOML); without one the defaults hold.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data directory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the REST API.
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+    /// Address of /metrics.
+    #[arg(long, value_name = "IP:PORT")]
+    metrics_listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say what is wrong with a file: place, key and rule.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print a file with every key at its default.
+    Example,
+}
+
+/// Runs a command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => serve(args),
+        Command::Demo(args) => crate::demo::run(&args),
+        Command::Config(ConfigCommand::Example) => say(&config::example()),
+        Command::Config(ConfigCommand::Check { file }) => check(&file),
+        Command::Message { server, command } => client::message(&server, command),
+        Command::Route { server, command } => client::route(&server, command),
+        Command::GenDocs { check } => {
+            let fresh = crate::docs::generate(std::path::Path::new("."), check)?;
+            Ok(if fresh {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(FAILED)
+            })
+        }
+    }
+}
+
+/// Writes to the standard output; a reader that has gone is no error.
+pub(crate) fn say(text: &str) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Writes one line to the standard error output.
+pub(crate) fn complain(text: &str) {
+    // Nowhere is left to report to when this fails.
+    drop(writeln!(std::io::stderr().lock(), "zajil: {text}"));
+}
+
+fn check(file: &std::path::Path) -> anyhow::Result<ExitCode> {
+    match config::load(Some(file), &environment(), &Overrides::default()) {
+        Ok(config) => {
+            for note in config.notes {
+                complain(&note);
+            }
+            say(&format!("{}: fine\n", file.display()))
+        }
+        Err(invalid) => {
+            say(&format!("{invalid}\n"))?;
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+/// The environment, read once, here.
+pub(crate) fn environment() -> Vec<config::Variable> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The threads that serve: one a core.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("zajil")
+        .build()
+}
+
+fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let overrides = Overrides {
+        data: args.data,
+        listen: args.listen,
+        metrics_listen: args.metrics_listen,
+    };
+    let config = config::load(args.config.as_deref(), &environment(), &overrides)?;
+    zajil_telemetry::log::init(&config.log)?;
+    for note in &config.notes {
+        tracing::warn!("{note}");
+    }
+    runtime()?.block_on(serve_until_signal(config))
+}
+
+async fn serve_until_signal(config: Config) -> anyhow::Result<ExitCode> {
+    let server = Server::start(config).await?;
+    say(&ready_line(&server))?;
+    let signal = serve::until_signal().await?;
+    tracing::info!(signal, "stopping");
+    server.stop().await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ready_line(server: &Server) -> String {
+    let metrics = match server.metrics {
+        Some(address) => format!("http://{address}/metrics"),
+        None => "off".to_owned(),
+    };
+    let data = server.data.display();
+    format!(
+        "zajil ready: api http://{} metrics {metrics} data {data}\n",
+        server.api
+    )
+}

@@ -1,0 +1,350 @@
+//! Commands that talk to a running server over its REST API.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::cli::{FAILED, UNREACHABLE, complain, say};
+use crate::table::aligned;
+
+/// Which server, and how its answers are shown.
+#[derive(Debug, Args)]
+pub(crate) struct Remote {
+    /// The server.
+    #[arg(
+        long,
+        global = true,
+        env = "ZAJIL_SERVER",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    server: String,
+    /// Print the API's JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MessageCommand {
+    /// Send a message.
+    Send {
+        /// Recipient.
+        to: String,
+        /// Text.
+        text: String,
+        /// Sender.
+        #[arg(long)]
+        from: Option<String>,
+        /// Frontend that must deliver it.
+        #[arg(long)]
+        dest_smsc: Option<String>,
+        /// Not before this time (RFC 3339).
+        #[arg(long)]
+        deliver_after: Option<String>,
+    },
+    /// List messages, newest first.
+    List {
+        /// Only this status.
+        #[arg(long)]
+        status: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show a message and its event log.
+    Show {
+        /// Its id.
+        id: u64,
+    },
+    /// Make a pending message due now.
+    Retry {
+        /// Its id.
+        id: u64,
+    },
+    /// Remove a message; a pending one ends as failed, with its CDR.
+    Cancel {
+        /// Its id.
+        id: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RouteCommand {
+    /// List routes.
+    List,
+    /// Add a route to a frontend.
+    Add {
+        /// The frontend.
+        dest_smsc: String,
+        /// Numbers that begin so; all when left out.
+        #[arg(long)]
+        called_prefix: Option<String>,
+        /// Senders that begin so.
+        #[arg(long)]
+        calling_prefix: Option<String>,
+        /// Only messages from this frontend or client.
+        #[arg(long)]
+        source_smsc: Option<String>,
+        /// 1-255, the lowest wins.
+        #[arg(long)]
+        priority: Option<u8>,
+        /// 1-100, the share among equals.
+        #[arg(long)]
+        weight: Option<u8>,
+        /// For people.
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Add the routes of an export, or replace all by them.
+    Import {
+        /// The export.
+        file: PathBuf,
+        /// Remove all other routes.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Print all routes as JSON.
+    Export,
+}
+
+/// An answer of the server.
+struct Answer {
+    status: u16,
+    body: Value,
+}
+
+impl Remote {
+    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+        let url = format!("{}{path}", self.server.trim_end_matches('/'));
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent: ureq::Agent = config
+            .timeout_global(Some(std::time::Duration::from_secs(30)))
+            .build()
+            .into();
+        let text = body.map(ToString::to_string).unwrap_or_default();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(&url)
+            .header("content-type", "application/json")
+            .body(text)
+            .with_context(|| format!("server address {}", self.server))?;
+        let mut response = agent.run(request)?;
+        let text = response.body_mut().read_to_string()?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body,
+        })
+    }
+
+    /// Calls, and shows the answer: as JSON, or as `human` makes it.
+    fn show(
+        &self,
+        (method, path): (&str, &str),
+        body: Option<&Value>,
+        human: impl Fn(&Value) -> String,
+    ) -> anyhow::Result<ExitCode> {
+        let answer = match self.call(method, path, body) {
+            Ok(answer) => answer,
+            Err(error) => {
+                complain(&format!("{}: {error:#}", self.server));
+                return Ok(ExitCode::from(UNREACHABLE));
+            }
+        };
+        let failed = answer.status >= 400;
+        if self.json {
+            say(&format!("{:#}\n", answer.body))?;
+        } else if failed {
+            let detail = answer
+                .body
+                .pointer("/errors/detail")
+                .and_then(Value::as_str);
+            complain(detail.unwrap_or("the server refused without saying why"));
+        } else {
+            say(&human(&answer.body["data"]))?;
+        }
+        Ok(if failed {
+            ExitCode::from(FAILED)
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}
+
+/// Runs `zajil message …`.
+pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Result<ExitCode> {
+    let one = |data: &Value| messages(std::slice::from_ref(data));
+    match command {
+        MessageCommand::Send {
+            to,
+            text,
+            from,
+            dest_smsc,
+            deliver_after,
+        } => {
+            let body = present(json!({
+                "destination_msisdn": to,
+                "message_body": text,
+                "source_msisdn": from,
+                "source_smsc": "cli",
+                "dest_smsc": dest_smsc,
+                "deliver_after": deliver_after,
+            }));
+            server.show(("POST", "/api/messages"), Some(&body), one)
+        }
+        MessageCommand::List { status, limit } => {
+            let status = status
+                .map(|status| format!("&status={status}"))
+                .unwrap_or_default();
+            let path = format!("/api/messages?limit={limit}{status}");
+            server.show(("GET", &path), None, |data| messages(list(data)))
+        }
+        MessageCommand::Show { id } => {
+            let code = server.show(("GET", &format!("/api/messages/{id}")), None, fields)?;
+            if code != ExitCode::SUCCESS {
+                return Ok(code);
+            }
+            server.show(("GET", &format!("/api/events/{id}")), None, |data| {
+                events(list(data))
+            })
+        }
+        MessageCommand::Retry { id } => {
+            let body = json!({ "deliver_after": null });
+            server.show(("PATCH", &format!("/api/messages/{id}")), Some(&body), one)
+        }
+        MessageCommand::Cancel { id } => {
+            let path = format!("/api/messages/{id}");
+            server.show(("DELETE", &path), None, |_| {
+                format!("message {id} removed\n")
+            })
+        }
+    }
+}
+
+/// Runs `zajil route …`.
+pub(crate) fn route(server: &Remote, command: RouteCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        RouteCommand::List => server.show(("GET", "/api/routes"), None, |data| routes(list(data))),
+        RouteCommand::Add {
+            dest_smsc,
+            called_prefix,
+            calling_prefix,
+            source_smsc,
+            priority,
+            weight,
+            description,
+        } => {
+            let body = present(json!({
+                "dest_smsc": dest_smsc,
+                "called_prefix": called_prefix,
+                "calling_prefix": calling_prefix,
+                "source_smsc": source_smsc,
+                "priority": priority,
+                "weight": weight,
+                "description": description,
+            }));
+            let one = |data: &Value| routes(std::slice::from_ref(data));
+            server.show(("POST", "/api/routes"), Some(&body), one)
+        }
+        RouteCommand::Import { file, replace } => {
+            let text =
+                std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            let mut body: Value = serde_json::from_str(&text)
+                .with_context(|| format!("{} is not JSON", file.display()))?;
+            // An export is the API's answer; an import is its `data` with a mode.
+            if let Some(data) = body.get_mut("data") {
+                body = data.take();
+            }
+            if body.is_array() {
+                body = json!({ "routes": body });
+            }
+            body["mode"] = json!(if replace { "replace" } else { "merge" });
+            let shown = |data: &Value| routes(list(data.get("routes").unwrap_or(data)));
+            server.show(("POST", "/api/routes/import"), Some(&body), shown)
+        }
+        RouteCommand::Export => server.show(("GET", "/api/routes/export"), None, |data| {
+            format!("{data:#}\n")
+        }),
+    }
+}
+
+/// The object without its nulls: what was not said is not sent.
+fn present(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    body
+}
+
+fn list(data: &Value) -> &[Value] {
+    data.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn rows(items: &[Value], keys: &[&str]) -> String {
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .map(|item| keys.iter().map(|key| cell(&item[*key])).collect())
+        .collect();
+    aligned(keys, &rows)
+}
+
+fn messages(items: &[Value]) -> String {
+    rows(
+        items,
+        &[
+            "id",
+            "status",
+            "source_msisdn",
+            "destination_msisdn",
+            "dest_smsc",
+            "inserted_at",
+        ],
+    )
+}
+
+fn routes(items: &[Value]) -> String {
+    rows(
+        items,
+        &[
+            "id",
+            "called_prefix",
+            "calling_prefix",
+            "source_smsc",
+            "dest_smsc",
+            "priority",
+            "weight",
+            "enabled",
+            "description",
+        ],
+    )
+}
+
+/// The lines of an event log.
+pub(crate) fn events(items: &[Value]) -> String {
+    rows(
+        items,
+        &["event_epoch", "name", "description", "event_source"],
+    )
+}
+
+fn fields(item: &Value) -> String {
+    let Some(fields) = item.as_object() else {
+        return format!("{item:#}\n");
+    };
+    let shown: Vec<Vec<String>> = fields
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| vec![name.clone(), cell(value)])
+        .collect();
+    aligned(&["field", "value"], &shown) + "\n"
+}

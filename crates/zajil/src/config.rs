@@ -1,0 +1,174 @@
+//! The configuration: a TOML file, then the environment over it, resolved once into real types.
+//!
+//! Every subsystem gets only its own part. What operators edit at run time (routes, rules) is in
+//! the store; the file only seeds an empty table (S4.4).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zajil_core::event::NodeName;
+use zajil_core::id::NodeNumber;
+use zajil_core::number::Strictness;
+use zajil_core::route::Terms;
+use zajil_core::translate::RuleTerms;
+use zajil_telemetry::log;
+
+mod env;
+mod file;
+mod keys;
+mod resolve;
+mod seed;
+
+pub(crate) use env::Variable;
+pub(crate) use keys::{example, reference};
+
+/// What a process runs with. Nothing in it is optional that has a default.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Name and number of this node.
+    pub(crate) node: Node,
+    /// The REST listener.
+    pub(crate) api: Api,
+    /// The metrics listener; none = switched off.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Where messages are stored.
+    pub(crate) store: Store,
+    /// How long messages live and are kept.
+    pub(crate) messages: Messages,
+    /// Call detail records.
+    pub(crate) cdr: Cdr,
+    /// Logging.
+    pub(crate) log: log::Options,
+    /// Routes for an empty table.
+    pub(crate) routes: Vec<Terms>,
+    /// Translation rules for an empty table.
+    pub(crate) rules: Vec<RuleTerms>,
+    /// What the operator should know: settings without effect in this version.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Name and number of a node.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// `event_source` and the node columns of CDRs.
+    pub(crate) name: NodeName,
+    /// Part of each id it hands out.
+    pub(crate) number: NodeNumber,
+}
+
+/// The REST listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    /// Address and port.
+    pub(crate) listen: SocketAddr,
+    /// `application` of `GET /api/status`.
+    pub(crate) application: String,
+    /// Larger requests are refused.
+    pub(crate) max_body_bytes: usize,
+    /// More connections wait to be accepted.
+    pub(crate) max_connections: usize,
+}
+
+/// The embedded store.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    /// The data directory.
+    pub(crate) directory: PathBuf,
+    /// The writer's page cache.
+    pub(crate) cache_mib: u32,
+}
+
+/// The life of messages (S9).
+#[derive(Debug, Clone)]
+pub(crate) struct Messages {
+    /// `dead_letter_time_minutes`.
+    pub(crate) dead_letter_time: Duration,
+    /// `fingerprint_ttl_minutes`.
+    pub(crate) fingerprint_ttl: Duration,
+    /// `message_retention_hours`.
+    pub(crate) retention: Duration,
+    /// `retention_check_interval_minutes`.
+    pub(crate) retention_check: Duration,
+    /// `event_ttl_days`.
+    pub(crate) event_ttl: Duration,
+    /// `frontend_history_days`.
+    pub(crate) frontend_history: Duration,
+    /// `number_check`.
+    pub(crate) strictness: Strictness,
+    /// `intake_capacity`.
+    pub(crate) intake_capacity: usize,
+}
+
+/// Call detail records (S10).
+#[derive(Debug, Clone)]
+pub(crate) struct Cdr {
+    /// `cdr_enabled`.
+    pub(crate) enabled: bool,
+    /// Not `delete_message_body_after_delivery`.
+    pub(crate) keep_bodies: bool,
+    /// `batch_insert_batch_size`.
+    pub(crate) batch_size: u32,
+    /// `batch_insert_flush_interval_ms`.
+    pub(crate) flush_interval: Duration,
+    /// The SQLite file.
+    pub(crate) path: PathBuf,
+}
+
+/// Why there is no configuration: one line for each thing that is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Invalid(pub(crate) Vec<String>);
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// What the command line says; it wins over the environment, which wins over the file.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Overrides {
+    /// `--data`.
+    pub(crate) data: Option<PathBuf>,
+    /// `--listen`.
+    pub(crate) listen: Option<SocketAddr>,
+    /// `--metrics-listen`.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+/// Reads a file, if one is named, and lays the variables of S11 and the command line over it.
+///
+/// # Errors
+/// [`Invalid`]: every line names the place (`file:line` or the variable), the key and the rule.
+pub(crate) fn load(
+    path: Option<&Path>,
+    variables: &[Variable],
+    overrides: &Overrides,
+) -> Result<Config, Invalid> {
+    let (mut settings, name) = match path {
+        None => (file::File::default(), String::new()),
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Invalid(vec![format!("{name}: {error}")]))?;
+            (file::parse(&text, &name)?, name)
+        }
+    };
+    let notes = env::apply(&mut settings, variables)?;
+    let mut config = resolve::resolve(settings, &name)?;
+    config.notes = notes;
+    if let Some(data) = &overrides.data {
+        if config.cdr.path.starts_with(&config.store.directory) {
+            config.cdr.path = data.join("cdr.db");
+        }
+        config.store.directory.clone_from(data);
+    }
+    config.api.listen = overrides.listen.unwrap_or(config.api.listen);
+    config.metrics = overrides.metrics_listen.or(config.metrics);
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests;

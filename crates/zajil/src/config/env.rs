@@ -1,0 +1,55 @@
+//! The environment variables of S11, laid over the file.
+
+use super::Invalid;
+use super::file::File;
+
+/// A variable that is set, with its value.
+pub(crate) type Variable = (String, String);
+
+/// Variables of parts that this version does not have: accepted, said once, without effect.
+const WITHOUT_EFFECT: &[&str] = &[
+    "DB_USERNAME",
+    "DB_PASSWORD",
+    "DB_HOSTNAME",
+    "DB_PORT",
+    "DB_NAME",
+    "DB_POOL_SIZE",
+    "WEB_PORT",
+    "WEB_HOSTNAME",
+    "WEB_ENABLE_TLS",
+    "OCS_URL",
+    "OCS_TENANT",
+    "OCS_ACCOUNT",
+];
+
+/// Applies the variables; answers what the operator should know.
+pub(super) fn apply(file: &mut File, variables: &[Variable]) -> Result<Vec<String>, Invalid> {
+    let mut notes = Vec::new();
+    let mut wrong = Vec::new();
+    for (name, value) in variables {
+        match name.as_str() {
+            "API_PORT" => match value.parse() {
+                Ok(port) => file.api.port = Some(port),
+                Err(_) => wrong.push(format!("{name} must be a port number, not '{value}'")),
+            },
+            "API_LISTEN_IP" => file.api.listen_ip = Some(value.clone()),
+            "API_ENABLE_TLS" => match value.as_str() {
+                "true" | "1" => file.api.enable_tls = Some(true),
+                "false" | "0" => file.api.enable_tls = Some(false),
+                _ => wrong.push(format!("{name} must be true or false, not '{value}'")),
+            },
+            "NODE_NAME" => file.node.smsc_node_name = Some(value.clone()),
+            other if WITHOUT_EFFECT.contains(&other) => {
+                notes.push(format!(
+                    "the variable {other} has no effect in this version"
+                ));
+            }
+            _ => {}
+        }
+    }
+    if wrong.is_empty() {
+        Ok(notes)
+    } else {
+        Err(Invalid(wrong))
+    }
+}

@@ -1,0 +1,139 @@
+//! The file as it is written: everything optional, unknown keys refused.
+
+use serde::Deserialize;
+
+use super::Invalid;
+use super::keys::KEYS;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) node: NodeSection,
+    pub(super) api: ApiSection,
+    pub(super) metrics: MetricsSection,
+    pub(super) store: StoreSection,
+    pub(super) messages: MessagesSection,
+    pub(super) cdr: CdrSection,
+    pub(super) log: LogSection,
+    pub(super) sms_routes: Vec<toml::Table>,
+    pub(super) translation_rules: Vec<toml::Table>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NodeSection {
+    pub(super) smsc_node_name: Option<String>,
+    pub(super) number: Option<u8>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ApiSection {
+    pub(super) listen_ip: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) enable_tls: Option<bool>,
+    pub(super) application: Option<String>,
+    pub(super) max_body_kib: Option<u32>,
+    pub(super) max_connections: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MetricsSection {
+    pub(super) enabled: Option<bool>,
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StoreSection {
+    pub(super) directory: Option<String>,
+    pub(super) cache_mib: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MessagesSection {
+    pub(super) dead_letter_time_minutes: Option<u64>,
+    pub(super) fingerprint_ttl_minutes: Option<u64>,
+    pub(super) message_retention_hours: Option<u64>,
+    pub(super) retention_check_interval_minutes: Option<u64>,
+    pub(super) event_ttl_days: Option<u64>,
+    pub(super) frontend_history_days: Option<u64>,
+    pub(super) number_check: Option<String>,
+    pub(super) intake_capacity: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CdrSection {
+    pub(super) cdr_enabled: Option<bool>,
+    pub(super) delete_message_body_after_delivery: Option<bool>,
+    pub(super) batch_insert_batch_size: Option<u32>,
+    pub(super) batch_insert_flush_interval_ms: Option<u64>,
+    pub(super) sqlite_path: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LogSection {
+    pub(super) level: Option<String>,
+    pub(super) format: Option<String>,
+    pub(super) file: Option<String>,
+}
+
+/// Parses the text; an error names the line and, for an unknown key, the nearest known one.
+pub(super) fn parse(text: &str, name: &str) -> Result<File, Invalid> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| {
+            text.bytes()
+                .take(span.start)
+                .filter(|byte| *byte == b'\n')
+                .count()
+                + 1
+        });
+        let message = error.message().replace('\n', " ");
+        Invalid(vec![format!("{name}:{line}: {}", with_hint(&message))])
+    })
+}
+
+/// An unknown key with the nearest key that exists.
+fn with_hint(message: &str) -> String {
+    let Some(unknown) = message
+        .strip_prefix("unknown field `")
+        .and_then(|m| m.split('`').next())
+    else {
+        return message.to_owned();
+    };
+    let near = known_names()
+        .map(|known| (distance(unknown, known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= unknown.len().div_ceil(2));
+    match near {
+        Some((_, known)) => format!("unknown key '{unknown}'; did you mean '{known}'?"),
+        None => format!("unknown key '{unknown}'"),
+    }
+}
+
+fn known_names() -> impl Iterator<Item = &'static str> {
+    let sections = ["node", "api", "metrics", "store", "messages", "cdr", "log"];
+    let lists = ["sms_routes", "translation_rules"];
+    KEYS.iter().map(|key| key.name).chain(sections).chain(lists)
+}
+
+/// The number of single-character edits between two words (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let edit = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = edit.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

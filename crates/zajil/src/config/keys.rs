@@ -1,0 +1,249 @@
+//! Every key of the file with its default and meaning: one table that feeds the example, the manual
+//! and the hint for a misspelt key.
+
+use std::fmt::Write as _;
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) section: &'static str,
+    pub(super) name: &'static str,
+    /// As TOML.
+    default: &'static str,
+    help: &'static str,
+}
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        section,
+        name,
+        default,
+        help,
+    }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "node",
+        "smsc_node_name",
+        "\"zajil@localhost\"",
+        "Name in events and CDRs (NODE_NAME).",
+    ),
+    key(
+        "node",
+        "number",
+        "0",
+        "0-31; part of each message id, different on every node.",
+    ),
+    key(
+        "api",
+        "listen_ip",
+        "\"127.0.0.1\"",
+        "Address of the REST API (API_LISTEN_IP).",
+    ),
+    key("api", "port", "8080", "Its port (API_PORT)."),
+    key(
+        "api",
+        "enable_tls",
+        "false",
+        "Must be false: put a TLS proxy in front (API_ENABLE_TLS).",
+    ),
+    key(
+        "api",
+        "application",
+        "\"Zajil\"",
+        "Name that GET /api/status reports.",
+    ),
+    key(
+        "api",
+        "max_body_kib",
+        "1024",
+        "Larger requests are refused with 413.",
+    ),
+    key(
+        "api",
+        "max_connections",
+        "10000",
+        "More connections wait until one closes.",
+    ),
+    key("metrics", "enabled", "true", "Whether /metrics is served."),
+    key(
+        "metrics",
+        "listen",
+        "\"127.0.0.1:9568\"",
+        "Address and port of /metrics.",
+    ),
+    key(
+        "store",
+        "directory",
+        "\"zajil-data\"",
+        "Data directory; one process owns it.",
+    ),
+    key(
+        "store",
+        "cache_mib",
+        "64",
+        "Page cache of the writer; each reader takes a quarter.",
+    ),
+    key(
+        "messages",
+        "dead_letter_time_minutes",
+        "1440",
+        "Life of a message without expires.",
+    ),
+    key(
+        "messages",
+        "fingerprint_ttl_minutes",
+        "5",
+        "How long a repeated submit is recognised.",
+    ),
+    key(
+        "messages",
+        "message_retention_hours",
+        "24",
+        "How long finished messages can be read.",
+    ),
+    key(
+        "messages",
+        "retention_check_interval_minutes",
+        "60",
+        "How often they are removed.",
+    ),
+    key(
+        "messages",
+        "event_ttl_days",
+        "7",
+        "How long event logs are kept.",
+    ),
+    key(
+        "messages",
+        "frontend_history_days",
+        "30",
+        "How long vanished frontends are listed.",
+    ),
+    key(
+        "messages",
+        "number_check",
+        "\"digits\"",
+        "Check of destinations: off, digits, e164.",
+    ),
+    key(
+        "messages",
+        "intake_capacity",
+        "10000",
+        "create_async submits that may wait for the disk.",
+    ),
+    key("cdr", "cdr_enabled", "true", "Whether CDRs are written."),
+    key(
+        "cdr",
+        "delete_message_body_after_delivery",
+        "false",
+        "Leaves message_body null.",
+    ),
+    key(
+        "cdr",
+        "batch_insert_batch_size",
+        "100",
+        "Rows a batch; ten times that in a backlog.",
+    ),
+    key(
+        "cdr",
+        "batch_insert_flush_interval_ms",
+        "100",
+        "How long a row waits for company.",
+    ),
+    key(
+        "cdr",
+        "sqlite_path",
+        "\"<store.directory>/cdr.db\"",
+        "The CDR database file.",
+    ),
+    key(
+        "log",
+        "level",
+        "\"info\"",
+        "error to trace, or directives as info,zajil_engine=debug.",
+    ),
+    key("log", "format", "\"text\"", "text or json."),
+    key(
+        "log",
+        "file",
+        "\"<standard error>\"",
+        "A file, device or pipe to append to; never rotated.",
+    ),
+];
+
+const SEEDS: &str = "\
+Routes and rules are edited at run time, by API or command line. These lists fill an empty table at
+the first start; their fields are those of the API.";
+
+const SEED_EXAMPLE: &str = "\
+[[sms_routes]]
+called_prefix = \"+1\"
+dest_smsc = \"us_gateway\"
+priority = 10
+description = \"North America\"
+
+[[translation_rules]]
+called_match = '^00(\\d+)$'
+called_replace = '+\\1'
+description = \"international prefix\"
+";
+
+/// A file with every key at its default, commented out.
+#[must_use]
+pub(crate) fn example() -> String {
+    let mut text = String::from("# Configuration of Zajil: every key with its default.\n");
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            text.push_str(&format!("\n[{section}]\n"));
+        }
+        text.push_str(&format!(
+            "# {}\n# {} = {}\n",
+            key.help, key.name, key.default
+        ));
+    }
+    for line in SEEDS.lines() {
+        text.push_str(&format!("# {line}\n"));
+    }
+    for line in SEED_EXAMPLE.lines() {
+        text.push_str(format!("# {line}").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The manual page `docs/config.md`.
+#[must_use]
+pub(crate) fn reference() -> String {
+    let mut page = String::from(
+        "# Configuration\n\nGenerated by `cargo xtask gen`; do not edit.\n\n\
+         `zajil serve --config zajil.toml` reads one TOML file; `zajil config example` prints one \
+         with every key, `zajil config check` names what is wrong with yours. The environment \
+         variables named here win over the file, and command line options over both.\n\n\
+         | section | key | default | meaning |\n|---|---|---|---|\n",
+    );
+    for key in KEYS {
+        let row = writeln!(
+            page,
+            "| `{}` | `{}` | `{}` | {} |",
+            key.section, key.name, key.default, key.help
+        );
+        if row.is_err() {
+            break;
+        }
+    }
+    page.push_str("\n## Routes and rules\n\n");
+    page.push_str(SEEDS);
+    page.push_str("\n\n```toml\n");
+    page.push_str(SEED_EXAMPLE);
+    page.push_str("```\n");
+    page
+}

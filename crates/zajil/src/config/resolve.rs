@@ -1,0 +1,248 @@
+//! Settings as written become a configuration: defaults filled in, every rule checked.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use zajil_core::event::NodeName;
+use zajil_core::id::NodeNumber;
+use zajil_core::number::Strictness;
+use zajil_telemetry::log;
+
+use super::file::{ApiSection, CdrSection, File, LogSection, MessagesSection, MetricsSection};
+use super::{Api, Cdr, Config, Invalid, Messages, Node, Store, seed};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Collects what is wrong, so that one run of `config check` shows all of it.
+struct Check<'a> {
+    file: &'a str,
+    wrong: Vec<String>,
+}
+
+impl Check<'_> {
+    fn rule(&mut self, key: &str, rule: impl std::fmt::Display) {
+        let place = if self.file.is_empty() {
+            "configuration"
+        } else {
+            self.file
+        };
+        self.wrong.push(format!("{place}: {key} {rule}"));
+    }
+
+    fn number<T: TryFrom<u64> + Default>(&mut self, key: &str, value: u64, range: (u64, u64)) -> T {
+        if !(range.0..=range.1).contains(&value) {
+            self.rule(
+                key,
+                format!("must be from {} to {}, not {value}", range.0, range.1),
+            );
+        }
+        T::try_from(value).unwrap_or_default()
+    }
+
+    fn time(&mut self, key: &str, value: u64, most: u64, unit: Duration) -> Duration {
+        let count: u32 = self.number(key, value, (1, most));
+        unit * count
+    }
+}
+
+pub(super) fn resolve(file: File, name: &str) -> Result<Config, Invalid> {
+    let mut check = Check {
+        file: name,
+        wrong: Vec::new(),
+    };
+    let directory = PathBuf::from(file.store.directory.as_deref().unwrap_or("zajil-data"));
+    let cache_mib = check.number(
+        "store.cache_mib",
+        file.store.cache_mib.unwrap_or(64).into(),
+        (4, 65_536),
+    );
+    let node_name = file
+        .node
+        .smsc_node_name
+        .unwrap_or_else(|| "zajil@localhost".to_owned());
+    if node_name.is_empty() || node_name.len() > 255 {
+        check.rule("node.smsc_node_name", "must have 1 to 255 characters");
+    }
+    let node_number = NodeNumber::new(file.node.number.unwrap_or(0));
+    if node_number.is_err() {
+        check.rule("node.number", "must be from 0 to 31");
+    }
+    let api = api(file.api, &mut check);
+    let metrics = metrics(file.metrics, &mut check);
+    let messages = messages(&file.messages, &mut check);
+    let cdr = cdr(file.cdr, &directory, &mut check);
+    let log = log_options(file.log, &mut check);
+    let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
+    let rules = seed::rules(&file.translation_rules, |key, rule| check.rule(key, rule));
+    match (node_number, api) {
+        (Ok(number), Some(api)) if check.wrong.is_empty() => Ok(Config {
+            node: Node {
+                name: NodeName::new(&node_name),
+                number,
+            },
+            api,
+            metrics,
+            store: Store {
+                directory,
+                cache_mib,
+            },
+            messages,
+            cdr,
+            log,
+            routes,
+            rules,
+            notes: Vec::new(),
+        }),
+        _ => Err(Invalid(check.wrong)),
+    }
+}
+
+fn api(section: ApiSection, check: &mut Check<'_>) -> Option<Api> {
+    if section.enable_tls == Some(true) {
+        check.rule(
+            "api.enable_tls",
+            "cannot be true: this version speaks plain HTTP; put a TLS proxy in front of it",
+        );
+    }
+    let ip = section
+        .listen_ip
+        .as_deref()
+        .unwrap_or("127.0.0.1")
+        .parse::<IpAddr>();
+    if ip.is_err() {
+        check.rule("api.listen_ip", "must be an IP address");
+    }
+    let kib = u64::from(section.max_body_kib.unwrap_or(1_024));
+    let kib: usize = check.number("api.max_body_kib", kib, (1, 65_536));
+    let connections = u64::from(section.max_connections.unwrap_or(10_000));
+    let max_connections = check.number("api.max_connections", connections, (1, 1_000_000));
+    Some(Api {
+        listen: SocketAddr::new(ip.ok()?, section.port.unwrap_or(8080)),
+        application: section.application.unwrap_or_else(|| "Zajil".to_owned()),
+        max_body_bytes: kib * 1_024,
+        max_connections,
+    })
+}
+
+fn metrics(section: MetricsSection, check: &mut Check<'_>) -> Option<SocketAddr> {
+    if section.enabled == Some(false) {
+        return None;
+    }
+    match section
+        .listen
+        .as_deref()
+        .unwrap_or("127.0.0.1:9568")
+        .parse()
+    {
+        Ok(address) => Some(address),
+        Err(_) => {
+            check.rule(
+                "metrics.listen",
+                "must be an address with a port, as 127.0.0.1:9568",
+            );
+            None
+        }
+    }
+}
+
+fn messages(section: &MessagesSection, check: &mut Check<'_>) -> Messages {
+    let strictness = match section.number_check.as_deref().unwrap_or("digits") {
+        "off" => Strictness::Off,
+        "digits" => Strictness::Digits,
+        "e164" => Strictness::E164,
+        _ => {
+            check.rule("messages.number_check", "must be off, digits or e164");
+            Strictness::Digits
+        }
+    };
+    let mut time = |key: &str, value: Option<u64>, default: u64, most: u64, unit: Duration| {
+        check.time(key, value.unwrap_or(default), most, unit)
+    };
+    let year = 366 * 24 * 60;
+    Messages {
+        dead_letter_time: time(
+            "messages.dead_letter_time_minutes",
+            section.dead_letter_time_minutes,
+            1_440,
+            year,
+            MINUTE,
+        ),
+        fingerprint_ttl: time(
+            "messages.fingerprint_ttl_minutes",
+            section.fingerprint_ttl_minutes,
+            5,
+            10_080,
+            MINUTE,
+        ),
+        retention: time(
+            "messages.message_retention_hours",
+            section.message_retention_hours,
+            24,
+            8_784,
+            60 * MINUTE,
+        ),
+        retention_check: time(
+            "messages.retention_check_interval_minutes",
+            section.retention_check_interval_minutes,
+            60,
+            10_080,
+            MINUTE,
+        ),
+        event_ttl: time(
+            "messages.event_ttl_days",
+            section.event_ttl_days,
+            7,
+            3_660,
+            24 * 60 * MINUTE,
+        ),
+        frontend_history: time(
+            "messages.frontend_history_days",
+            section.frontend_history_days,
+            30,
+            3_660,
+            24 * 60 * MINUTE,
+        ),
+        strictness,
+        intake_capacity: check.number(
+            "messages.intake_capacity",
+            section.intake_capacity.unwrap_or(10_000).into(),
+            (1, 1_000_000),
+        ),
+    }
+}
+
+fn cdr(section: CdrSection, directory: &std::path::Path, check: &mut Check<'_>) -> Cdr {
+    let size = u64::from(section.batch_insert_batch_size.unwrap_or(100));
+    let interval = section.batch_insert_flush_interval_ms.unwrap_or(100);
+    Cdr {
+        enabled: section.cdr_enabled.unwrap_or(true),
+        keep_bodies: !section.delete_message_body_after_delivery.unwrap_or(false),
+        batch_size: check.number("cdr.batch_insert_batch_size", size, (1, 10_000)),
+        flush_interval: check.time(
+            "cdr.batch_insert_flush_interval_ms",
+            interval,
+            60_000,
+            Duration::from_millis(1),
+        ),
+        path: section
+            .sqlite_path
+            .map_or_else(|| directory.join("cdr.db"), PathBuf::from),
+    }
+}
+
+fn log_options(section: LogSection, check: &mut Check<'_>) -> log::Options {
+    let format = match section.format.as_deref().unwrap_or("text") {
+        "text" => log::Format::Text,
+        "json" => log::Format::Json,
+        _ => {
+            check.rule("log.format", "must be text or json");
+            log::Format::Text
+        }
+    };
+    log::Options {
+        format,
+        filter: section.level.unwrap_or_else(|| "info".to_owned()),
+        file: section.file.map(PathBuf::from),
+    }
+}

@@ -1,0 +1,28 @@
+//! `zajil`: the one binary, server and command line.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod cli;
+mod client;
+mod config;
+mod demo;
+mod docs;
+mod listen;
+mod serve;
+mod table;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+            cli::complain(&chain.join(": "));
+            ExitCode::from(cli::FAILED)
+        }
+    }
+}

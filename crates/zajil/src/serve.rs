@@ -1,0 +1,200 @@
+//! The server: builds the graph, runs it until a signal, and takes it down in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use zajil_cdr::outbox::Bodies;
+use zajil_cdr::{NullSink, Outbox, SqliteSink};
+use zajil_core::port::CdrSink;
+use zajil_engine::{Engine, Parts};
+use zajil_store::Store;
+use zajil_store_embedded::EmbeddedStore;
+use zajil_telemetry::Telemetry;
+
+use crate::config::{Cdr, Config};
+use crate::listen::Listener;
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) api: SocketAddr,
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) data: PathBuf,
+    engine: Arc<Engine>,
+    store: Arc<dyn Store>,
+    doors: Vec<JoinHandle<()>>,
+    drain: JoinHandle<()>,
+    stop_doors: CancellationToken,
+    stop_drain: CancellationToken,
+}
+
+impl Server {
+    /// Starts everything. It accepts requests when this returns.
+    pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
+        // Bound first: a second server on the same port must fail before it touches data.
+        let api = Listener::bind(config.api.listen)?;
+        let metrics = config.metrics.map(Listener::bind).transpose()?;
+        let data = config.store.directory.clone();
+        let store = open_store(&config)?;
+        let telemetry = Arc::new(Telemetry::new().context("metrics")?);
+        let clock: Arc<dyn zajil_core::clock::Clock> = Arc::new(zajil_engine::system::SystemClock);
+        let parts = Parts {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            dice: Arc::new(zajil_engine::system::ThreadDice),
+            telemetry: Arc::clone(&telemetry),
+        };
+        let engine = Engine::start(parts, engine_options(&config)).await?;
+        let outbox = Outbox::new(
+            Arc::clone(&store),
+            open_sink(&config.cdr)?,
+            outbox_options(&config.cdr),
+            Arc::clone(&clock),
+        );
+        let stop_drain = CancellationToken::new();
+        let drain = run(outbox.drain(stop_drain.clone()));
+        let app = zajil_api::router(zajil_api::Api {
+            intake: engine.clone(),
+            desk: engine.clone(),
+            control: engine.clone(),
+            store: Arc::clone(&store),
+            clock,
+            options: api_options(&config),
+        });
+        let stop_doors = CancellationToken::new();
+        let (api_address, metrics_address) =
+            (api.address(), metrics.as_ref().map(Listener::address));
+        let mut doors = vec![run(api.serve(
+            app,
+            config.api.max_connections,
+            stop_doors.clone(),
+        ))];
+        if let Some(metrics) = metrics {
+            doors.push(run(metrics.serve(
+                metrics_app(telemetry),
+                64,
+                stop_doors.clone(),
+            )));
+        }
+        Ok(Self {
+            api: api_address,
+            metrics: metrics_address,
+            data,
+            engine,
+            store,
+            doors,
+            drain,
+            stop_doors,
+            stop_drain,
+        })
+    }
+
+    /// Stops in the order that loses nothing: doors, engine (its intake is flushed), CDRs, store.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        // Waiting pollers must come home before their connections can drain.
+        self.stop_doors.cancel();
+        self.engine.stop().await;
+        for door in self.doors {
+            door.await.context("a listener")?;
+        }
+        self.stop_drain.cancel();
+        self.drain.await.context("the CDR worker")?;
+        self.store.close().await.context("closing the store")
+    }
+}
+
+fn metrics_app(telemetry: Arc<Telemetry>) -> Router {
+    Router::new().route(
+        "/metrics",
+        get(move || async move {
+            let kind = [(
+                axum::http::header::CONTENT_TYPE,
+                "text/plain; version=0.0.4",
+            )];
+            (kind, telemetry.metrics.render())
+        }),
+    )
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub(crate) async fn until_signal() -> anyhow::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
+fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let options = zajil_store_embedded::Options {
+        cache_kib: config.store.cache_mib * 1_024,
+        ..zajil_store_embedded::Options::default()
+    };
+    let store = EmbeddedStore::open(&config.store.directory, &options)
+        .with_context(|| format!("data directory {}", config.store.directory.display()))?;
+    Ok(Arc::new(store))
+}
+
+fn open_sink(cdr: &Cdr) -> anyhow::Result<Arc<dyn CdrSink>> {
+    if !cdr.enabled {
+        return Ok(Arc::new(NullSink));
+    }
+    let opened = SqliteSink::open(&cdr.path);
+    Ok(Arc::new(opened.with_context(|| {
+        format!("CDR file {}", cdr.path.display())
+    })?))
+}
+
+fn outbox_options(cdr: &Cdr) -> zajil_cdr::outbox::Options {
+    zajil_cdr::outbox::Options {
+        batch_size: cdr.batch_size,
+        flush_interval: cdr.flush_interval,
+        bodies: if cdr.keep_bodies {
+            Bodies::Keep
+        } else {
+            Bodies::Omit
+        },
+        ..zajil_cdr::outbox::Options::default()
+    }
+}
+
+fn api_options(config: &Config) -> zajil_api::Options {
+    zajil_api::Options {
+        max_body_bytes: config.api.max_body_bytes,
+        ..zajil_api::Options::new(&config.api.application, config.node.name.clone())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the top of the tree: joined by Server::stop"
+)]
+fn run(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(task)
+}
+
+fn engine_options(config: &Config) -> zajil_engine::Options {
+    let messages = &config.messages;
+    zajil_engine::Options {
+        node: config.node.name.clone(),
+        node_number: config.node.number,
+        dead_letter_time: messages.dead_letter_time,
+        fingerprint_ttl: messages.fingerprint_ttl,
+        message_retention: messages.retention,
+        event_ttl: messages.event_ttl,
+        frontend_history: messages.frontend_history,
+        retention_check_interval: messages.retention_check,
+        intake_capacity: messages.intake_capacity,
+        strictness: messages.strictness,
+        seed_routes: config.routes.clone(),
+        seed_rules: config.rules.clone(),
+    }
+}

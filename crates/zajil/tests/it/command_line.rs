@@ -1,0 +1,94 @@
+//! Sub-commands and signals as a person meets them.
+
+use std::process::{Command, Output};
+
+use crate::server::Server;
+
+fn zajil(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_zajil"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn d3_messages_and_routes_from_the_command_line() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let run = |arguments: &[&str]| {
+        let mut all = arguments.to_vec();
+        all.extend(["--server", &server.base]);
+        zajil(&all)
+    };
+    let added = run(&["route", "add", "gw", "--called-prefix", "+44"]);
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let sent = run(&["message", "send", "+447700900123", "hello", "--json"]);
+    assert!(sent.status.success(), "{}", text(&sent.stderr));
+    let sent: serde_json::Value = serde_json::from_slice(&sent.stdout).unwrap();
+    let id = sent["data"]["id"].to_string();
+    let shown = text(&run(&["message", "show", &id]).stdout);
+    for part in ["dest_smsc", "gw", "message_inserted", "message_routed"] {
+        assert!(shown.contains(part), "{part} in:\n{shown}");
+    }
+    let exported = data.path().join("routes.json");
+    std::fs::write(&exported, run(&["route", "export", "--json"]).stdout).unwrap();
+    let imported = run(&["route", "import", "--replace", exported.to_str().unwrap()]);
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let listed = text(&run(&["route", "list"]).stdout);
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(run(&["message", "cancel", &id]).status.success());
+    let gone = run(&["message", "show", &id]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone.stderr).contains("not found"));
+}
+
+#[test]
+fn d3_exit_codes_are_as_documented() {
+    assert_eq!(zajil(&["nonsense"]).status.code(), Some(2));
+    let nobody = zajil(&["message", "list", "--server", "http://127.0.0.1:9"]);
+    assert_eq!(nobody.status.code(), Some(3));
+    assert_eq!(zajil(&["config", "example"]).status.code(), Some(0));
+    let missing = zajil(&["config", "check", "/nowhere/zajil.toml"]);
+    assert_eq!(missing.status.code(), Some(1));
+}
+
+#[test]
+fn d20_a_second_server_on_the_same_data_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics-listen",
+        "127.0.0.1:0",
+    ];
+    let second = Command::new(env!("CARGO_BIN_EXE_zajil"))
+        .args(arguments)
+        .arg("--data")
+        .arg(data.path())
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("in use by another zajil process"));
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn d2_the_demo_shows_a_message_delivered() {
+    let demo = zajil(&["demo"]);
+    let shown = text(&demo.stdout);
+    assert!(demo.status.success(), "{shown}\n{}", text(&demo.stderr));
+    for part in [
+        "message_delivered",
+        "number_translated",
+        "delivery_attempt_2",
+        "handset_sim",
+    ] {
+        assert!(shown.contains(part), "{part} in:\n{shown}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The real binary, as a process: its loop with clients, its crashes, a full disk, its signals.
+#![cfg(test)]
+
+mod command_line;
+mod crash;
+mod full_disk;
+mod reference_client;
+mod server;

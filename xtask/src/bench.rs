@@ -1,0 +1,169 @@
+//! What the server costs next to a server that does nothing, and what a long queue costs it.
+//!
+//! Figures are printed, never judged: a shared machine says little about absolute rates. The null
+//! server runs in every round beside the real one, so that the ratio means something anywhere.
+
+mod load;
+mod queue;
+mod rounds;
+mod server;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::step::{cargo, succeeds};
+use crate::workspace::{BINARY, Workspace};
+
+const LOADGEN: &str = "loadgen";
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options {
+    queue: bool,
+    /// Short enough to see that it works, too short to mean much.
+    quick: bool,
+    rounds: Option<u32>,
+    seconds: Option<u32>,
+    json: Option<PathBuf>,
+    /// A server to measure in place of the one built here.
+    binary: Option<PathBuf>,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .with_context(|| format!("{argument} needs a value"))
+            };
+            match argument.as_str() {
+                "queue" => options.queue = true,
+                "--quick" => options.quick = true,
+                "--rounds" => options.rounds = Some(number(argument, value()?)?),
+                "--seconds" => options.seconds = Some(number(argument, value()?)?),
+                "--json" => options.json = Some(value()?.into()),
+                "--binary" => options.binary = Some(value()?.into()),
+                _ => anyhow::bail!("bench does not know '{argument}'"),
+            }
+        }
+        Ok(options)
+    }
+
+    fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
+    }
+
+    fn seconds(&self) -> u32 {
+        self.seconds.unwrap_or(if self.quick { 2 } else { 5 })
+    }
+}
+
+fn number(name: &str, text: &str) -> Result<u32> {
+    let number = u32::from_str(text).with_context(|| format!("{name} needs a number"))?;
+    ensure!(number > 0, "{name} needs a positive number");
+    Ok(number)
+}
+
+/// The programs under test and a folder on the disk that holds the build.
+#[derive(Debug)]
+struct Bench {
+    loadgen: PathBuf,
+    /// Absent until the workspace has the binary.
+    zajil: Option<PathBuf>,
+    folder: PathBuf,
+}
+
+impl Bench {
+    fn prepare(options: &Options) -> Result<Self> {
+        let workspace = Workspace::load()?;
+        let build_zajil = options.binary.is_none() && workspace.has(BINARY);
+        let mut build = cargo(["build", "--quiet", "--release", "--package", LOADGEN]);
+        if build_zajil {
+            build.args(["--package", BINARY]);
+        }
+        ensure!(succeeds(&mut build)?, "the build failed");
+        let release = workspace.target_directory.join("release");
+        let folder = workspace
+            .target_directory
+            .join("bench")
+            .join(std::process::id().to_string());
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let built = build_zajil.then(|| release.join(BINARY));
+        let zajil = options.binary.clone().or(built);
+        Ok(Self {
+            loadgen: release.join(LOADGEN),
+            zajil,
+            folder,
+        })
+    }
+
+    /// A data folder that nothing has used yet.
+    fn data_folder(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            println!("{} is left behind: {error}", self.folder.display());
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &[String]) -> Result<bool> {
+    let options = Options::parse(arguments)?;
+    let bench = Bench::prepare(&options)?;
+    let json = if options.queue {
+        serde_json::to_string_pretty(&queue::run(&bench, &options)?)?
+    } else {
+        serde_json::to_string_pretty(&rounds::run(&bench, &options)?)?
+    };
+    if let Some(path) = &options.json {
+        write(path, &json)?;
+    }
+    Ok(true)
+}
+
+fn write(path: &Path, json: &str) -> Result<()> {
+    fs::write(path, format!("{json}\n")).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Options::parse(&words)
+    }
+
+    #[test]
+    fn options_come_in_any_order() {
+        let options = parse("--json out.json queue --quick --rounds 3").expect("all are known");
+        let expected = Options {
+            queue: true,
+            quick: true,
+            rounds: Some(3),
+            json: Some("out.json".into()),
+            ..Options::default()
+        };
+        assert_eq!(options, expected);
+        assert_eq!((options.rounds(), options.seconds()), (3, 2));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let error = |line: &str| parse(line).expect_err("a bad line").to_string();
+        assert_eq!(error("--fast"), "bench does not know '--fast'");
+        assert_eq!(error("--json"), "--json needs a value");
+        assert_eq!(error("--rounds many"), "--rounds needs a number");
+        assert_eq!(error("--rounds 0"), "--rounds needs a positive number");
+    }
+}

@@ -1,0 +1,110 @@
+//! One run of the load generator, and what the benchmarks read of its report.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::Bench;
+use super::server::Server;
+
+/// What a busy set of clients opens.
+pub(super) const CONNECTIONS: u32 = 64;
+
+#[derive(Debug)]
+pub(super) struct Load<'a> {
+    pub(super) scenario: &'a str,
+    pub(super) frontend: &'a str,
+    pub(super) connections: u32,
+    pub(super) amount: Amount,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Amount {
+    Seconds(u32),
+    Count(u32),
+}
+
+/// The part of the generator's report that is used here.
+#[derive(Debug, Deserialize)]
+struct Report {
+    operations: BTreeMap<String, Operation>,
+    server_cpu_us_per_message: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Operation {
+    ok: u64,
+    errors: BTreeMap<String, u64>,
+    rate: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+/// One run, seen through its counted operation.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Measured {
+    pub(super) rate: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) cpu_us: f64,
+    pub(super) ok: u64,
+    /// Of every operation of the run.
+    pub(super) errors: BTreeMap<String, u64>,
+}
+
+impl Load<'_> {
+    pub(super) fn run(&self, bench: &Bench, server: &Server) -> Result<Measured> {
+        let mut command = Command::new(&bench.loadgen);
+        command.args(["http", self.scenario, "--url", &server.url(), "--json", "-"]);
+        command.args(["--frontend", self.frontend]);
+        command.args(["--connections", &self.connections.to_string()]);
+        command.args(["--server-pid", &server.pid().to_string()]);
+        match self.amount {
+            Amount::Seconds(seconds) => command.args(["--duration", &format!("{seconds}s")]),
+            Amount::Count(count) => command.args(["--count", &count.to_string()]),
+        };
+        let output = command
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot run loadgen")?;
+        // 1 means that some requests failed: the report says which.
+        ensure!(
+            matches!(output.status.code(), Some(0 | 1)),
+            "loadgen {} failed",
+            self.scenario
+        );
+        let report = serde_json::from_slice(&output.stdout).context("loadgen's report is new")?;
+        measured(report, self.counted_operation())
+    }
+
+    /// A message's life ends with the report of its delivery.
+    fn counted_operation(&self) -> &str {
+        if self.scenario == "lifecycle" {
+            "mark_delivered"
+        } else {
+            self.scenario
+        }
+    }
+}
+
+fn measured(report: Report, operation: &str) -> Result<Measured> {
+    let mut errors = BTreeMap::new();
+    for (name, operation) in &report.operations {
+        for (kind, count) in &operation.errors {
+            errors.insert(format!("{name} {kind}"), *count);
+        }
+    }
+    let Some(counted) = report.operations.get(operation) else {
+        bail!("loadgen's report has no {operation}");
+    };
+    Ok(Measured {
+        rate: counted.rate,
+        p50_ms: counted.p50_ms,
+        p99_ms: counted.p99_ms,
+        cpu_us: report.server_cpu_us_per_message.unwrap_or_default(),
+        ok: counted.ok,
+        errors,
+    })
+}

@@ -1,0 +1,193 @@
+//! Rates in interleaved rounds: null server, real server, null server, …
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::load::{Amount, CONNECTIONS, Load, Measured};
+use super::server::Server;
+use super::{Bench, Options};
+
+const NULL: &str = "null submit";
+
+/// What is measured of the real server: the row's name and the generator's scenario.
+const ROWS: [(&str, &str); 3] = [
+    ("submit", "submit"),
+    ("create_async", "submit-async"),
+    ("life-cycle", "lifecycle"),
+];
+
+/// By row.
+type Round = BTreeMap<&'static str, Measured>;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Rounds {
+    seconds: u32,
+    connections: u32,
+    cores: usize,
+    rounds: Vec<Round>,
+}
+
+pub(super) fn run(bench: &Bench, options: &Options) -> Result<Rounds> {
+    let mut rounds = Vec::new();
+    for number in 1..=options.rounds() {
+        println!("round {number} of {}", options.rounds());
+        rounds.push(round(bench, options, number)?);
+    }
+    if bench.zajil.is_none() {
+        println!("there is no package zajil yet: only the null server was measured");
+    }
+    let cores = std::thread::available_parallelism()?.get();
+    let rounds = Rounds {
+        seconds: options.seconds(),
+        connections: CONNECTIONS,
+        cores,
+        rounds,
+    };
+    rounds.print();
+    Ok(rounds)
+}
+
+fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
+    let mut round = Round::new();
+    let null = Server::null(bench)?;
+    round.insert(NULL, measure(bench, options, &null, "submit")?);
+    null.stop()?;
+    if let Some(binary) = &bench.zajil {
+        let data = bench.data_folder(&format!("round-{number}"));
+        let zajil = Server::zajil(bench, binary, &data)?;
+        for (row, scenario) in ROWS {
+            round.insert(row, measure(bench, options, &zajil, scenario)?);
+        }
+        zajil.stop()?;
+    }
+    Ok(round)
+}
+
+/// A second to warm up, then the run that counts. Each scenario has a frontend of its own, so that
+/// the life-cycle's pollers do not find what the submits before them left.
+fn measure(bench: &Bench, options: &Options, server: &Server, scenario: &str) -> Result<Measured> {
+    let frontend = format!("bench_{}", scenario.replace('-', "_"));
+    let load = |seconds| Load {
+        scenario,
+        frontend: &frontend,
+        connections: CONNECTIONS,
+        amount: Amount::Seconds(seconds),
+    };
+    load(1).run(bench, server)?;
+    load(options.seconds()).run(bench, server)
+}
+
+impl Rounds {
+    fn print(&self) {
+        println!();
+        println!(
+            "{} rounds of {} s, {} connections, {} cores; median (min-max)",
+            self.rounds.len(),
+            self.seconds,
+            self.connections,
+            self.cores
+        );
+        println!(
+            "{:<13} {:>24} {:>8} {:>8} {:>11}   of null",
+            "", "per second", "p50 ms", "p99 ms", "CPU us each"
+        );
+        for row in [NULL].into_iter().chain(ROWS.map(|(row, _)| row)) {
+            self.print_row(row);
+        }
+        println!("latencies are those of the row's last request: for a life-cycle, mark_delivered");
+    }
+
+    fn print_row(&self, row: &str) {
+        let of = |figure: fn(&Measured) -> f64| {
+            Spread::of(
+                self.rounds
+                    .iter()
+                    .filter_map(|round| round.get(row))
+                    .map(figure),
+            )
+        };
+        let Some(rate) = of(|measured| measured.rate) else {
+            return;
+        };
+        let median = |figure| of(figure).map_or(0.0, |spread| spread.median);
+        let shares = self
+            .rounds
+            .iter()
+            .filter_map(|round| Some(round.get(row)?.rate / round.get(NULL)?.rate));
+        let share = Spread::of(shares).map_or_else(String::new, |Spread { median, min, max }| {
+            format!("{median:.2} ({min:.2}-{max:.2})")
+        });
+        println!(
+            "{row:<13} {:>24} {:>8.2} {:>8.2} {:>11.1}   {share}",
+            format!("{:.0} ({:.0}-{:.0})", rate.median, rate.min, rate.max),
+            median(|measured| measured.p50_ms),
+            median(|measured| measured.p99_ms),
+            median(|measured| measured.cpu_us),
+        );
+        for (kind, count) in self.errors(row) {
+            println!("{:<13} {count} failed in all rounds: {kind}", "");
+        }
+    }
+
+    fn errors(&self, row: &str) -> BTreeMap<&str, u64> {
+        let mut sum = BTreeMap::new();
+        for measured in self.rounds.iter().filter_map(|round| round.get(row)) {
+            for (kind, count) in &measured.errors {
+                *sum.entry(kind.as_str()).or_default() += count;
+            }
+        }
+        sum
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    /// `None` of nothing.
+    fn of(figures: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = figures.collect();
+        sorted.sort_by(f64::total_cmp);
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        let upper = *sorted.get(sorted.len() / 2)?;
+        let lower = *sorted.get((sorted.len() - 1) / 2)?;
+        Some(Self {
+            median: f64::midpoint(lower, upper),
+            min,
+            max,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_lies_in_the_middle() {
+        let spread = |figures: &[f64]| Spread::of(figures.iter().copied());
+        assert_eq!(
+            spread(&[3.0, 1.0, 2.0]),
+            Some(Spread {
+                median: 2.0,
+                min: 1.0,
+                max: 3.0
+            })
+        );
+        assert_eq!(
+            spread(&[4.0, 1.0]),
+            Some(Spread {
+                median: 2.5,
+                min: 1.0,
+                max: 4.0
+            })
+        );
+        assert_eq!(spread(&[]), None);
+    }
+}

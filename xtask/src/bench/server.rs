@@ -1,0 +1,172 @@
+//! A server process under test: started on a free port, asked until it is ready, stopped.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::Bench;
+use crate::step;
+
+const READY_WITHIN: Duration = Duration::from_secs(120);
+const STOPPED_WITHIN: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub(super) struct Server {
+    process: Child,
+    address: SocketAddr,
+    /// From starting the process to its first 200 on `/readyz`.
+    pub(super) ready_after: Duration,
+}
+
+impl Server {
+    pub(super) fn null(bench: &Bench) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(&bench.loadgen);
+        command.args(["null", "--listen", &address.to_string()]);
+        Self::start(command, address, &bench.folder.join("null.log"))
+    }
+
+    /// The command line of the real server stands here and nowhere else.
+    pub(super) fn zajil(bench: &Bench, binary: &Path, data: &Path) -> Result<Self> {
+        let address = free_address()?;
+        let metrics = free_address()?;
+        let mut command = Command::new(binary);
+        command.arg("serve").arg("--data").arg(data);
+        command.args(["--listen", &address.to_string()]);
+        command.args(["--metrics-listen", &metrics.to_string()]);
+        Self::start(command, address, &bench.folder.join("zajil.log"))
+    }
+
+    fn start(mut command: Command, address: SocketAddr, log: &Path) -> Result<Self> {
+        let output =
+            File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let start = step::now();
+        let process = command.spawn();
+        let process = process.with_context(|| format!("cannot start {command:?}"))?;
+        let mut server = Self {
+            process,
+            address,
+            ready_after: Duration::ZERO,
+        };
+        if let Err(error) = server.wait_until_ready(start) {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            return Err(error.context(format!("{command:?} said:\n{said}")));
+        }
+        server.ready_after = start.elapsed();
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self, start: Instant) -> Result<()> {
+        while !is_ready(self.address) {
+            if let Some(status) = self.process.try_wait()? {
+                bail!("the server ended before it was ready: {status}");
+            }
+            ensure!(
+                start.elapsed() < READY_WITHIN,
+                "not ready within {READY_WITHIN:?}"
+            );
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        Ok(())
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Memory that is really held, in MiB.
+    pub(super) fn resident_mib(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        resident_mib(&status).with_context(|| format!("{path} names no VmRSS"))
+    }
+
+    /// Asks the server to end, as a service manager does, and waits until it has.
+    pub(super) fn stop(mut self) -> Result<()> {
+        let pid = self.pid().to_string();
+        let asked = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &pid])
+            .status()?;
+        ensure!(asked.success(), "cannot send SIGTERM to {pid}");
+        let start = step::now();
+        while self.process.try_wait()?.is_none() {
+            ensure!(
+                start.elapsed() < STOPPED_WITHIN,
+                "still running {STOPPED_WITHIN:?} after SIGTERM"
+            );
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Fails when it has ended already, which is just as well.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+fn resident_mib(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes / 1024)
+}
+
+/// Free now; the kernel hands the next caller another one.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let host = address.to_string();
+        write!(
+            stream,
+            "GET /readyz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_from_the_process_entry() {
+        assert_eq!(
+            resident_mib("Name:\tx\nVmRSS:\t  204800 kB\nVmData:\t1 kB\n"),
+            Some(200)
+        );
+        assert_eq!(resident_mib("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn nobody_is_ready_on_a_free_port() {
+        assert!(!is_ready(free_address().expect("a port is free")));
+    }
+}
