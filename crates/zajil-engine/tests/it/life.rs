@@ -40,6 +40,7 @@ async fn s1_3_a_message_is_routed_offered_delivered_and_billed() {
           +0s delivery_attempt_1 gw
           +0s message_delivered gw
           +0s late_report the message is already delivered
+          +0s message_deleted removed after its end
         cdr m1 delivered by Some("gw"), attempts 1
     "#]],
     )
