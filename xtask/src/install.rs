@@ -34,16 +34,27 @@ pub(crate) fn ensure_debian_package(binary: &str, package: &str) -> Result<()> {
     }
     if is_root() && is_on_path("apt-get") {
         println!("installing {package}, which has {binary}: apt-get install {package}");
-        let mut install = Command::new("apt-get");
-        install.args(["install", "-qq", "-y", "--no-install-recommends", package]);
-        install
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdout(Stdio::null());
-        if succeeds(&mut install)? && is_on_path(binary) {
+        // A new machine has no lists yet; an old one need not fetch them again.
+        if (apt_get(&["install", package])? || {
+            apt_get(&["update"])? && apt_get(&["install", package])?
+        }) && is_on_path(binary)
+        {
             return Ok(());
         }
     }
     bail!("the tests need {binary}; please install it: sudo apt-get install {package}")
+}
+
+fn apt_get(arguments: &[&str]) -> Result<bool> {
+    let mut command = Command::new("apt-get");
+    command
+        .args(["-qq", "-y", "--no-install-recommends"])
+        .args(arguments);
+    succeeds(
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdout(Stdio::null()),
+    )
 }
 
 fn is_on_path(binary: &str) -> bool {
