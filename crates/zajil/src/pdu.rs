@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::{Args, Subcommand, ValueEnum};
+use sms_codec::Error;
 use sms_codec::address::{Address, NumberingPlan, TypeOfNumber};
 use sms_codec::dcs::Class;
 use sms_codec::describe::{self, Tree};
@@ -113,7 +114,14 @@ fn transfer(octets: &Bytes, direction: Direction) -> anyhow::Result<Shown> {
         Direction::MsSc => tpdu::Direction::MsToSc,
         Direction::ScMs => tpdu::Direction::ScToMs,
     };
-    let (centre, tpdu) = Tpdu::decode_either(direction, octets)?;
+    let decoded = Tpdu::decode_either(direction, octets).or_else(|error| match error {
+        // Not a TPDU's first octet: what is wrong behind an address says more.
+        Error::Value {
+            field: "TP-MTI", ..
+        } => Tpdu::decode_with_service_centre(direction, octets),
+        error => Err(error),
+    });
+    let (centre, tpdu) = decoded?;
     let tree = describe::tpdu(&tpdu);
     let mut rows = Vec::new();
     if let Some(centre) = centre {

@@ -112,13 +112,13 @@ async fn s3_what_cannot_be_taken_is_refused_with_its_place() {
         json!({ "pdu": "010000910000023132" }),
         json!({ "pdu": "0100029122000000" }),
         json!({ "pdu": "01000391aa0b000000" }),
-        json!({ "pdu": "41000b914316565811f900000004030005ff" }),
+        json!({ "pdu": "41000b914316565811f9000004030005ff" }),
         json!({ "pdu": "19000b914316565811f900000170520251930004e8373b0c" }),
         json!({ "pdu": HOLA, "expires": "2025-01-01T00:00:00Z" }),
         json!({ "pdu": HOLA, "direction": "up" }),
         json!({ "pdu": HOLA, "dest_smsc": "nobody" }),
         json!({ "pdu": "0000" }),
-        json!({ "pdu": "0200004200000b914316565811f900" }),
+        json!({ "pdu": "02000000420b914316565811f900" }),
         json!({ "pdu": "061805810531f1019082416500400190824165004000", "direction": "sc-ms" }),
         json!({ "pdu": DELIVER, "direction": "sc-ms" }),
         json!({ "pdu": HOLA.replace("01000b", "03000b") }),
@@ -144,17 +144,18 @@ async fn s3_what_cannot_be_taken_is_refused_with_its_place() {
         422 pdu must name a destination: TP-DA is empty
         422 destination_msisdn must be 3 to 20 digits with an optional leading '+'
         422 destination_msisdn must be 3 to 20 digits with an optional leading '+'
-        422 pdu cannot be read: TP-UDHL at octet 13 ends 1 octets too early
+        422 pdu cannot be read: TP-UDH element at octet 14 ends 4 octets too early
         422 pdu is out of date: TP-VP must end in the future
         422 expires must lie in the future
         422 direction must be one of ms-sc, sc-ms
         422 dest_smsc names no known frontend: nobody
         422 pdu must be an SMS-SUBMIT, but is an SMS-DELIVER-REPORT
-        422 pdu cannot be read: TP-CD at octet 8 ends 138 octets too early
+        422 pdu must be an SMS-SUBMIT, but is an SMS-COMMAND
         422 pdu must be an SMS-DELIVER, but is an SMS-STATUS-REPORT
         422 destination_msisdn is required
         422 pdu cannot be read: TP-MTI at octet 0 has the impossible value 0x03
-    "#]].assert_eq(&answers);
+    "#]]
+    .assert_eq(&answers);
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,4 +170,31 @@ async fn d6_an_idempotency_key_holds_for_pdus_too() {
     let first = app.call(&keyed("k1")).await;
     assert_eq!(app.call(&keyed("k1")).await, first);
     assert_ne!(app.call(&keyed("k2")).await, first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_no_octet_of_a_pdu_breaks_the_door() {
+    let app = app().await;
+    let mut taken = 0;
+    for (pdu, direction) in [
+        (HOLA, "ms-sc"),
+        (PART.get(..60).unwrap(), "ms-sc"),
+        (DELIVER, "sc-ms"),
+    ] {
+        for at in 0..pdu.len() / 2 {
+            for octet in (0..=u8::MAX).step_by(3) {
+                let mut pdu = pdu.to_owned();
+                pdu.replace_range(at * 2..at * 2 + 2, &format!("{octet:02x}"));
+                let fields = json!({
+                    "pdu": pdu, "direction": direction, "destination_msisdn": "155",
+                });
+                let answer = submit(&app, &fields).await;
+                let sound = answer.starts_with("201\n{\"data\":{")
+                    || answer.starts_with("422\n{\"errors\":{");
+                assert!(sound, "{fields}\n{answer}");
+                taken += usize::from(answer.starts_with("201"));
+            }
+        }
+    }
+    assert!(taken > 1_000, "{taken}");
 }

@@ -50,7 +50,9 @@ fn decode_prints_what_the_vectors_say() {
         let octets = vector["hex"].as_str().unwrap();
         let shown = printed(&["decode", "--layer", "rp", octets, "--json"]);
         let shown: Value = serde_json::from_str(&shown).unwrap();
-        assert_eq!(shown, vector["expect"], "{}", vector["id"]);
+        for (name, value) in vector["expect"].as_object().unwrap() {
+            assert_eq!(&shown[name], value, "{} {name}", vector["id"]);
+        }
     }
 }
 
@@ -69,7 +71,9 @@ fn decode_is_readable_without_json() {
 fn decode_says_where_it_fails() {
     let (code, why) = refused(&["decode", "01000b9143"]);
     assert_eq!(code, Some(1));
-    assert_eq!(why, "zajil: TP-DA at octet 2 ends 4 octets too early\n");
+    assert_eq!(why, "zajil: TP-DA at octet 4 ends 5 octets too early\n");
+    let (_, why) = refused(&["decode", "07914400000000f001000b9143"]);
+    assert_eq!(why, "zajil: TP-DA at octet 12 ends 5 octets too early\n");
     let (code, why) = refused(&["decode", "01000"]);
     assert_eq!(code, Some(2));
     assert!(why.contains("octet 2 has only one digit"), "{why}");
@@ -94,13 +98,15 @@ fn encode_prints_a_line_a_part() {
     let enhanced = printed(&[
         "encode",
         "--to",
-        "+31615243678",
+        "+31612345678",
         "--text",
         "hi",
         "--validity",
         "60",
+        "--reference",
+        "1",
     ]);
-    assert_eq!(enhanced, "09000b911316254263870000023c000000000002e834\n");
+    assert_eq!(enhanced, "09010b911316325476f80000023c000000000002e834\n");
     let long = "0123456789".repeat(17);
     let lines = printed(&[
         "encode",
