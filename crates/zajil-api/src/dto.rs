@@ -9,6 +9,7 @@ pub(crate) mod field;
 pub(crate) mod frontend;
 pub(crate) mod location;
 pub(crate) mod message;
+pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod route;
 pub(crate) mod rule;

@@ -18,6 +18,7 @@ use zajil_store::contract::Filter;
 
 use crate::dto::edit::{Change, Patch};
 use crate::dto::message;
+use crate::dto::raw::Raw;
 use crate::dto::report::{Delivered, Failed};
 use crate::dto::submit::{self, Submit};
 use crate::query::{self, Parameters};
@@ -38,15 +39,40 @@ pub(crate) async fn submit_async(api: Shared, request: Request) -> Result<Respon
     Ok(message::accepted(&accepted.message))
 }
 
+/// `POST /api/messages_raw`.
+pub(crate) async fn submit_raw(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let submission = raw_submission(&api, request).await?;
+    let accepted = in_time(&api, api.intake.submit(submission)).await?;
+    Ok(message::one(StatusCode::CREATED, &accepted.message))
+}
+
+/// `POST /api/messages_raw/async`.
+pub(crate) async fn submit_raw_async(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let submission = raw_submission(&api, request).await?;
+    let accepted = in_time(&api, api.intake.submit_async(submission)).await?;
+    Ok(message::accepted(&accepted.message))
+}
+
 async fn submission(api: &Api, request: Request) -> Result<Submission, Refusal> {
-    let (parts, payload) = request.into_parts();
-    let payload = body::read(payload, api.options.max_body_bytes, &api.options).await?;
+    let (parts, payload) = split(api, request).await?;
     let submit: Submit<'_> = body::object(&payload)?;
-    let mut submission = submit.into_submission(api.now(), api.options.max_text_chars)?;
+    let submission = submit.into_submission(api.now(), api.options.max_text_chars)?;
+    keyed(&parts, &payload, submission)
+}
+
+async fn raw_submission(api: &Api, request: Request) -> Result<Submission, Refusal> {
+    let (parts, payload) = split(api, request).await?;
+    let raw: Raw<'_> = body::object(&payload)?;
+    let submission = raw.into_submission(api.now())?;
+    keyed(&parts, &payload, submission)
+}
+
+/// The submission under the client's own key, if it sent one (D6).
+fn keyed(parts: &Parts, payload: &[u8], mut submission: Submission) -> Result<Submission, Refusal> {
     if let Some(key) = parts.headers.get("idempotency-key") {
         // A key that is no text is refused as one that is empty: by its rule.
         let key = key.to_str().unwrap_or_default();
-        submission.dedupe = Some(submit::dedupe(key, &submission, &payload)?);
+        submission.dedupe = Some(submit::dedupe(key, &submission, payload)?);
     }
     Ok(submission)
 }

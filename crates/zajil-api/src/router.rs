@@ -101,6 +101,11 @@ fn message_pages() -> Router<Shared> {
             "/api/messages/{id}/mark_failed",
             page(POST, messages::mark_failed),
         )
+        .route("/api/messages_raw", page(POST, messages::submit_raw))
+        .route(
+            "/api/messages_raw/async",
+            page(POST, messages::submit_raw_async),
+        )
         .route("/api/events", page(POST, events::add))
         .route("/api/events/{message_id}", page(GET, events::list))
 }

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::{self, MessageCommand, RouteCommand};
 use crate::config::{self, Config, Overrides};
+use crate::pdu::{self, PduCommand};
 use crate::serve::{self, Server};
 
 /// The server refused, or something else failed.
@@ -50,6 +51,14 @@ enum Command {
         server: client::Remote,
         #[command(subcommand)]
         command: RouteCommand,
+    },
+    /// Look at the octets of short messages, and write them.
+    Pdu {
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+        #[command(subcommand)]
+        command: PduCommand,
     },
     /// Write the generated pages of the manual.
     #[command(hide = true)]
@@ -96,6 +105,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Message { server, command } => client::message(&server, command),
         Command::Route { server, command } => client::route(&server, command),
+        Command::Pdu { json, command } => pdu::run(command, json),
         Command::GenDocs { check } => {
             let fresh = crate::docs::generate(std::path::Path::new("."), check)?;
             Ok(if fresh {

@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod docs;
 mod listen;
+mod pdu;
 mod serve;
 mod table;
 

@@ -229,7 +229,7 @@ fn octets(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn digit(letter: u8) -> Option<u8> {
+pub(super) fn digit(letter: u8) -> Option<u8> {
     char::from(letter)
         .to_digit(16)
         .and_then(|value| u8::try_from(value).ok())

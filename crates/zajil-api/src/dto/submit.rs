@@ -171,7 +171,7 @@ pub(crate) fn dedupe(key: &str, submission: &Submission, body: &[u8]) -> Result<
     })
 }
 
-fn required<T>(value: Option<T>, name: &str) -> Result<T, Refusal> {
+pub(super) fn required<T>(value: Option<T>, name: &str) -> Result<T, Refusal> {
     value.ok_or_else(|| Refusal::field(name, "is required"))
 }
 
@@ -194,7 +194,7 @@ fn message_class(field: Field<'_>) -> Read<u8> {
 }
 
 /// Not a field of S2: a word we do not know is ignored, as the whole field would be there.
-fn source_type(field: &Field<'_>) -> Option<SourceType> {
+pub(super) fn source_type(field: &Field<'_>) -> Option<SourceType> {
     match field {
         Field::Text(text) => SourceType::parse(text),
         _ => None,

@@ -28,7 +28,9 @@ const VALUES: [&str; 22] = [
     "{\"a\":{\"a\":[null]}}",
 ];
 
-const FIELDS: [&str; 56] = [
+const FIELDS: [&str; 58] = [
+    "pdu",
+    "direction",
     "source_msisdn",
     "destination_msisdn",
     "message_body",
@@ -88,7 +90,7 @@ const FIELDS: [&str; 56] = [
 ];
 
 /// Places that take a body, each with what it requires; `#` is a message's id.
-const PLACES: [(&str, &str); 13] = [
+const PLACES: [(&str, &str); 14] = [
     (
         "POST /api/messages",
         r#""destination_msisdn":"155","message_body":"x""#,
@@ -96,6 +98,10 @@ const PLACES: [(&str, &str); 13] = [
     (
         "POST /api/messages/create_async",
         r#""destination_msisdn":"155","message_body":"x""#,
+    ),
+    (
+        "POST /api/messages_raw",
+        r#""pdu":"01000b914316565811f9000004e8373b0c""#,
     ),
     ("PATCH /api/messages/#", r#""dest_imsi":"1""#),
     ("PUT /api/messages/#", ""),

@@ -8,6 +8,7 @@ mod hostile;
 mod listings;
 mod locations;
 mod messages;
+mod messages_raw;
 mod reports;
 mod system;
 mod tables;

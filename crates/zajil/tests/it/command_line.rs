@@ -6,14 +6,14 @@ use serde_json::json;
 
 use crate::server::Server;
 
-fn zajil(arguments: &[&str]) -> Output {
+pub(crate) fn zajil(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_zajil"))
         .args(arguments)
         .output()
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

@@ -5,5 +5,6 @@ mod command_line;
 mod crash;
 mod documents;
 mod full_disk;
+mod pdu;
 mod reference_client;
 mod server;
