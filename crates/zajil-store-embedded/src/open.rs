@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -19,6 +20,9 @@ pub struct Options {
     pub cache_kib: u32,
     /// Reader threads.
     pub readers: u32,
+    /// How long to wait for a former process to let go of the directory: one that was killed holds
+    /// it until the system has taken it down.
+    pub lock_within: Duration,
 }
 
 impl Default for Options {
@@ -26,6 +30,7 @@ impl Default for Options {
         Self {
             cache_kib: 65_536,
             readers: 2,
+            lock_within: Duration::ZERO,
         }
     }
 }
@@ -48,7 +53,7 @@ impl EmbeddedStore {
     /// [`OpenError`]; nothing was changed then, except an empty directory that may have been made.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, OpenError> {
         std::fs::create_dir_all(directory)?;
-        let lock = lock(directory)?;
+        let lock = lock(directory, options.lock_within)?;
         let path = directory.join("queue.db");
         let mut db = Connection::open(&path)?;
         db.set_prepared_statement_cache_capacity(128);
@@ -82,17 +87,25 @@ impl EmbeddedStore {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, OpenError> {
+fn lock(directory: &Path, within: Duration) -> Result<File, OpenError> {
+    const STEP: Duration = Duration::from_millis(20);
     let path = directory.join("lock");
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::Io(error)),
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if waited < within => {
+                std::thread::sleep(STEP);
+                waited += STEP;
+            }
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(directory.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(OpenError::Io(error)),
+        }
     }
 }
 

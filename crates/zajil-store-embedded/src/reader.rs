@@ -94,6 +94,12 @@ fn snapshot<T>(db: &Connection, work: impl FnOnce(&Connection) -> Done<T>) -> Re
     begin("BEGIN").map_err(|error| crate::error::meaning(&error))?;
     let result = work(db);
     let ended = begin("COMMIT");
+    if ended.is_err() && !db.is_autocommit() {
+        // Or the connection would read this one state for ever.
+        if let Err(error) = db.execute_batch("ROLLBACK") {
+            tracing::error!(%error, "a reader cannot end its transaction");
+        }
+    }
     let value = result.map_err(crate::error::Fault::into_error)?;
     ended.map_err(|error| crate::error::meaning(&error))?;
     Ok(value)

@@ -59,6 +59,7 @@ CREATE TABLE fin (
   events TEXT NOT NULL
 );
 CREATE TABLE finished (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX finished_at ON finished (at);
 CREATE TABLE event (
   message_id INTEGER, n INTEGER, events TEXT NOT NULL, PRIMARY KEY (message_id, n)
 ) WITHOUT ROWID;

@@ -56,7 +56,10 @@ impl Store for EmbeddedStore {
     }
 
     fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>> {
-        Box::pin(self.writer.run(move |tx| offer::lease(tx, &ask, until)))
+        Box::pin(
+            self.writer
+                .run_if_wanted(move |tx| offer::lease(tx, &ask, until)),
+        )
     }
 
     fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>> {

@@ -76,13 +76,11 @@ pub(crate) fn locations(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Done<u64
 pub(crate) fn purge(tx: &mut Tx<'_>, keep: &Retention, now: Timestamp, limit: u32) -> Done<Purged> {
     let mut purged = Purged::default();
     let before = now.minus(keep.messages);
-    // Entries lie nearly in the order of their ends, so looking at the first ones is enough; those
-    // that a late report has put behind younger ones leave together with them.
     let over: Vec<(i64, i64)> = {
         let mut statement = tx.db.prepare_cached(
-            "SELECT seq, id FROM (SELECT seq, id, at FROM finished WHERE seq <= \
+            "SELECT seq, id FROM finished WHERE at <= ?1 AND seq <= \
              coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0) \
-             ORDER BY seq LIMIT 4 * ?2) WHERE at <= ?1 LIMIT ?2",
+             ORDER BY at, seq LIMIT ?2",
         )?;
         let rows = statement.query_map(params![before.millis(), limit], |row| {
             Ok((row.get(0)?, row.get(1)?))

@@ -53,11 +53,16 @@ trait Job: Send {
 struct Task<T, F> {
     work: F,
     result: Option<Result<T, Error>>,
+    only_if_wanted: bool,
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
 impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), rusqlite::Error> {
+        // A caller that went away before its turn wants nothing: a lease would hold messages for it.
+        if self.only_if_wanted && self.reply.is_closed() {
+            return Ok(());
+        }
         self.result = Some(match (self.work)(tx) {
             Ok(value) => Ok(value),
             // Found while writing: what this job wrote before must go.
@@ -114,10 +119,28 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
     {
+        self.enqueue(work, false).await
+    }
+
+    /// Like [`Writer::run`], but does nothing for a caller that has gone by then.
+    pub(crate) async fn run_if_wanted<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
+    {
+        self.enqueue(work, true).await
+    }
+
+    async fn enqueue<T, F>(&self, work: F, only_if_wanted: bool) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let job: Box<dyn Job> = Box::new(Task {
             work,
             result: None,
+            only_if_wanted,
             reply,
         });
         {

@@ -14,6 +14,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,8 @@ use tower::Service as _;
 const BACKLOG: i32 = 1_024;
 /// How long a peer may take to send the head of a request, and may idle between two.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How long a peer may leave what we send it unread.
+const READ_WITHIN: Duration = Duration::from_secs(20);
 /// How long requests in progress may take once we stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -123,6 +126,10 @@ fn connection(
 ) -> impl Future<Output = ()> + use<> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
+    }
+    // A peer that does not read its answer would hold the answer's memory for good.
+    if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(READ_WITHIN)) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT was not set");
     }
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));

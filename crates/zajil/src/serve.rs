@@ -153,6 +153,7 @@ pub(crate) async fn until_signal() -> anyhow::Result<&'static str> {
 fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let options = zajil_store_embedded::Options {
         cache_kib: config.store.cache_mib * 1_024,
+        lock_within: std::time::Duration::from_secs(2),
         ..zajil_store_embedded::Options::default()
     };
     let store = EmbeddedStore::open(&config.store.directory, &options)

@@ -130,6 +130,45 @@ async fn a_failing_job_does_not_take_its_batch_with_it() {
     assert_eq!(store.figures().await.unwrap().pending, 50);
 }
 
+#[tokio::test]
+async fn d7_a_poller_that_has_gone_holds_nothing() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory).unwrap();
+    store.accept(vec![draft(1, "gw", 0)]).await.unwrap();
+    for _ in 0..200 {
+        // Polled once, so that its job waits for the writer, and dropped.
+        let mut gone = store.lease(ask("gw", 1, 1), at(3_600));
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(gone.as_mut().poll(context).is_ready())
+        });
+        if polled.await {
+            return; // The writer was quicker than this test: the answer was there at once.
+        }
+        drop(gone);
+        let left = store.offer(ask("gw", 1, 1)).await.unwrap().len();
+        if left == 1 {
+            return;
+        }
+        // The writer took the job before the caller went; give the message back and try again.
+        store
+            .report(
+                vec![(
+                    id(1),
+                    Report::AttemptFailed {
+                        reason: None,
+                        retry_after: Some(std::time::Duration::ZERO),
+                    },
+                )],
+                scene(1),
+            )
+            .await
+            .unwrap()[0]
+            .as_ref()
+            .unwrap();
+    }
+    panic!("not one of 200 abandoned leases was given up");
+}
+
 /// A limit on the file stands in for a full disk: SQLite reports both as `SQLITE_FULL`. The real
 /// thing, a small file system, is tested with the whole server.
 #[tokio::test]
