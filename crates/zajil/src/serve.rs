@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -14,6 +15,7 @@ use zajil_cdr::outbox::Bodies;
 use zajil_cdr::{NullSink, Outbox, SqliteSink};
 use zajil_core::outcome::Reason;
 use zajil_core::port::CdrSink;
+use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
 use zajil_store::Store;
 use zajil_store_embedded::EmbeddedStore;
@@ -21,6 +23,9 @@ use zajil_telemetry::{Fact, Telemetry};
 
 use crate::config::{Cdr, Config};
 use crate::listen::{Listener, Observer};
+
+/// How long a stopping server waits for CDRs; what is left is written after the next start.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running server.
 #[derive(Debug)]
@@ -31,9 +36,8 @@ pub(crate) struct Server {
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
     doors: Vec<JoinHandle<()>>,
-    drain: JoinHandle<()>,
+    drain: Tasks,
     stop_doors: CancellationToken,
-    stop_drain: CancellationToken,
 }
 
 impl Server {
@@ -53,14 +57,13 @@ impl Server {
             telemetry: Arc::clone(&telemetry),
         };
         let engine = Engine::start(parts, engine_options(&config)).await?;
-        let outbox = Outbox::new(
-            Arc::clone(&store),
-            open_sink(&config.cdr)?,
-            outbox_options(&config.cdr),
-            Arc::clone(&clock),
-        );
-        let stop_drain = CancellationToken::new();
-        let drain = run(outbox.drain(stop_drain.clone()));
+        let mut drain = Tasks::new(CancellationToken::new(), Arc::clone(&telemetry));
+        let (outbox, sink) = (outbox_options(&config.cdr), open_sink(&config.cdr)?);
+        let (source, time) = (Arc::clone(&store), Arc::clone(&clock));
+        drain.spawn("CDR worker", move |token| {
+            let (source, sink) = (Arc::clone(&source), Arc::clone(&sink));
+            Outbox::new(source, sink, outbox, Arc::clone(&time)).drain(token)
+        });
         let stop_doors = CancellationToken::new();
         let app = zajil_api::router(zajil_api::Api {
             intake: engine.clone(),
@@ -95,7 +98,6 @@ impl Server {
             doors,
             drain,
             stop_doors,
-            stop_drain,
         })
     }
 
@@ -105,10 +107,12 @@ impl Server {
         self.stop_doors.cancel();
         self.engine.stop().await;
         for door in self.doors {
-            door.await.context("a listener")?;
+            // Whatever became of a listener, the rest must still be put away.
+            if let Err(error) = door.await {
+                tracing::error!(%error, "a listener ended early");
+            }
         }
-        self.stop_drain.cancel();
-        self.drain.await.context("the CDR worker")?;
+        self.drain.stop(DRAIN_WITHIN).await;
         self.store.close().await.context("closing the store")
     }
 }
@@ -153,7 +157,7 @@ pub(crate) async fn until_signal() -> anyhow::Result<&'static str> {
 fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let options = zajil_store_embedded::Options {
         cache_kib: config.store.cache_mib * 1_024,
-        lock_within: std::time::Duration::from_secs(2),
+        lock_within: Duration::from_secs(2),
         ..zajil_store_embedded::Options::default()
     };
     let store = EmbeddedStore::open(&config.store.directory, &options)
