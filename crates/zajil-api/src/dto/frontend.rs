@@ -9,6 +9,9 @@ use zajil_core::outcome::Refusal;
 use super::At;
 use super::field::{Field, SHORT};
 
+/// The most octets of a configuration, as JSON.
+const LONGEST_CONFIGURATION: usize = 16 << 10;
+
 /// The body of a registration.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -37,7 +40,9 @@ impl RegistrationIn<'_> {
             ip_address: self.ip_address.text("ip_address", SHORT)?,
             hostname: self.hostname.text("hostname", SHORT)?,
             uptime_seconds: uptime.and_then(|seconds| u64::try_from(seconds).ok()),
-            configuration: self.configuration.object("configuration")?,
+            configuration: self
+                .configuration
+                .object("configuration", LONGEST_CONFIGURATION)?,
         })
     }
 }

@@ -90,3 +90,19 @@ async fn s3_4_wrong_registrations_are_named() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn s3_4_a_configuration_is_bounded() {
+    let app = app().await;
+    let register = |length: usize| {
+        let text = "x".repeat(length);
+        let body = r#"{"frontend_name":"a","frontend_type":"MAP","configuration":{"k":"#;
+        format!("POST /api/frontends\n\n{body}\"{text}\"}}}}")
+    };
+    // The frame `{"k":""}` takes eight octets.
+    app.data(&register(16 * 1_024 - 8)).await;
+    expect![[r#"
+        422
+        {"errors":{"detail":"configuration must have at most 16384 octets of JSON"}}"#]]
+    .assert_eq(&app.call(&register(16 * 1_024 - 7)).await);
+}
