@@ -44,6 +44,7 @@ pub(crate) async fn replace(api: Shared, request: Request) -> Result<Response, R
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let _turn = api.tables.lock().await;
     find(&api.control.routing(), id)?;
     let terms = body::object::<RouteIn<'_>>(&payload)?.into_terms(None)?;
     set(&api, RoutingChange::SetRoute(RouteId(id), terms), id).await
@@ -54,6 +55,7 @@ pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Re
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let _turn = api.tables.lock().await;
     let routing = api.control.routing();
     let base = &find(&routing, id)?.terms;
     let terms = body::object::<RouteIn<'_>>(&payload)?.into_terms(Some(base))?;
@@ -69,6 +71,7 @@ async fn set(api: &Api, change: RoutingChange, id: u64) -> Result<Response, Refu
 pub(crate) async fn remove(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
+    let _turn = api.tables.lock().await;
     find(&api.control.routing(), id)?;
     api.control
         .change_routing(RoutingChange::RemoveRoute(RouteId(id)))
@@ -115,6 +118,7 @@ pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Re
         routes: import.routes,
         replace: import.replace,
     };
+    let _turn = api.tables.lock().await;
     let (routing, _) = api.control.change_routing(change).await?;
     let done = Imported {
         imported,
