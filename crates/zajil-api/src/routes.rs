@@ -111,7 +111,7 @@ pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Re
     let limit = api.options.max_import_bytes;
     let payload = body::read(request.into_body(), limit, &api.options).await?;
     let import = body::object::<ImportIn<'_>>(&payload)
-        .map_err(import_frame)?
+        .map_err(|refusal| import_frame(&payload, refusal))?
         .into_import()?;
     let imported = import.routes.len();
     let change = RoutingChange::ImportRoutes {
@@ -129,14 +129,12 @@ pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Re
 }
 
 /// All other fields take any value: what cannot be used is the list or an item of it.
-fn import_frame(refusal: Refusal) -> Refusal {
-    match refusal.reason {
-        Reason::Invalid => {
-            let detail = format!("routes must be an array of objects: {}", refusal.detail);
-            Refusal::new(Reason::Invalid, detail)
-        }
-        _ => refusal,
+fn import_frame(payload: &[u8], refusal: Refusal) -> Refusal {
+    if refusal.reason == Reason::Invalid && payload.trim_ascii_start().starts_with(b"{") {
+        let rule = "must be an array of objects, with no field given twice";
+        return Refusal::field("routes", rule);
     }
+    refusal
 }
 
 fn rows(routing: &Routing) -> Vec<RouteOut<'_>> {

@@ -114,10 +114,21 @@ async fn s4_4_an_import_replaces_or_does_nothing() {
     .assert_eq(&app.call(&import("{}")).await);
     expect![[r#"
         422
-        {"errors":{"detail":"routes must be an array of objects: the request body cannot be used: invalid type: map, expected a sequence at line 1 column 10"}}"#]].assert_eq(&app.call(&import(r#"{"routes":{}}"#)).await);
+        {"errors":{"detail":"routes must be an array of objects, with no field given twice"}}"#]]
+    .assert_eq(&app.call(&import(r#"{"routes":{}}"#)).await);
     expect![[r#"
         422
-        {"errors":{"detail":"routes must be an array of objects: the request body cannot be used: invalid type: sequence, expected an object at line 1 column 11"}}"#]].assert_eq(&app.call(&import(r#"{"routes":[["gw"]]}"#)).await);
+        {"errors":{"detail":"routes must be an array of objects, with no field given twice"}}"#]]
+    .assert_eq(&app.call(&import(r#"{"routes":[["gw"]]}"#)).await);
+    let twice = r#"{"routes":[{"id":7,"drop":true},{"drop":true},{"id":"7","dest_smsc":"a"}]}"#;
+    expect![[r#"
+        422
+        {"errors":{"detail":"routes[2]: id must not be that of an earlier route"}}"#]]
+    .assert_eq(&app.call(&import(twice)).await);
+    expect![[r#"
+        422
+        {"errors":{"detail":"the request body must be a JSON object"}}"#]]
+    .assert_eq(&app.call(&import("[]")).await);
     assert_eq!(app.data("GET /api/routes").await[0]["dest_smsc"], "gw");
     app.data(&import(r#"{"mode":"replace","routes":[{"drop":true}]}"#))
         .await;
