@@ -79,6 +79,10 @@ async fn s3_4_wrong_registrations_are_named() {
             "configuration must be a JSON object",
         ),
         (
+            r#"{"frontend_name":"a","frontend_type":"MAP","ip_address":"gw.example"}"#,
+            "ip_address must be an IP address",
+        ),
+        (
             r#"{"frontend_name":"a","frontend_type":"MAP","uptime_seconds":-1}"#,
             "uptime_seconds must be an integer from 0 to 9007199254740992",
         ),
