@@ -3,11 +3,11 @@
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
-use zajil_core::location::{Location, Sighting};
+use zajil_core::location::Location;
 use zajil_core::number;
 use zajil_core::outcome::Refusal;
 
-use crate::dto::location::{LocationOut, SightingIn};
+use crate::dto::location::{LocationOut, SightingIn, check_patch};
 use crate::query::{self, Parameters};
 use crate::router::{Api, Shared};
 use crate::{body, error, json};
@@ -28,9 +28,12 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
     )
 }
 
-/// `POST /api/locations`: 201 for a new IMSI, 200 for a known one.
+/// `POST /api/locations`: 201 for a new IMSI, 200 for a known one. It states a presence anew:
+/// without `expires` it holds until told otherwise, whatever ran out before.
 pub(crate) async fn create(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let sighting = sighting(&api, request).await?;
+    let payload = read(&api, request).await?;
+    let mut sighting = body::object::<SightingIn<'_>>(&payload)?.into_sighting()?;
+    sighting.expires.get_or_insert(None);
     if sighting.imsi.is_none() {
         return Err(Refusal::field("imsi", "is required"));
     }
@@ -69,11 +72,17 @@ async fn find(api: &Api, key: &str) -> Result<Option<Location>, Refusal> {
         .map_err(error::from_store)
 }
 
-/// `PATCH /api/locations/{id}`.
+/// `PATCH /api/locations/{id}`: fields that are absent stay.
 pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
-    let sighting = sighting(&api, Request::from_parts(parts, payload)).await?;
+    let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let given = body::object::<SightingIn<'_>>(&payload)?;
+    let emptied = given.emptied();
+    let sighting = given.into_sighting()?;
+    let record = api.store.location(id).await.map_err(error::from_store)?;
+    let record = record.ok_or_else(|| error::unknown(KIND, &id.to_string()))?;
+    check_patch(&record, &sighting, &emptied)?;
     let (location, _) = api.desk.locate(Some(id), sighting).await?;
     json::data(StatusCode::OK, LocationOut::from(&location))
 }
@@ -87,12 +96,11 @@ pub(crate) async fn forget(api: Shared, request: Request) -> Result<Response, Re
     Ok(json::removed())
 }
 
-async fn sighting(api: &Api, request: Request) -> Result<Sighting, Refusal> {
-    let payload = body::read(
+async fn read(api: &Api, request: Request) -> Result<bytes::Bytes, Refusal> {
+    body::read(
         request.into_body(),
         api.options.max_body_bytes,
         &api.options,
     )
-    .await?;
-    body::object::<SightingIn<'_>>(&payload)?.into_sighting()
+    .await
 }

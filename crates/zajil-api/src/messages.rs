@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use zajil_core::lifecycle::{Edit, Report};
@@ -93,6 +93,8 @@ async fn in_time<T>(
 }
 
 /// `GET /api/messages`: for a frontend with the header `smsc` (S3.1), for an operator without.
+/// An operator's page ends early once it has about 8 MiB: the next `offset` is this one plus the
+/// messages that came, and only an empty page is the end.
 pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (parts, _) = request.into_parts();
     let parameters = Parameters::of(&parts)?;
@@ -101,7 +103,7 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
             name,
             include_unrouted: query::include_unrouted(&parts)?,
         };
-        return offer_to(&api, asker, &parameters).await;
+        return offer_to(&api, asker, &parts, &parameters).await;
     }
     let status = match parameters.text("status") {
         None => None,
@@ -121,7 +123,7 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
         .messages(filter)
         .await
         .map_err(error::from_store)?;
-    Ok(message::many(&messages))
+    Ok(message::page(&messages))
 }
 
 fn digits(text: &str) -> Result<String, Refusal> {
@@ -142,7 +144,7 @@ pub(crate) async fn offer(api: Shared, request: Request) -> Result<Response, Ref
         name: parameters.smsc()?,
         include_unrouted,
     };
-    offer_to(&api, asker, &parameters).await
+    offer_to(&api, asker, &parts, &parameters).await
 }
 
 /// `GET /api/messages/get_by_smsc?smsc=NAME`: the older form, which includes unrouted ones.
@@ -156,16 +158,28 @@ pub(crate) async fn offer_with_unrouted(
         name: parameters.smsc()?,
         include_unrouted: true,
     };
-    offer_to(&api, asker, &parameters).await
+    offer_to(&api, asker, &parts, &parameters).await
 }
 
-async fn offer_to(api: &Api, asker: Asker, parameters: &Parameters) -> Result<Response, Refusal> {
+async fn offer_to(
+    api: &Api,
+    asker: Asker,
+    parts: &Parts,
+    parameters: &Parameters,
+) -> Result<Response, Refusal> {
     let ask = Ask {
         asker,
         limit: parameters.limit()?,
         lease: parameters.lease()?,
         wait: parameters.wait()?,
     };
+    // Nobody would see what was leased.
+    if ask.lease.is_some() && parts.method == Method::HEAD {
+        return Err(Refusal::new(
+            Reason::NotAllowed,
+            "HEAD cannot lease messages",
+        ));
+    }
     Ok(message::many(&api.desk.offer(ask).await?))
 }
 

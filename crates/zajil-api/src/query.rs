@@ -14,6 +14,8 @@ use crate::error;
 
 /// The largest page and the longest batch.
 const MOST: i64 = 1_000;
+/// The farthest page.
+const FARTHEST: i64 = 10_000_000;
 /// The longest wait of a poll, in seconds (D7).
 const LONGEST_WAIT: i64 = 60;
 /// The longest lease, in seconds (D7).
@@ -93,9 +95,9 @@ impl Parameters {
         Ok(limit.and_then(|n| u32::try_from(n).ok()).unwrap_or(100))
     }
 
-    /// `offset`; 0 when absent.
+    /// `offset`, up to 10,000,000; 0 when absent.
     pub(crate) fn offset(&self) -> Result<u32, Refusal> {
-        let offset = self.integer("offset", 0, i64::from(u32::MAX))?;
+        let offset = self.integer("offset", 0, FARTHEST)?;
         Ok(offset.and_then(|n| u32::try_from(n).ok()).unwrap_or(0))
     }
 

@@ -1,12 +1,14 @@
 //! Every URL of the REST door on one page.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use tokio::sync::Mutex;
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Control, Desk, Intake};
@@ -53,8 +55,24 @@ const PUT: MethodFilter = MethodFilter::PUT;
 const PATCH: MethodFilter = MethodFilter::PATCH;
 const DELETE: MethodFilter = MethodFilter::DELETE;
 
+/// The door while it is open.
+pub(crate) struct Door {
+    api: Api,
+    /// Held by who changes a table: what a change is based on must still be there when it is
+    /// made.
+    pub(crate) tables: Mutex<()>,
+}
+
+impl Deref for Door {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
 /// What every handler gets.
-pub(crate) type Shared = Arc<Api>;
+pub(crate) type Shared = Arc<Door>;
 
 /// The door as a service. Serve it with `ConnectInfo<SocketAddr>` among the request's extensions
 /// (`into_make_service_with_connect_info`), so that a frontend's address is known.
@@ -68,7 +86,10 @@ pub fn router(api: Api) -> Router {
         .route("/readyz", page(GET, system::ready))
         .fallback(|request| fenced(no_page(request)))
         .method_not_allowed_fallback(|request| fenced(no_verb(request)))
-        .with_state(Arc::new(api))
+        .with_state(Arc::new(Door {
+            api,
+            tables: Mutex::new(()),
+        }))
 }
 
 fn message_pages() -> Router<Shared> {

@@ -44,6 +44,7 @@ pub(crate) async fn replace(api: Shared, request: Request) -> Result<Response, R
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let _turn = api.tables.lock().await;
     find(&api.control.routing(), id)?;
     let terms = body::object::<RouteIn<'_>>(&payload)?.into_terms(None)?;
     set(&api, RoutingChange::SetRoute(RouteId(id), terms), id).await
@@ -54,6 +55,7 @@ pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Re
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let _turn = api.tables.lock().await;
     let routing = api.control.routing();
     let base = &find(&routing, id)?.terms;
     let terms = body::object::<RouteIn<'_>>(&payload)?.into_terms(Some(base))?;
@@ -69,6 +71,7 @@ async fn set(api: &Api, change: RoutingChange, id: u64) -> Result<Response, Refu
 pub(crate) async fn remove(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
+    let _turn = api.tables.lock().await;
     find(&api.control.routing(), id)?;
     api.control
         .change_routing(RoutingChange::RemoveRoute(RouteId(id)))
@@ -108,13 +111,14 @@ pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Re
     let limit = api.options.max_import_bytes;
     let payload = body::read(request.into_body(), limit, &api.options).await?;
     let import = body::object::<ImportIn<'_>>(&payload)
-        .map_err(import_frame)?
+        .map_err(|refusal| import_frame(&payload, refusal))?
         .into_import()?;
     let imported = import.routes.len();
     let change = RoutingChange::ImportRoutes {
         routes: import.routes,
         replace: import.replace,
     };
+    let _turn = api.tables.lock().await;
     let (routing, _) = api.control.change_routing(change).await?;
     let done = Imported {
         imported,
@@ -125,14 +129,12 @@ pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Re
 }
 
 /// All other fields take any value: what cannot be used is the list or an item of it.
-fn import_frame(refusal: Refusal) -> Refusal {
-    match refusal.reason {
-        Reason::Invalid => {
-            let detail = format!("routes must be an array of objects: {}", refusal.detail);
-            Refusal::new(Reason::Invalid, detail)
-        }
-        _ => refusal,
+fn import_frame(payload: &[u8], refusal: Refusal) -> Refusal {
+    if refusal.reason == Reason::Invalid && payload.trim_ascii_start().starts_with(b"{") {
+        let rule = "must be an array of objects, with no field given twice";
+        return Refusal::field("routes", rule);
     }
+    refusal
 }
 
 fn rows(routing: &Routing) -> Vec<RouteOut<'_>> {

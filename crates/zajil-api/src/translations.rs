@@ -42,6 +42,7 @@ pub(crate) async fn replace(api: Shared, request: Request) -> Result<Response, R
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let _turn = api.tables.lock().await;
     find(&api.control.routing(), id)?;
     let terms = body::object::<RuleIn<'_>>(&payload)?.into_terms(None)?;
     set(&api, RoutingChange::SetRule(RuleId(id), terms), id).await
@@ -52,6 +53,7 @@ pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Re
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let _turn = api.tables.lock().await;
     let routing = api.control.routing();
     let base = &find(&routing, id)?.terms;
     let terms = body::object::<RuleIn<'_>>(&payload)?.into_terms(Some(base))?;
@@ -67,6 +69,7 @@ async fn set(api: &Api, change: RoutingChange, id: u64) -> Result<Response, Refu
 pub(crate) async fn remove(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
+    let _turn = api.tables.lock().await;
     find(&api.control.routing(), id)?;
     api.control
         .change_routing(RoutingChange::RemoveRule(RuleId(id)))

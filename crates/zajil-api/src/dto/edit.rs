@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 use sms_codec::segment;
 use zajil_core::clock::Timestamp;
+use zajil_core::frontend::FrontendName;
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
 use zajil_core::outcome::Refusal;
@@ -53,7 +54,13 @@ impl Patch<'_> {
         let dest_smsc = self
             .dest_smsc
             .or(self.destination_smsc)
-            .change(|field| field.frontend("dest_smsc"))?;
+            .change(|field| match field {
+                // Null takes it away; empty text is no name.
+                Field::Text(text) => FrontendName::parse(&text)
+                    .map(Some)
+                    .map_err(|rule| Refusal::field("dest_smsc", rule)),
+                field => field.frontend("dest_smsc"),
+            })?;
         let given_parts = self.message_parts.part("message_parts")?;
         let body = text_body(self.message_body, most_chars)?;
         let deliver_after = self
@@ -132,11 +139,7 @@ impl Change {
     }
 }
 
-fn ending(
-    how: FinalStatus,
-    by: Option<zajil_core::frontend::FrontendName>,
-    at: Option<Timestamp>,
-) -> Report {
+fn ending(how: FinalStatus, by: Option<FrontendName>, at: Option<Timestamp>) -> Report {
     match how {
         FinalStatus::Delivered => Report::Delivered { by, at },
         FinalStatus::Expired

@@ -196,8 +196,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// An object, or a string that holds one, as JSON text.
-    pub(crate) fn object(self, name: &str) -> Read<String> {
+    /// An object, or a string that holds one, as JSON text of at most `most` octets.
+    pub(crate) fn object(self, name: &str, most: usize) -> Read<String> {
         let object = match self {
             Self::Absent | Self::Null => return Ok(None),
             Self::Object(object) => Some(*object),
@@ -206,14 +206,21 @@ impl<'a> Field<'a> {
             _ => None,
         };
         let text = object.and_then(|object| serde_json::to_string(&object).ok());
-        text.map(Some)
-            .ok_or_else(|| Refusal::field(name, "must be a JSON object"))
+        let text = text.ok_or_else(|| Refusal::field(name, "must be a JSON object"))?;
+        if text.len() > most {
+            let rule = format!("must have at most {most} octets of JSON");
+            return Err(Refusal::field(name, rule));
+        }
+        Ok(Some(text))
     }
 
-    /// Octets in hexadecimal.
-    pub(crate) fn hex(self, name: &str) -> Read<Vec<u8>> {
+    /// Octets in hexadecimal, of at most `most` digits.
+    pub(crate) fn hex(self, name: &str, most: usize) -> Read<Vec<u8>> {
         self.parsed(name, |text| {
-            octets(text).ok_or("must be pairs of hexadecimal digits")
+            if text.len() > most {
+                return Err(format!("must have at most {most} hexadecimal digits"));
+            }
+            octets(text).ok_or_else(|| "must be pairs of hexadecimal digits".to_owned())
         })
     }
 }

@@ -1,5 +1,7 @@
 //! A frontend's registration on the wire (S3.4).
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zajil_core::clock::Timestamp;
@@ -8,6 +10,9 @@ use zajil_core::outcome::Refusal;
 
 use super::At;
 use super::field::{Field, SHORT};
+
+/// The most octets of a configuration, as JSON.
+const LONGEST_CONFIGURATION: usize = 16 << 10;
 
 /// The body of a registration.
 #[derive(Debug, Default, Deserialize)]
@@ -34,12 +39,19 @@ impl RegistrationIn<'_> {
         Ok(Registration {
             name: name.ok_or_else(|| Refusal::field("frontend_name", "is required"))?,
             kind: kind.ok_or_else(|| Refusal::field("frontend_type", "is required"))?,
-            ip_address: self.ip_address.text("ip_address", SHORT)?,
+            ip_address: self.ip_address.parsed("ip_address", address)?,
             hostname: self.hostname.text("hostname", SHORT)?,
             uptime_seconds: uptime.and_then(|seconds| u64::try_from(seconds).ok()),
-            configuration: self.configuration.object("configuration")?,
+            configuration: self
+                .configuration
+                .object("configuration", LONGEST_CONFIGURATION)?,
         })
     }
+}
+
+fn address(text: &str) -> Result<String, &'static str> {
+    let address: IpAddr = text.parse().map_err(|_| "must be an IP address")?;
+    Ok(address.to_string())
 }
 
 /// A frontend as it is shown.

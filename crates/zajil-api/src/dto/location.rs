@@ -26,6 +26,26 @@ pub(crate) struct SightingIn<'a> {
 }
 
 impl SightingIn<'_> {
+    /// The text fields that were sent as null or empty.
+    pub(crate) fn emptied(&self) -> Vec<&'static str> {
+        let fields = [
+            ("msisdn", &self.msisdn),
+            ("location", &self.location),
+            ("ran_location", &self.ran_location),
+            ("imei", &self.imei),
+            ("user_agent", &self.user_agent),
+        ];
+        fields
+            .into_iter()
+            .filter(|(_, field)| match field {
+                Field::Null => true,
+                Field::Text(text) => text.is_empty(),
+                _ => false,
+            })
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     /// The sighting. A new one needs an IMSI; only the port knows whether it is new.
     pub(crate) fn into_sighting(self) -> Result<Sighting, Refusal> {
         let imsi = self.imsi.parsed("imsi", |text| {
@@ -50,6 +70,38 @@ impl SightingIn<'_> {
             user_agent: self.user_agent.text("user_agent", SHORT)?,
         })
     }
+}
+
+/// Refuses what a PATCH cannot do to the record: another IMSI, or taking away a text it holds. A
+/// client that sends back what it read changes nothing.
+///
+/// # Errors
+/// `Invalid`, naming the first such field.
+pub(crate) fn check_patch(
+    record: &Location,
+    sighting: &Sighting,
+    emptied: &[&str],
+) -> Result<(), Refusal> {
+    if sighting
+        .imsi
+        .as_ref()
+        .is_some_and(|imsi| *imsi != record.imsi)
+    {
+        return Err(Refusal::field("imsi", "cannot be changed"));
+    }
+    for name in emptied {
+        let held = match *name {
+            "msisdn" => record.msisdn.is_some(),
+            "location" => record.location.is_some(),
+            "ran_location" => record.ran_location.is_some(),
+            "imei" => record.imei.is_some(),
+            _ => record.user_agent.is_some(),
+        };
+        if held {
+            return Err(Refusal::field(name, "cannot be cleared"));
+        }
+    }
+    Ok(())
 }
 
 /// A location as it is shown.

@@ -11,6 +11,8 @@ use crate::{json, time};
 
 /// The octets that a message takes beside its text.
 const FRAME: usize = 1_280;
+/// The octets after which a page takes no further message.
+const LARGEST_PAGE: usize = 8 << 20;
 
 /// An answer with one message: `{"status":"success","data":…}`.
 pub(crate) fn one(status: StatusCode, message: &Message) -> Response {
@@ -21,15 +23,28 @@ pub(crate) fn one(status: StatusCode, message: &Message) -> Response {
     json::written(status, out)
 }
 
-/// An answer with many messages.
+/// An answer with all of these messages: who has leased one must see it.
 pub(crate) fn many(messages: &[Message]) -> Response {
+    listed(messages, usize::MAX)
+}
+
+/// An answer with a page of these messages: it ends with the first that brings it to about 8 MiB,
+/// however many were asked for. A client pages on with an `offset` that counts what it has got.
+pub(crate) fn page(messages: &[Message]) -> Response {
+    listed(messages, LARGEST_PAGE)
+}
+
+fn listed(messages: &[Message], most: usize) -> Response {
     let text: usize = messages
         .iter()
         .map(|message| FRAME + message.content.body.len())
         .sum();
-    let mut out = Vec::with_capacity(64 + text);
+    let mut out = Vec::with_capacity(64 + text.min(most));
     out.extend_from_slice(br#"{"status":"success","data":["#);
     for (index, message) in messages.iter().enumerate() {
+        if out.len() >= most {
+            break;
+        }
         if index > 0 {
             out.push(b',');
         }

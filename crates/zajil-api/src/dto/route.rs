@@ -1,5 +1,7 @@
 //! A route on the wire (S4.1).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use zajil_core::frontend::FrontendName;
 use zajil_core::outcome::Refusal;
@@ -266,10 +268,14 @@ impl ImportIn<'_> {
             .or(self.data.and_then(|Object(data)| data.routes));
         let items = items.ok_or_else(|| Refusal::field("routes", "is required"))?;
         let mut routes = Vec::with_capacity(items.len());
+        let mut ids = HashSet::new();
         for (index, Object(mut item)) in items.into_iter().enumerate() {
-            let read = item
-                .take_id()
-                .and_then(|id| Ok((id, item.into_terms(None)?)));
+            let read = item.take_id().and_then(|id| {
+                if id.is_some_and(|RouteId(id)| !ids.insert(id)) {
+                    return Err(Refusal::field("id", "must not be that of an earlier route"));
+                }
+                Ok((id, item.into_terms(None)?))
+            });
             routes.push(read.map_err(|refusal| {
                 Refusal::new(
                     refusal.reason,

@@ -10,6 +10,11 @@ use zajil_core::route::SourceType;
 
 use super::field::{Field, Read, SHORT};
 
+/// The most hexadecimal digits of a raw PDU.
+const LONGEST_PDU: usize = 600;
+/// The most octets of a user data header, as JSON.
+const LONGEST_HEADER: usize = 4 << 10;
+
 /// The body of `POST /api/messages` and `…/create_async`. What S2 leaves to the system (`id`,
 /// `status`, `deliver_time` …) is ignored like any unknown field.
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +60,7 @@ impl Submit<'_> {
             }
             field => field.number("destination_msisdn")?,
         };
-        let raw_pdu = self.raw_pdu.hex("raw_pdu")?;
+        let raw_pdu = self.raw_pdu.hex("raw_pdu", LONGEST_PDU)?;
         let body = match text_body(self.message_body, most_chars)? {
             None if raw_pdu.is_some() => String::new(),
             body => required(body, "message_body")?,
@@ -74,7 +79,9 @@ impl Submit<'_> {
                 .tp_dcs_has_message_class
                 .boolean("tp_dcs_has_message_class")?,
             message_class: message_class(self.tp_dcs_message_class)?,
-            user_data_header: self.tp_user_data_header.object("tp_user_data_header")?,
+            user_data_header: self
+                .tp_user_data_header
+                .object("tp_user_data_header", LONGEST_HEADER)?,
         };
         let submission = Submission {
             source: self.source_msisdn.number("source_msisdn")?,

@@ -79,6 +79,10 @@ async fn s3_4_wrong_registrations_are_named() {
             "configuration must be a JSON object",
         ),
         (
+            r#"{"frontend_name":"a","frontend_type":"MAP","ip_address":"gw.example"}"#,
+            "ip_address must be an IP address",
+        ),
+        (
             r#"{"frontend_name":"a","frontend_type":"MAP","uptime_seconds":-1}"#,
             "uptime_seconds must be an integer from 0 to 9007199254740992",
         ),
@@ -89,4 +93,20 @@ async fn s3_4_wrong_registrations_are_named() {
             format!("422\n{{\"errors\":{{\"detail\":\"{expect}\"}}}}")
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_4_a_configuration_is_bounded() {
+    let app = app().await;
+    let register = |length: usize| {
+        let text = "x".repeat(length);
+        let body = r#"{"frontend_name":"a","frontend_type":"MAP","configuration":{"k":"#;
+        format!("POST /api/frontends\n\n{body}\"{text}\"}}}}")
+    };
+    // The frame `{"k":""}` takes eight octets.
+    app.data(&register(16 * 1_024 - 8)).await;
+    expect![[r#"
+        422
+        {"errors":{"detail":"configuration must have at most 16384 octets of JSON"}}"#]]
+    .assert_eq(&app.call(&register(16 * 1_024 - 7)).await);
 }

@@ -100,6 +100,10 @@ async fn s3_1_wrong_polls_are_named() {
             "lease must be an integer from 1 to 3600",
         ),
         (
+            "/api/messages?offset=10000001",
+            "offset must be an integer from 0 to 10000000",
+        ),
+        (
             "/api/messages/queue?smsc=a&wait=61",
             "wait must be an integer from 0 to 60",
         ),
@@ -121,4 +125,22 @@ async fn s3_1_wrong_polls_are_named() {
         &app.call("GET /api/messages\nsmsc: gw\ninclude-unrouted: perhaps")
             .await,
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_head_leases_nothing() {
+    let app = app().await;
+    app.frontend("gw").await;
+    let id = app.submitted(r#","dest_smsc":"gw""#).await;
+    for request in [
+        "/api/messages?lease=60\nsmsc: gw",
+        "/api/messages/queue?smsc=gw&lease=60",
+        "/api/messages/get_by_smsc?smsc=gw&lease=60",
+    ] {
+        let answer = app.call(&format!("HEAD {request}")).await;
+        assert!(answer.starts_with("405"), "{request}: {answer}");
+    }
+    let answer = app.call("HEAD /api/messages/queue?smsc=gw").await;
+    assert!(answer.starts_with("200"), "{answer}");
+    assert_eq!(app.ids("GET /api/messages/queue?smsc=gw").await, [id]);
 }

@@ -93,3 +93,48 @@ async fn s3_3_patch_updates_and_delete_forgets() {
         {"errors":{"detail":"location 1 not found"}}"#]]
     .assert_eq(&app.call(&format!("DELETE /api/locations/{id}")).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn s3_3_post_without_expiry_takes_an_old_one_away_and_patch_keeps_it() {
+    let app = app().await;
+    let id = app.data(NEW).await["id"].clone();
+    app.advance(7_200);
+    let patch = format!("PATCH /api/locations/{id}\n\n{{\"location\":\"msc1\"}}");
+    assert_eq!(
+        app.data(&patch).await["expires"],
+        "2026-01-01T01:00:00.000Z"
+    );
+    let again = "POST /api/locations\n\n{\"imsi\":\"001010000000001\"}";
+    let located = app.data(again).await;
+    assert!(
+        located["expires"].is_null() && located["location"] == "msc1",
+        "{located}"
+    );
+    let message = app.submitted("").await;
+    assert_eq!(app.ids("GET /api/messages\nsmsc: msc1").await, [message]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_3_patch_says_what_it_cannot_do() {
+    let app = app().await;
+    let id = app.data(NEW).await["id"].clone();
+    for (body, expect) in [
+        (r#"{"imsi":"001010000000002"}"#, "imsi cannot be changed"),
+        (r#"{"msisdn":null}"#, "msisdn cannot be cleared"),
+        (r#"{"location":null}"#, "location cannot be cleared"),
+        (r#"{"location":""}"#, "location cannot be cleared"),
+    ] {
+        let answer = app
+            .call(&format!("PATCH /api/locations/{id}\n\n{body}"))
+            .await;
+        assert_eq!(
+            answer,
+            format!("422\n{{\"errors\":{{\"detail\":\"{expect}\"}}}}")
+        );
+    }
+    let shown = app.data(&format!("GET /api/locations/{id}")).await;
+    let same = app
+        .data(&format!("PATCH /api/locations/{id}\n\n{shown}"))
+        .await;
+    assert_eq!(same, shown);
+}

@@ -85,10 +85,7 @@ async fn s3_get_messages_lists_newest_first_by_page_status_and_number() {
         ("limit=0", "limit must be an integer from 1 to 1000"),
         ("limit=1001", "limit must be an integer from 1 to 1000"),
         ("limit=x", "limit must be an integer from 1 to 1000"),
-        (
-            "offset=-1",
-            "offset must be an integer from 0 to 4294967295",
-        ),
+        ("offset=-1", "offset must be an integer from 0 to 10000000"),
         ("number=bank", "number must hold digits"),
         (
             "status=lost",
@@ -137,6 +134,10 @@ async fn s3_patch_changes_the_fields_it_names() {
         422
         {"errors":{"detail":"dest_smsc names no known frontend: nobody"}}"#]]
     .assert_eq(&app.call(&patch(r#"{"dest_smsc":"nobody"}"#)).await);
+    expect![[r#"
+        422
+        {"errors":{"detail":"dest_smsc must be 1 to 255 printable characters"}}"#]]
+    .assert_eq(&app.call(&patch(r#"{"dest_smsc":""}"#)).await);
     expect![[r#"
         422
         {"errors":{"detail":"delivery_attempts must be an integer from 0 to 1000000"}}"#]]

@@ -1,7 +1,10 @@
 //! Routes and translation rules (S4.1, S4.4, S5.1).
 
+use std::sync::Arc;
+
 use expect_test::expect;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::app::app;
 
@@ -111,10 +114,21 @@ async fn s4_4_an_import_replaces_or_does_nothing() {
     .assert_eq(&app.call(&import("{}")).await);
     expect![[r#"
         422
-        {"errors":{"detail":"routes must be an array of objects: the request body cannot be used: invalid type: map, expected a sequence at line 1 column 10"}}"#]].assert_eq(&app.call(&import(r#"{"routes":{}}"#)).await);
+        {"errors":{"detail":"routes must be an array of objects, with no field given twice"}}"#]]
+    .assert_eq(&app.call(&import(r#"{"routes":{}}"#)).await);
     expect![[r#"
         422
-        {"errors":{"detail":"routes must be an array of objects: the request body cannot be used: invalid type: sequence, expected an object at line 1 column 11"}}"#]].assert_eq(&app.call(&import(r#"{"routes":[["gw"]]}"#)).await);
+        {"errors":{"detail":"routes must be an array of objects, with no field given twice"}}"#]]
+    .assert_eq(&app.call(&import(r#"{"routes":[["gw"]]}"#)).await);
+    let twice = r#"{"routes":[{"id":7,"drop":true},{"drop":true},{"id":"7","dest_smsc":"a"}]}"#;
+    expect![[r#"
+        422
+        {"errors":{"detail":"routes[2]: id must not be that of an earlier route"}}"#]]
+    .assert_eq(&app.call(&import(twice)).await);
+    expect![[r#"
+        422
+        {"errors":{"detail":"the request body must be a JSON object"}}"#]]
+    .assert_eq(&app.call(&import("[]")).await);
     assert_eq!(app.data("GET /api/routes").await[0]["dest_smsc"], "gw");
     app.data(&import(r#"{"mode":"replace","routes":[{"drop":true}]}"#))
         .await;
@@ -162,4 +176,40 @@ async fn s5_1_translations_are_added_shown_changed_and_removed() {
         404
         {"errors":{"detail":"translation rule 1 not found"}}"#]]
     .assert_eq(&app.call("DELETE /api/translations/1").await);
+}
+
+/// Two writers of one record, each with a field of its own: neither undoes the other's change.
+async fn change_together(path: &'static str, new: &str, fields: [&'static str; 2]) {
+    let app = Arc::new(app().await);
+    app.data(&format!("POST {path}\n\n{new}")).await;
+    for round in 1..=50 {
+        let mut writers = JoinSet::new();
+        for field in fields {
+            let app = Arc::clone(&app);
+            writers.spawn(async move {
+                let request = format!("PATCH {path}/1\n\n{{\"{field}\":\"{round}\"}}");
+                app.data(&request).await
+            });
+        }
+        writers.join_all().await;
+        let now = app.data(&format!("GET {path}/1")).await;
+        for field in fields {
+            let value = now[field].to_string();
+            let value = value.trim_matches('"');
+            assert_eq!(value, round.to_string(), "{field} of {now}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s4_1_changes_at_the_same_time_all_count() {
+    let fields = ["weight", "description"];
+    change_together("/api/routes", r#"{"drop":true}"#, fields).await;
+    let fields = ["priority", "description"];
+    change_together(
+        "/api/translations",
+        r#"{"called_match":"1","called_replace":""}"#,
+        fields,
+    )
+    .await;
 }

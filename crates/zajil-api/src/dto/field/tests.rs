@@ -139,10 +139,16 @@ fn s3_4_objects_may_come_as_text() {
     ];
     let bad = ["[]", "1", "\"[]\"", "\"x\"", "true"];
     check(
-        |field| field.object("x"),
+        |field| field.object("x", 99),
         &good,
         &bad,
         "must be a JSON object",
+    );
+    check(
+        |field| field.object("x", 7),
+        &[("{\"a\": 1}", Some("{\"a\":1}".into()))],
+        &["{\"a\":10}", "\"{\\\"a\\\":10}\""],
+        "must have at most 7 octets of JSON",
     );
 }
 
@@ -151,10 +157,16 @@ fn s2_octets_are_pairs_of_digits() {
     let good = [("\"00fF\"", Some(vec![0, 255]))];
     let bad = ["\"0\"", "\"0g\"", "\"+1\"", "\"é\""];
     check(
-        |field| field.hex("x"),
+        |field| field.hex("x", 4),
         &good,
         &bad,
         "must be pairs of hexadecimal digits",
+    );
+    check(
+        |field| field.hex("x", 4),
+        &[],
+        &["\"00fF00\"", "\"zzzzz\""],
+        "must have at most 4 hexadecimal digits",
     );
 }
 

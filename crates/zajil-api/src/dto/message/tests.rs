@@ -225,3 +225,18 @@ fn the_frame_holds_a_message_without_growing() {
     write(&mut out, &full());
     assert!(out.len() < FRAME, "{}", out.len());
 }
+
+#[tokio::test]
+async fn s3_a_page_ends_after_eight_mebibytes_and_an_offer_does_not() {
+    let mut large = bare();
+    large.content.body = "x".repeat(1 << 20);
+    let messages = vec![large; 10];
+    let rows = async |response: Response| {
+        let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        answer["data"].as_array().map(Vec::len)
+    };
+    assert_eq!(rows(page(&messages)).await, Some(8));
+    assert_eq!(rows(page(messages.get(8..).unwrap())).await, Some(2));
+    assert_eq!(rows(many(&messages)).await, Some(10));
+}

@@ -108,6 +108,14 @@ fn s2_values_out_of_bounds_are_named() {
         "tp_data_coding_scheme must be a string",
     );
     refused(
+        &format!(r#""raw_pdu":"{}""#, "0".repeat(602)),
+        "raw_pdu must have at most 600 hexadecimal digits",
+    );
+    refused(
+        &format!(r#""tp_user_data_header":{{"a":"{}"}}"#, "x".repeat(4_089)),
+        "tp_user_data_header must have at most 4096 octets of JSON",
+    );
+    refused(
         r#""tp_dcs_character_set":"gsm""#,
         "tp_dcs_character_set must be one of gsm7, 8bit, latin1, ucs2",
     );
