@@ -1,4 +1,4 @@
-//! Auto-replies (S4.3): the answer of a route, created and stored with the message it answers.
+//! Auto-replies (S4.3): the answer of a route, created with the message it answers, and stored when that is.
 
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};
