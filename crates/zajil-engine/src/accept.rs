@@ -7,6 +7,7 @@ use sms_codec::segment::{self, Alphabet, Choice};
 use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Text, TransferCoding};
 use zajil_core::message::{CharacterSet, Content, Ending, Life, Message, TransferFields};
 use zajil_core::number::{Given, Msisdn, NotANumber, Sender};
 use zajil_core::outcome::{Reason, Refusal};
@@ -342,11 +343,27 @@ fn key_reused() -> Refusal {
 fn count(submission: &Submission) -> Result<(NonZeroU32, TransferFields), Refusal> {
     let (parts, tp) = measure(&submission.body, submission.tp.clone());
     let parts = submission.parts.unwrap_or(parts);
+    check_parts(parts)?;
+    Ok((parts, tp))
+}
+
+/// What an edit makes of a text: counted and coded as if it had been submitted without any coding.
+pub(crate) fn recount(text: &mut Text) -> Result<NonZeroU32, Refusal> {
+    let (parts, tp) = measure(&text.body, TransferFields::default());
+    check_parts(parts)?;
+    text.coding = Some(TransferCoding {
+        data_coding_scheme: tp.data_coding_scheme,
+        character_set: tp.character_set,
+    });
+    Ok(parts)
+}
+
+fn check_parts(parts: NonZeroU32) -> Result<(), Refusal> {
     if parts.get() > MOST_PARTS {
         let rule = format!("would be {parts}; a message has at most {MOST_PARTS} parts");
         return Err(Refusal::field("message_parts", rule));
     }
-    Ok((parts, tp))
+    Ok(())
 }
 
 /// The parts of a text under these transfer fields, and the fields with the coding filled in.
