@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventName, Scene};
 use crate::frontend::FrontendName;
-use crate::message::{Ending, Life, Message};
+use crate::message::{CharacterSet, Ending, Life, Message};
 use crate::retry::{self, Attempt};
 use crate::status::FinalStatus;
 
@@ -42,13 +42,43 @@ pub enum Report {
     Removed,
 }
 
+/// A new text for a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// `message_body`.
+    pub body: String,
+    /// How it is to be coded; `None` leaves the coding as it is.
+    pub coding: Option<TransferCoding>,
+}
+
+impl From<String> for Text {
+    fn from(body: String) -> Self {
+        Self { body, coding: None }
+    }
+}
+
+impl From<&str> for Text {
+    fn from(body: &str) -> Self {
+        body.to_owned().into()
+    }
+}
+
+/// The transfer fields that follow from the alphabet of a text (D9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferCoding {
+    /// `tp_data_coding_scheme`.
+    pub data_coding_scheme: Option<u8>,
+    /// `tp_dcs_character_set`.
+    pub character_set: Option<CharacterSet>,
+}
+
 /// What a PATCH changes; `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edit {
     /// `dest_smsc`; the inner `None` gives the decision back to the location.
     pub dest_smsc: Option<Option<FrontendName>>,
-    /// `message_body`, with the segments it takes.
-    pub body: Option<(String, std::num::NonZeroU32)>,
+    /// `message_body`, with the segments it takes. The engine counts them and sets the coding.
+    pub body: Option<(Text, std::num::NonZeroU32)>,
     /// `deliver_after`; the inner `None` makes it due at once.
     pub deliver_after: Option<Option<Timestamp>>,
     /// `expires`.
@@ -200,8 +230,12 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
         );
         message.dest_smsc = dest_smsc;
     }
-    if let Some((body, parts)) = edit.body {
+    if let Some((Text { body, coding }, parts)) = edit.body {
         message.content.body = body;
+        if let Some(coding) = coding {
+            message.content.tp.data_coding_scheme = coding.data_coding_scheme;
+            message.content.tp.character_set = coding.character_set;
+        }
         message.content.parts = parts;
         changed.push("message_body");
     }

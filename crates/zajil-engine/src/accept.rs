@@ -7,6 +7,7 @@ use sms_codec::segment::{self, Alphabet, Choice};
 use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Text, TransferCoding};
 use zajil_core::message::{CharacterSet, Content, Ending, Life, Message, TransferFields};
 use zajil_core::number::{Given, Msisdn, NotANumber, Sender};
 use zajil_core::outcome::{Reason, Refusal};
@@ -31,7 +32,7 @@ const MOST_PARTS: u32 = 255;
 #[derive(Debug)]
 pub(crate) struct Decided {
     pub(crate) draft: Draft,
-    /// The answer of an auto-reply route, stored with it.
+    /// The answer of an auto-reply route, stored with it or after it, never without it.
     pub(crate) reply: Option<Box<Draft>>,
     /// Since the submit.
     pub(crate) watch: Stopwatch,
@@ -50,12 +51,22 @@ pub(crate) struct Routed<'t> {
 
 impl Shared {
     /// The whole path of a synchronous submit.
+    ///
+    /// A reply is stored in one transaction with the message that it answers, except when the
+    /// submit may be a repetition (D6): then only after the message is known to be new. A crash in
+    /// between loses the reply and nothing else: the message is stored, and a repetition of the
+    /// submit gets its answer without making up for the reply.
     pub(crate) async fn submit(&self, submission: Submission) -> Result<Accepted, Refusal> {
         let Decided {
             draft,
-            reply,
+            mut reply,
             watch,
         } = self.decide(submission)?;
+        let later = if draft.dedupe.is_some() {
+            reply.take()
+        } else {
+            None
+        };
         let message = draft.message.clone();
         let answered = reply
             .as_ref()
@@ -73,6 +84,9 @@ impl Shared {
                 if let (Some((id, pending)), Some(Placed::Stored(to))) = (answered, places.next()) {
                     self.stored(id, pending, to.as_ref(), watch);
                 }
+                if let Some(reply) = later {
+                    self.store_reply(*reply, watch).await;
+                }
                 Ok(Accepted {
                     message,
                     repeated: false,
@@ -84,6 +98,19 @@ impl Shared {
                 tracing::error!(id = %message.id, "the store did not say what became of a draft");
                 Err(Refusal::new(Reason::Internal, "internal error"))
             }
+        }
+    }
+
+    /// Stores the reply to a message that is stored already; that one is accepted either way.
+    async fn store_reply(&self, reply: Draft, watch: Stopwatch) {
+        let (id, pending) = (reply.message.id, is_pending(&reply.message));
+        match self.parts.store.accept(vec![reply]).await {
+            Ok(places) => {
+                if let Some(Placed::Stored(to)) = places.first() {
+                    self.stored(id, pending, to.as_ref(), watch);
+                }
+            }
+            Err(error) => tracing::warn!(%id, %error, "an auto-reply was not stored"),
         }
     }
 
@@ -316,11 +343,27 @@ fn key_reused() -> Refusal {
 fn count(submission: &Submission) -> Result<(NonZeroU32, TransferFields), Refusal> {
     let (parts, tp) = measure(&submission.body, submission.tp.clone());
     let parts = submission.parts.unwrap_or(parts);
+    check_parts(parts)?;
+    Ok((parts, tp))
+}
+
+/// What an edit makes of a text: counted and coded as if it had been submitted without any coding.
+pub(crate) fn recount(text: &mut Text) -> Result<NonZeroU32, Refusal> {
+    let (parts, tp) = measure(&text.body, TransferFields::default());
+    check_parts(parts)?;
+    text.coding = Some(TransferCoding {
+        data_coding_scheme: tp.data_coding_scheme,
+        character_set: tp.character_set,
+    });
+    Ok(parts)
+}
+
+fn check_parts(parts: NonZeroU32) -> Result<(), Refusal> {
     if parts.get() > MOST_PARTS {
         let rule = format!("would be {parts}; a message has at most {MOST_PARTS} parts");
         return Err(Refusal::field("message_parts", rule));
     }
-    Ok((parts, tp))
+    Ok(())
 }
 
 /// The parts of a text under these transfer fields, and the fields with the coding filled in.

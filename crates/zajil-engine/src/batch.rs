@@ -27,8 +27,8 @@ pub(crate) struct Queue {
 }
 
 impl Shared {
-    /// Like a synchronous submit up to the store. A repeated one is accepted too: it is recognised
-    /// when its batch is stored, and then stored no second time.
+    /// Like a synchronous submit up to the store. Only for submits without `dedupe`: a repetition
+    /// cannot be told before it is stored (D6).
     pub(crate) fn submit_async(&self, submission: Submission) -> Result<Accepted, Refusal> {
         let place = self.intake.try_reserve().map_err(|error| match error {
             mpsc::error::TrySendError::Full(()) => {

@@ -244,6 +244,10 @@ impl Intake for Engine {
     }
 
     fn submit_async(&self, submission: Submission) -> Answer<'_, Accepted> {
+        // Whether it is a repetition is known once it is stored, and the answer depends on it (D6).
+        if submission.dedupe.is_some() {
+            return Box::pin(self.shared.submit(submission));
+        }
         Box::pin(std::future::ready(self.shared.submit_async(submission)))
     }
 }

@@ -1,4 +1,4 @@
-//! Auto-replies (S4.3): the answer of a route, created and stored with the message it answers.
+//! Auto-reply: a message from the destination back to the sender, never a second time (S4.3).
 
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};

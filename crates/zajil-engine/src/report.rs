@@ -10,6 +10,7 @@ use zajil_core::status::FinalStatus;
 use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_telemetry::Fact;
 
+use crate::accept::recount;
 use crate::refuse::failed;
 use crate::shared::Shared;
 
@@ -36,9 +37,12 @@ impl Shared {
         }
     }
 
-    pub(crate) async fn edit(&self, id: MessageId, edit: Edit) -> Result<Message, Refusal> {
+    pub(crate) async fn edit(&self, id: MessageId, mut edit: Edit) -> Result<Message, Refusal> {
         if let Some(Some(name)) = &edit.dest_smsc {
             self.check_frontend(name)?;
+        }
+        if let Some((text, parts)) = &mut edit.body {
+            *parts = recount(text)?;
         }
         let outcome = self.parts.store.edit(id, edit, self.scene()).await;
         self.take_effect(id, outcome.map_err(|error| failed(error, "message"))?)

@@ -15,8 +15,6 @@ use crate::tasks::Tasks;
 
 /// How much one transaction of a sweep handles.
 const LIMIT: u32 = 500;
-/// Batches of one purge; the rest waits for the next.
-const MOST_BATCHES: u32 = 10_000;
 const SECOND: Duration = Duration::from_secs(1);
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
 
@@ -130,22 +128,21 @@ impl Shared {
         Ok(())
     }
 
-    /// Forgets what retention no longer keeps (S9.3).
+    /// Forgets all that retention no longer keeps (S9.3), however much has gathered.
     async fn purge(&self) -> Result<(), Error> {
         let keep = Retention {
             messages: self.options.message_retention,
             events: self.options.event_ttl,
             frontends: self.options.frontend_history,
         };
-        for _ in 0..MOST_BATCHES {
+        loop {
             let now = self.parts.clock.now();
             let purged = self.parts.store.purge(keep, now, LIMIT).await?;
             if purged == Purged::default() || self.stopping.is_cancelled() {
-                break;
+                return Ok(());
             }
             tokio::task::yield_now().await;
         }
-        Ok(())
     }
 
     async fn show_figures(&self) -> Result<(), Error> {

@@ -59,7 +59,7 @@ struct Task<T, F> {
 
 impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), rusqlite::Error> {
-        // A caller that went away before its turn wants nothing: a lease would hold messages for it.
+        // A caller that went away before its turn wants nothing: a lease would only hold messages.
         if self.only_if_wanted && self.reply.is_closed() {
             return Ok(());
         }

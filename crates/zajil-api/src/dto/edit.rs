@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
-use sms_codec::segment;
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::lifecycle::{Edit, Report};
@@ -61,7 +60,8 @@ impl Patch<'_> {
                     .map_err(|rule| Refusal::field("dest_smsc", rule)),
                 field => field.frontend("dest_smsc"),
             })?;
-        let given_parts = self.message_parts.part("message_parts")?;
+        // Checked only: a client that sends back what it read has the count of the former text.
+        self.message_parts.part("message_parts")?;
         let body = text_body(self.message_body, most_chars)?;
         let deliver_after = self
             .deliver_after
@@ -86,10 +86,8 @@ impl Patch<'_> {
         };
         let edit = Edit {
             dest_smsc,
-            body: body.map(|text| {
-                let parts = given_parts.unwrap_or_else(|| parts_of(&text));
-                (text, parts)
-            }),
+            // The engine counts them (D9).
+            body: body.map(|text| (text.into(), NonZeroU32::MIN)),
             deliver_after,
             expires,
             attempts: attempts
@@ -147,11 +145,6 @@ fn ending(how: FinalStatus, by: Option<FrontendName>, at: Option<Timestamp>) -> 
         | FinalStatus::Rejected
         | FinalStatus::Dropped => Report::Ended { how, reason: None },
     }
-}
-
-/// The segments that a text takes (D9).
-fn parts_of(text: &str) -> NonZeroU32 {
-    segment::count(text, &segment::Options::PLAIN).parts
 }
 
 #[cfg(test)]

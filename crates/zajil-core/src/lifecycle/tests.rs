@@ -459,3 +459,30 @@ fn a_status_set_by_an_edit_is_reported_after_the_other_changes() {
         "#]],
     );
 }
+
+#[test]
+fn a_new_text_brings_its_coding_along_or_keeps_the_former() {
+    let mut message = leased();
+    let text = |coding| Edit {
+        body: Some((
+            Text {
+                body: "new".into(),
+                coding,
+            },
+            std::num::NonZeroU32::MIN,
+        )),
+        ..Edit::default()
+    };
+    let coding = TransferCoding {
+        data_coding_scheme: Some(0x08),
+        character_set: Some(CharacterSet::Ucs2),
+    };
+    for coding in [Some(coding), None] {
+        edit(&mut message, text(coding), &scene(NOW)).unwrap();
+        let tp = &message.content.tp;
+        assert_eq!(
+            (tp.data_coding_scheme, tp.character_set),
+            (Some(0x08), Some(CharacterSet::Ucs2))
+        );
+    }
+}

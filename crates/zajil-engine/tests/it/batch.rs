@@ -121,3 +121,27 @@ async fn d18_each_failure_of_the_store_has_its_reason() {
         assert!(!refusal.detail.contains("secret"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn d6_a_reply_that_cannot_be_stored_does_not_take_a_keyed_submit_with_it() {
+    let mut world = World::new(Options::default()).await;
+    world.store.expect([Mood::Dislike("closed")]);
+    world
+        .play(
+            "route 7 reply closed
+            submit 111 7000 hello key=a
+            submit 111 7000 hello key=a",
+        )
+        .await;
+    expect![[r#"
+        route 7 reply closed => route 1
+        submit 111 7000 hello key=a => m1 111>7000 delivered dest None
+        submit 111 7000 hello key=a => again m1 111>7000 delivered dest None
+        m1:
+          +0s message_inserted
+          +0s auto_reply_sent route 1, message 264905533947905
+          +0s message_delivered route 1
+        cdr m1 delivered by None, attempts 1
+    "#]]
+    .assert_eq(&world.finish().await);
+}

@@ -294,3 +294,49 @@ async fn d12_the_submitter_may_name_a_frontend_that_is_known() {
           +600s message_routed set to 'gw' by the submitter
     "#]]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn d6_an_asynchronous_submit_with_a_key_gets_the_first_answer_or_a_refusal() {
+    let timeline = "
+        route 44 gw
+        async 111 44700 hello key=a
+        async 111 44700 hello key=a
+        async 111 44700 other key=a
+        submit 111 44700 hello key=a
+        stop";
+    check(timeline, expect![[r#"
+        route 44 gw => route 1
+        async 111 44700 hello key=a => taken, dest Some(gw)
+        async 111 44700 hello key=a => taken, dest Some(gw)
+        async 111 44700 other key=a => refused, key_reused: this idempotency key came with another request before: use a new key
+        submit 111 44700 hello key=a => again m1 111>44700 pending dest Some(gw)
+        stop => stopped
+        m1:
+          +0s message_inserted
+          +0s message_routed route 1 to 'gw'
+    "#]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn d6_a_repeated_submit_is_not_answered_by_a_route_that_came_later() {
+    let timeline = "
+        submit 111 7000 hello key=a
+        route - gw
+        route 7 reply closed_today
+        submit 111 7000 hello key=a
+        submit 111 7000 other key=a
+        async 111 7000 hello key=a
+        offer gw unrouted";
+    check(timeline, expect![[r#"
+        submit 111 7000 hello key=a => m1 111>7000 pending dest None
+        route - gw => route 1
+        route 7 reply closed_today => route 2
+        submit 111 7000 hello key=a => again m1 111>7000 pending dest None
+        submit 111 7000 other key=a => refused, key_reused: this idempotency key came with another request before: use a new key
+        async 111 7000 hello key=a => taken, dest None
+        offer gw unrouted => [m1]
+        m1:
+          +0s message_inserted
+          +0s routing_failed no route matches
+    "#]]).await;
+}

@@ -5,6 +5,8 @@ mod batch;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod edit;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod moody;

@@ -1,5 +1,6 @@
 //! What happens by itself (S3.4, S9, S12): absence, expiry, retention, figures.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use zajil_engine::Options;
@@ -74,4 +75,19 @@ async fn s9_3_finished_messages_leave_after_retention_once_their_cdr_is_drained(
         !world.store.events(id).await.unwrap().is_empty(),
         "its log stays"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_3_a_purge_goes_on_until_nothing_is_left() {
+    let options = Options {
+        retention_check_interval: Duration::from_secs(3_600),
+        ..Options::default()
+    };
+    let world = World::new(options).await;
+    world.store.purges.store(25_000, Ordering::Relaxed);
+    // One turn only: the runtime's time does not pass.
+    for _ in 0..60_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.store.purges.load(Ordering::Relaxed), 0);
 }

@@ -34,7 +34,8 @@ fn s3_absent_fields_stay_and_null_clears() {
     assert_eq!(edit.dest_smsc, Some(FrontendName::parse("gw").ok()));
     assert_eq!(
         edit.body,
-        Some(("new".to_owned(), NonZeroU32::new(2).unwrap()))
+        Some(("new".into(), NonZeroU32::MIN)),
+        "the engine counts the parts"
     );
     assert_eq!(edit.expires, Some(NOW.plus(Duration::from_secs(3_600))));
     assert_eq!(edit.attempts, Some(Attempt::new(3)));
