@@ -58,7 +58,8 @@ pub struct Options {
     pub node: NodeName,
     /// The number of this node within its cluster, in every id it hands out.
     pub node_number: NodeNumber,
-    /// `dead_letter_time_minutes`: the life of a message that names no `expires`.
+    /// `dead_letter_time_minutes`: the life of a message that names no `expires`, counted from its
+    /// `deliver_after` if it has one.
     pub dead_letter_time: Duration,
     /// `fingerprint_ttl_minutes`: how long a repetition is recognised; at least 5 minutes.
     pub fingerprint_ttl: Duration,
