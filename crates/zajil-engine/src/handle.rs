@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -155,7 +155,7 @@ impl Engine {
             ids: Mutex::new(ids),
             control: ArcSwap::from_pointee(snapshot),
             changing: tokio::sync::Mutex::new(()),
-            frontends: ArcSwap::from_pointee(HashSet::new()),
+            frontends: RwLock::new(HashSet::new()),
             hints: Hub::default(),
             intake,
             closed: AtomicBool::new(false),
