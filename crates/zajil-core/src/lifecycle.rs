@@ -8,9 +8,12 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventName, Scene};
 use crate::frontend::FrontendName;
-use crate::message::{CharacterSet, Ending, Life, Message};
+use crate::message::{CharacterSet, Content, Ending, Life, Message};
 use crate::retry::{self, Attempt};
 use crate::status::FinalStatus;
+
+/// How long a message lives on from a `deliver_after` that an edit moves to its end or past it.
+const LIFE_ONCE_DUE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What somebody says became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +82,8 @@ pub struct Edit {
     pub dest_smsc: Option<Option<FrontendName>>,
     /// `message_body`, with the segments it takes. The engine counts them and sets the coding.
     pub body: Option<(Text, std::num::NonZeroU32)>,
-    /// `deliver_after`; the inner `None` makes it due at once.
+    /// `deliver_after`; the inner `None` makes it due at once. At or past the end of the life, and
+    /// without `expires`, it moves that end to 24 h after itself: else nobody could deliver.
     pub deliver_after: Option<Option<Timestamp>>,
     /// `expires`.
     pub expires: Option<Timestamp>,
@@ -216,7 +220,8 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
         return Err(Unchanged::AlreadyFinal(ending.how));
     }
     // Refused before anything is changed: the edit happens whole or not at all.
-    let life_ends = edit.expires.unwrap_or(message.expires);
+    let expires = edit.expires.or_else(|| prolonged(message, &edit));
+    let life_ends = expires.unwrap_or(message.expires);
     if edit.report == Some(Report::LifeOver) && life_ends > scene.now {
         return Err(Unchanged::NotYet);
     }
@@ -230,20 +235,15 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
         );
         message.dest_smsc = dest_smsc;
     }
-    if let Some((Text { body, coding }, parts)) = edit.body {
-        message.content.body = body;
-        if let Some(coding) = coding {
-            message.content.tp.data_coding_scheme = coding.data_coding_scheme;
-            message.content.tp.character_set = coding.character_set;
-        }
-        message.content.parts = parts;
+    if let Some((text, parts)) = edit.body {
+        set_text(&mut message.content, text, parts);
         changed.push("message_body");
     }
     if let Some(deliver_after) = edit.deliver_after {
         message.deliver_after = deliver_after;
         changed.push("deliver_after");
     }
-    set(&mut message.expires, edit.expires, "expires", &mut changed);
+    set(&mut message.expires, expires, "expires", &mut changed);
     set(
         &mut message.attempts,
         edit.attempts,
@@ -283,6 +283,21 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
         events.extend(report(message, &status, scene)?);
     }
     Ok(events)
+}
+
+/// The new end of a life that would be over when the message falls due.
+fn prolonged(message: &Message, edit: &Edit) -> Option<Timestamp> {
+    let due = edit.deliver_after.flatten()?;
+    (due >= message.expires).then(|| due.plus(LIFE_ONCE_DUE))
+}
+
+fn set_text(content: &mut Content, Text { body, coding }: Text, parts: std::num::NonZeroU32) {
+    content.body = body;
+    content.parts = parts;
+    if let Some(coding) = coding {
+        content.tp.data_coding_scheme = coding.data_coding_scheme;
+        content.tp.character_set = coding.character_set;
+    }
 }
 
 fn set<T>(field: &mut T, value: Option<T>, name: &'static str, changed: &mut Vec<&'static str>) {

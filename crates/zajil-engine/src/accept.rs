@@ -140,6 +140,8 @@ impl Shared {
             None => self.route(&control, &query, &mut events, &scene),
         };
         let (expires, deliver_after) = (submission.expires, submission.deliver_after);
+        // The default life is counted from when the message is due: it is not over before.
+        let due = deliver_after.unwrap_or(scene.now).max(scene.now);
         let dedupe = submission.dedupe;
         let content = content(submission, numbers, parts, tp);
         let message = Message {
@@ -148,7 +150,7 @@ impl Shared {
             dest_smsc: routed.dest_smsc,
             inserted_at: scene.now,
             updated_at: scene.now,
-            expires: expires.unwrap_or_else(|| scene.now.plus(self.options.dead_letter_time)),
+            expires: expires.unwrap_or_else(|| due.plus(self.options.dead_letter_time)),
             deliver_after,
             attempts: Attempt::default(),
             charge_failed: false,

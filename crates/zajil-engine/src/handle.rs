@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -58,7 +58,8 @@ pub struct Options {
     pub node: NodeName,
     /// The number of this node within its cluster, in every id it hands out.
     pub node_number: NodeNumber,
-    /// `dead_letter_time_minutes`: the life of a message that names no `expires`.
+    /// `dead_letter_time_minutes`: the life of a message that names no `expires`, counted from its
+    /// `deliver_after` if it has one.
     pub dead_letter_time: Duration,
     /// `fingerprint_ttl_minutes`: how long a repetition is recognised; at least 5 minutes.
     pub fingerprint_ttl: Duration,
@@ -154,7 +155,7 @@ impl Engine {
             ids: Mutex::new(ids),
             control: ArcSwap::from_pointee(snapshot),
             changing: tokio::sync::Mutex::new(()),
-            frontends: ArcSwap::from_pointee(HashSet::new()),
+            frontends: RwLock::new(HashSet::new()),
             hints: Hub::default(),
             intake,
             closed: AtomicBool::new(false),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     /// Held while the tables are replaced, so that they only get newer.
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Every frontend that is known to have registered.
-    pub(crate) frontends: ArcSwap<HashSet<FrontendName>>,
+    pub(crate) frontends: RwLock<HashSet<FrontendName>>,
     pub(crate) hints: Hub,
     pub(crate) intake: mpsc::Sender<Decided>,
     /// No new submits from now on.
@@ -73,20 +73,24 @@ impl Shared {
 
     /// A frontend that a client names must have registered once, or a route must deliver to it.
     pub(crate) fn check_frontend(&self, name: &FrontendName) -> Result<(), Refusal> {
-        if self.control.load().table.names(name) || self.frontends.load().contains(name) {
+        if self.control.load().table.names(name) || self.knows_frontend(name) {
             return Ok(());
         }
         let detail = format!("dest_smsc names no known frontend: {name}");
         Err(Refusal::new(Reason::UnknownFrontend, detail))
     }
 
+    fn knows_frontend(&self, name: &FrontendName) -> bool {
+        let known = self.frontends.read();
+        known.unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
     pub(crate) fn learn_frontend(&self, name: &FrontendName) {
-        if !self.frontends.load().contains(name) {
-            self.frontends.rcu(|known| {
-                let mut known = HashSet::clone(known);
-                known.insert(name.clone());
-                known
-            });
+        // Nearly always it is known: a renewal keeps nobody waiting.
+        if !self.knows_frontend(name) {
+            let known = self.frontends.write();
+            let mut known = known.unwrap_or_else(PoisonError::into_inner);
+            known.insert(name.clone());
         }
     }
 
@@ -95,8 +99,11 @@ impl Shared {
         let latest = self.parts.store.frontends().await?;
         let names = latest
             .into_iter()
-            .map(|presence| presence.registration.name);
-        self.frontends.store(Arc::new(names.collect()));
+            .map(|presence| presence.registration.name)
+            .collect();
+        let known = self.frontends.write();
+        // The former set is freed after the lock is.
+        let _former = std::mem::replace(&mut *known.unwrap_or_else(PoisonError::into_inner), names);
         Ok(())
     }
 }

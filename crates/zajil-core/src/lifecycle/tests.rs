@@ -486,3 +486,28 @@ fn a_new_text_brings_its_coding_along_or_keeps_the_former() {
         );
     }
 }
+
+#[test]
+fn an_edit_that_puts_a_message_off_past_its_end_prolongs_its_life() {
+    let put_off = |due: i64, expires: Option<i64>| {
+        let mut message = leased();
+        let change = Edit {
+            deliver_after: Some(Some(at(due))),
+            expires: expires.map(at),
+            ..Edit::default()
+        };
+        let events = edit(&mut message, change, &scene(NOW)).unwrap();
+        (message.expires, events[0].description.clone())
+    };
+    let both = "deliver_after, expires".to_owned();
+    let day = 24 * 60 * 60;
+    assert_eq!(
+        put_off(EXPIRES - 1, None),
+        (at(EXPIRES), "deliver_after".to_owned())
+    );
+    assert_eq!(put_off(EXPIRES, None), (at(EXPIRES + day), both.clone()));
+    assert_eq!(
+        put_off(EXPIRES + 5, Some(EXPIRES + 9)),
+        (at(EXPIRES + 9), both)
+    );
+}

@@ -1,7 +1,9 @@
-//! What a PATCH makes of a message (S3): a new text is counted anew.
+//! What a PATCH makes of a message (S3): counted anew, and alive when it is due.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
+use zajil_core::clock::Clock as _;
 use zajil_core::lifecycle::Edit;
 use zajil_core::message::{CharacterSet, Message};
 use zajil_core::outcome::Refusal;
@@ -10,6 +12,8 @@ use zajil_engine::Options;
 use zajil_store::contract::Store as _;
 
 use crate::scenario::World;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn with_a_message() -> World {
     let mut world = World::new(Options::default()).await;
@@ -58,4 +62,19 @@ async fn d9_a_new_text_of_too_many_parts_is_refused() {
     );
     let stored = world.store.message(world.id("m1")).await.unwrap().unwrap();
     assert_eq!(stored.content.body, "hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_1_a_message_put_off_past_its_end_lives_for_a_day_from_then_on() {
+    let mut world = with_a_message().await;
+    let due = world.clock.now().plus(2 * DAY);
+    let edit = Edit {
+        deliver_after: Some(Some(due)),
+        ..Edit::default()
+    };
+    let edited = world.engine.edit(world.id("m1"), edit).await.unwrap();
+    assert_eq!(edited.expires, due.plus(DAY));
+    world.play("+172800s\n offer gw").await;
+    let told = world.finish().await;
+    assert!(told.contains("offer gw => [m1]"), "{told}");
 }

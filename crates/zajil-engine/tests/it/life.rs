@@ -340,3 +340,39 @@ async fn d6_a_repeated_submit_is_not_answered_by_a_route_that_came_later() {
           +0s routing_failed no route matches
     "#]]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn s9_1_a_message_for_later_lives_from_then_on() {
+    let timeline = "
+        route 44 gw
+        submit 111 44700 hello after=172800
+        +172799s
+        offer gw
+        +1s
+        offer gw
+        +86393s
+        offer gw
+        +7s
+        offer gw";
+    check(
+        timeline,
+        expect![[r#"
+        route 44 gw => route 1
+        submit 111 44700 hello after=172800 => m1 111>44700 pending dest Some(gw)
+        +172799s
+        offer gw => []
+        +1s
+        offer gw => [m1]
+        +86393s
+        offer gw => [m1]
+        +7s
+        offer gw => []
+        m1:
+          +0s message_inserted
+          +0s message_routed route 1 to 'gw'
+          +259200s message_dead_letter expired after 0 failed attempts
+        cdr m1 expired by Some("gw"), attempts 0
+    "#]],
+    )
+    .await;
+}
