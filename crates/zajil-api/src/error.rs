@@ -15,16 +15,24 @@ const REASON: HeaderName = HeaderName::from_static("x-reason");
 pub(crate) fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,
-        Reason::Invalid | Reason::UnknownFrontend | Reason::KeyReused | Reason::Conflict => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        Reason::Invalid
+        | Reason::UnknownFrontend
+        | Reason::KeyReused
+        | Reason::NoCredit
+        | Reason::UnknownAccount
+        | Reason::DisabledAccount
+        | Reason::BarredDestination
+        | Reason::NoTariff
+        | Reason::Conflict => StatusCode::UNPROCESSABLE_ENTITY,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::NotFound => StatusCode::NOT_FOUND,
         Reason::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Reason::AlreadyFinal => StatusCode::CONFLICT,
-        Reason::Overloaded | Reason::StorageFull | Reason::StorageDown | Reason::Stopping => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Reason::Overloaded
+        | Reason::StorageFull
+        | Reason::StorageDown
+        | Reason::ChargingDown
+        | Reason::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -98,10 +106,16 @@ mod tests {
             404 not_found
             405 not_allowed
             409 already_final
+            422 no_credit
+            422 unknown_account
+            422 disabled_account
+            422 barred_destination
+            422 no_tariff
             422 conflict
             503 overloaded
             503 storage_full
             503 storage_down
+            503 charging_down
             503 stopping
             500 internal"#]]
         .assert_eq(&table.join("\n"));

@@ -4,7 +4,9 @@
 //! arguments, so that each rule can be tested, simulated and explained by calling it.
 
 pub mod cdr;
+pub mod charge;
 pub mod clock;
+pub mod enum_query;
 pub mod event;
 pub mod frontend;
 pub mod id;

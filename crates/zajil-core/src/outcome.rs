@@ -23,6 +23,16 @@ pub enum Reason {
     NotAllowed,
     /// The message has ended; its state is written once (D11).
     AlreadyFinal,
+    /// The sender's account cannot pay for every part (S7.2).
+    NoCredit,
+    /// The charging system does not know the sender's account.
+    UnknownAccount,
+    /// The sender's account is disabled.
+    DisabledAccount,
+    /// The sender's account may not reach this destination.
+    BarredDestination,
+    /// The charging system has no price for the message.
+    NoTariff,
     /// Something else with this name or number exists.
     Conflict,
     /// A queue of ours is full: try again.
@@ -31,6 +41,8 @@ pub enum Reason {
     StorageFull,
     /// The store is away or broken: try again.
     StorageDown,
+    /// The charging system did not answer, and uncharged messages are denied: try again.
+    ChargingDown,
     /// The node is stopping: try another, or again.
     Stopping,
     /// A bug on our side, caught and counted.
@@ -39,7 +51,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::Malformed,
         Self::Invalid,
         Self::TooLarge,
@@ -48,10 +60,16 @@ impl Reason {
         Self::NotFound,
         Self::NotAllowed,
         Self::AlreadyFinal,
+        Self::NoCredit,
+        Self::UnknownAccount,
+        Self::DisabledAccount,
+        Self::BarredDestination,
+        Self::NoTariff,
         Self::Conflict,
         Self::Overloaded,
         Self::StorageFull,
         Self::StorageDown,
+        Self::ChargingDown,
         Self::Stopping,
         Self::Internal,
     ];
@@ -68,10 +86,16 @@ impl Reason {
             Self::NotFound => "not_found",
             Self::NotAllowed => "not_allowed",
             Self::AlreadyFinal => "already_final",
+            Self::NoCredit => "no_credit",
+            Self::UnknownAccount => "unknown_account",
+            Self::DisabledAccount => "disabled_account",
+            Self::BarredDestination => "barred_destination",
+            Self::NoTariff => "no_tariff",
             Self::Conflict => "conflict",
             Self::Overloaded => "overloaded",
             Self::StorageFull => "storage_full",
             Self::StorageDown => "storage_down",
+            Self::ChargingDown => "charging_down",
             Self::Stopping => "stopping",
             Self::Internal => "internal",
         }
@@ -81,7 +105,11 @@ impl Reason {
     #[must_use]
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::Overloaded | Self::StorageFull | Self::StorageDown | Self::Stopping => true,
+            Self::Overloaded
+            | Self::StorageFull
+            | Self::StorageDown
+            | Self::ChargingDown
+            | Self::Stopping => true,
             Self::Malformed
             | Self::Invalid
             | Self::TooLarge
@@ -90,6 +118,11 @@ impl Reason {
             | Self::NotFound
             | Self::NotAllowed
             | Self::AlreadyFinal
+            | Self::NoCredit
+            | Self::UnknownAccount
+            | Self::DisabledAccount
+            | Self::BarredDestination
+            | Self::NoTariff
             | Self::Conflict
             | Self::Internal => false,
         }

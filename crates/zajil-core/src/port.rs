@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cdr::Cdr;
+use crate::charge;
 use crate::clock::Timestamp;
+use crate::enum_query::Lookup;
 use crate::frontend::{FrontendName, Presence, Registration};
 use crate::id::MessageId;
 use crate::lifecycle::{Edit, Report};
@@ -213,4 +215,40 @@ pub trait CdrSink: Send + Sync + std::fmt::Debug {
         rows: &'a [Cdr],
         now: Timestamp,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+}
+
+/// Asks ENUM about numbers (S6). Implementations cache, bound and count by themselves.
+pub trait NumberLookup: Send + Sync + std::fmt::Debug {
+    /// What ENUM knows of a number in international form. Answers within the configured timeout,
+    /// whatever the name servers do; many calls for one number at once cost one query.
+    fn lookup<'a>(
+        &'a self,
+        number: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Lookup> + Send + 'a>>;
+}
+
+/// Asks the charging system (S7). Implementations own connections, time limits and the breaker.
+pub trait Charger: Send + Sync + std::fmt::Debug {
+    /// Authorizes or debits. Answers within the configured timeout, whatever the charging system
+    /// does; at once while the breaker is open. A debit is sent at most once, and repeated only
+    /// when it is certain that it never arrived.
+    fn charge<'a>(
+        &'a self,
+        call: &'a charge::Call,
+    ) -> Pin<Box<dyn Future<Output = charge::Verdict> + Send + 'a>>;
+
+    /// Gives back what a granted [`charge::Mode::Debit`] took.
+    ///
+    /// # Errors
+    /// [`charge::Failed`]; after [`charge::Money::Unknown`] it must not be repeated.
+    fn refund<'a>(
+        &'a self,
+        call: &'a charge::Call,
+    ) -> Pin<Box<dyn Future<Output = Result<(), charge::Failed>> + Send + 'a>>;
+
+    /// Whether the charging system can be used now.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    fn health(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
 }

@@ -34,6 +34,43 @@ pub enum Fact<'a> {
         /// Its id.
         id: MessageId,
     },
+    /// ENUM was asked about a number whose answer was at hand, or not.
+    EnumCache {
+        /// Whether it was.
+        hit: bool,
+    },
+    /// The name servers were asked.
+    EnumAsked {
+        /// How long they took.
+        took: Duration,
+        /// Whether they answered, with the number or without.
+        answered: bool,
+    },
+    /// The charging system granted a message.
+    ChargeGranted {
+        /// The message.
+        id: MessageId,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The charging system refused a message, or could not be used.
+    ChargeFailed {
+        /// The message.
+        id: MessageId,
+        /// How long it took.
+        took: Duration,
+        /// Whether it refused: otherwise it failed.
+        refused: bool,
+        /// Why.
+        why: &'a str,
+    },
+    /// The charging system has become usable or unusable.
+    ChargerTurned {
+        /// Whether it is usable now.
+        usable: bool,
+        /// Why not.
+        why: &'a str,
+    },
     /// An attempt failed; it will be tried again.
     AttemptFailed {
         /// Its id.
@@ -123,6 +160,32 @@ impl Telemetry {
             Fact::RoutingFailed { id } => {
                 m.unmatched.inc();
                 tracing::debug!(%id, "no route");
+            }
+            Fact::EnumCache { hit: true } => m.enum_hits.inc(),
+            Fact::EnumCache { hit: false } => m.enum_misses.inc(),
+            Fact::EnumAsked { took, answered } => m.enum_asked(millis(took), answered),
+            Fact::ChargeGranted { id, took } => {
+                m.charged.inc();
+                m.charged_in.observe(millis(took));
+                tracing::debug!(%id, "message charged");
+            }
+            Fact::ChargeFailed {
+                id,
+                took,
+                refused,
+                why,
+            } => {
+                m.charging_failed.inc();
+                m.charging_failed_in.observe(millis(took));
+                tracing::debug!(%id, refused, why, "message not charged");
+            }
+            Fact::ChargerTurned { usable: true, .. } => {
+                m.charger_usable.set(1);
+                tracing::info!("the charging system is usable again");
+            }
+            Fact::ChargerTurned { usable: false, why } => {
+                m.charger_usable.set(0);
+                tracing::warn!(why, "the charging system is not usable");
             }
             Fact::AttemptFailed { id, attempts } => {
                 m.attempted.inc();

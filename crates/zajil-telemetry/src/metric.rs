@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 use zajil_core::outcome::Reason;
@@ -109,6 +109,45 @@ const ROUTING: Entry = histogram(
     MILLIS,
     "Milliseconds to translate and route.",
 );
+const ENUM_ASKED: Entry = labelled(
+    histogram(
+        "sms_c_enum_lookup_stop_duration",
+        MILLIS,
+        "Milliseconds that name servers took, by whether they answered.",
+    ),
+    &["success"],
+);
+const ENUM_HITS: Entry = counter(
+    "sms_c_enum_cache_hit_count",
+    "ENUM look-ups answered from the cache.",
+);
+const ENUM_MISSES: Entry = counter(
+    "sms_c_enum_cache_miss_count",
+    "ENUM look-ups that were not in the cache.",
+);
+const ENUM_SIZE: Entry = gauge("sms_c_enum_cache_size_size", "Numbers in the ENUM cache.");
+const CHARGED: Entry = counter(
+    "sms_c_charging_succeeded_count",
+    "Messages that the charging system granted.",
+);
+const CHARGED_IN: Entry = histogram(
+    "sms_c_charging_succeeded_duration",
+    MILLIS,
+    "Milliseconds until the charging system granted.",
+);
+const CHARGING_FAILED: Entry = counter(
+    "sms_c_charging_failed_count",
+    "Messages that were refused by the charging system or could not be charged.",
+);
+const CHARGING_FAILED_IN: Entry = histogram(
+    "zajil_charging_failed_duration",
+    MILLIS,
+    "Milliseconds until charging was refused or failed.",
+);
+const CHARGER_USABLE: Entry = gauge(
+    "zajil_charger_usable",
+    "1 while the charging system answers, 0 while its breaker is open or none is configured.",
+);
 const QUEUED: Entry = counter(
     "sms_c_delivery_queued_count",
     "Messages queued for delivery.",
@@ -176,6 +215,15 @@ pub const CATALOGUE: &[Entry] = &[
     MATCHED,
     UNMATCHED,
     ROUTING,
+    ENUM_ASKED,
+    ENUM_HITS,
+    ENUM_MISSES,
+    ENUM_SIZE,
+    CHARGED,
+    CHARGED_IN,
+    CHARGING_FAILED,
+    CHARGING_FAILED_IN,
+    CHARGER_USABLE,
     QUEUED,
     ATTEMPTED,
     SUCCEEDED,
@@ -206,6 +254,17 @@ pub struct Metrics {
     routes: std::sync::RwLock<std::collections::HashMap<u64, IntCounter>>,
     pub(crate) unmatched: IntCounter,
     pub(crate) routing: Histogram,
+    enum_asked: HistogramVec,
+    pub(crate) enum_hits: IntCounter,
+    pub(crate) enum_misses: IntCounter,
+    /// `sms_c_enum_cache_size_size`.
+    pub enum_size: IntGauge,
+    pub(crate) charged: IntCounter,
+    pub(crate) charged_in: Histogram,
+    pub(crate) charging_failed: IntCounter,
+    pub(crate) charging_failed_in: Histogram,
+    /// `zajil_charger_usable`.
+    pub charger_usable: IntGauge,
     pub(crate) queued: IntCounter,
     pub(crate) attempted: IntCounter,
     pub(crate) succeeded: IntCounter,
@@ -243,6 +302,15 @@ impl Metrics {
             routes: std::sync::RwLock::default(),
             unmatched: int_counter(&registry, &UNMATCHED)?,
             routing: timer(&registry, &ROUTING)?,
+            enum_asked: timers(&registry, &ENUM_ASKED)?,
+            enum_hits: int_counter(&registry, &ENUM_HITS)?,
+            enum_misses: int_counter(&registry, &ENUM_MISSES)?,
+            enum_size: int_gauge(&registry, &ENUM_SIZE)?,
+            charged: int_counter(&registry, &CHARGED)?,
+            charged_in: timer(&registry, &CHARGED_IN)?,
+            charging_failed: int_counter(&registry, &CHARGING_FAILED)?,
+            charging_failed_in: timer(&registry, &CHARGING_FAILED_IN)?,
+            charger_usable: int_gauge(&registry, &CHARGER_USABLE)?,
             queued: int_counter(&registry, &QUEUED)?,
             attempted: int_counter(&registry, &ATTEMPTED)?,
             succeeded: int_counter(&registry, &SUCCEEDED)?,
@@ -265,6 +333,9 @@ impl Metrics {
         };
         // A series that exists from the start is one an alert can compare with.
         metrics.set_frontends(0, 0);
+        for success in ["true", "false"] {
+            drop(metrics.enum_asked.with_label_values(&[success]));
+        }
         Ok(metrics)
     }
 
@@ -295,6 +366,13 @@ impl Metrics {
         let counter = self.matched.with_label_values(&[&route.to_string()]);
         counter.inc();
         routes.insert(route, counter);
+    }
+
+    pub(crate) fn enum_asked(&self, millis: f64, answered: bool) {
+        let success = if answered { "true" } else { "false" };
+        self.enum_asked
+            .with_label_values(&[success])
+            .observe(millis);
     }
 
     pub(crate) fn refused(&self, door: &str, reason: Reason) {
@@ -338,12 +416,20 @@ fn counters(registry: &Registry, entry: &Entry) -> Result<IntCounterVec, prometh
 }
 
 fn timer(registry: &Registry, entry: &Entry) -> Result<Histogram, prometheus::Error> {
-    let bounds = match entry.kind {
+    let options = HistogramOpts::new(entry.name, entry.help).buckets(bounds(entry));
+    register(registry, Histogram::with_opts(options)?)
+}
+
+fn timers(registry: &Registry, entry: &Entry) -> Result<HistogramVec, prometheus::Error> {
+    let options = HistogramOpts::new(entry.name, entry.help).buckets(bounds(entry));
+    register(registry, HistogramVec::new(options, entry.labels)?)
+}
+
+fn bounds(entry: &Entry) -> Vec<f64> {
+    match entry.kind {
         Kind::Histogram(bounds) => bounds.to_vec(),
         Kind::Counter | Kind::Gauge => Vec::new(),
-    };
-    let options = HistogramOpts::new(entry.name, entry.help).buckets(bounds);
-    register(registry, Histogram::with_opts(options)?)
+    }
 }
 
 /// The manual page `docs/metrics.md`.
