@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zajil_core::charge::Mode;
 use zajil_core::enum_query::Lookup;
 use zajil_core::event::{EventName, Scene};
 use zajil_core::frontend::FrontendName;
@@ -19,6 +18,7 @@ use zajil_core::status::{FinalStatus, Status};
 use zajil_store::contract::{Draft, Placed};
 use zajil_telemetry::{Fact, Stopwatch};
 
+use crate::charge::When;
 use crate::count::count;
 use crate::routing::{by_submitter, enum_event};
 use crate::shared::Shared;
@@ -50,8 +50,8 @@ impl Shared {
         let mut decided = self.decide(submission).await?;
         let rejected = match self.charging(&decided) {
             None => None,
-            Some(Mode::Authorize) => self.authorize(&mut decided).await,
-            Some(Mode::Debit) => return self.debit_to_the_end(decided).await,
+            Some(When::BeforeItIsStored) => self.authorize(&mut decided).await,
+            Some(When::OnceItIsStored) => return self.charge_to_the_end(decided).await,
         };
         if let Some((reason, why)) = rejected {
             let id = decided.draft.message.id;
@@ -62,13 +62,15 @@ impl Shared {
         self.store(decided).await
     }
 
-    /// A client that goes away must not leave a debit without its answer.
-    pub(crate) async fn debit_to_the_end(
+    /// A client that goes away must not leave a charge without its answer.
+    pub(crate) async fn charge_to_the_end(
         self: &Arc<Self>,
         decided: Decided,
     ) -> Result<Accepted, Refusal> {
         let shared = Arc::clone(self);
-        let errand = self.errands.run(async move { shared.debit(decided).await });
+        let errand = self
+            .errands
+            .run(async move { shared.charge_stored(decided).await });
         match errand.await {
             Some(answer) => answer,
             None => Err(Refusal::new(Reason::Internal, "internal error")),

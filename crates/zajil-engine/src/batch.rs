@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use zajil_core::charge::Mode;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Accepted, Submission};
 use zajil_store::contract::{Draft, Error, Placed};
 
 use crate::accept::{Decided, is_pending};
+use crate::charge::When;
 use crate::shared::Shared;
 use crate::{charge, refuse};
 
@@ -43,8 +43,8 @@ impl Shared {
         let mut decided = self.decide(submission).await?;
         let rejected = match self.charging(&decided) {
             None => None,
-            Some(Mode::Authorize) => self.authorize(&mut decided).await,
-            Some(Mode::Debit) => return self.debit_to_the_end(decided).await,
+            Some(When::BeforeItIsStored) => self.authorize(&mut decided).await,
+            Some(When::OnceItIsStored) => return self.charge_to_the_end(decided).await,
         };
         if rejected.is_none() {
             self.draft_reply_to(&mut decided);

@@ -47,17 +47,32 @@ impl Default for Charging {
     }
 }
 
+/// When a message is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// One transaction: nothing is lost with an answer that moves no money.
+    BeforeItIsStored,
+    /// Two: money moves, or the submit may be a repetition (D6) that must not be asked about again.
+    OnceItIsStored,
+}
+
 /// Why a charged message is not accepted: the reason for the client, and for the log.
 type Rejected = Option<(Reason, String)>;
 
 impl Shared {
-    /// Whether this message is to be charged, and how. One that ends on its way in is not: there is
+    /// Whether this message is to be charged, and when. One that ends on its way in is not: there is
     /// nothing to deliver.
-    pub(crate) fn charging(&self, decided: &Decided) -> Option<Mode> {
+    pub(crate) fn charging(&self, decided: &Decided) -> Option<When> {
         let charging = &self.options.charging;
         let charged = charge::is_charged(decided.charged, charging.by_default);
         let charged = charged && is_pending(&decided.draft.message);
-        (charged && self.parts.charger.is_some()).then_some(charging.mode)
+        if !charged || self.parts.charger.is_none() {
+            return None;
+        }
+        Some(match (charging.mode, &decided.draft.dedupe) {
+            (Mode::Authorize, None) => When::BeforeItIsStored,
+            (Mode::Authorize, Some(_)) | (Mode::Debit, _) => When::OnceItIsStored,
+        })
     }
 
     async fn ask(&self, charger: &dyn Charger, message: &Message) -> (Settlement, Rejected) {
@@ -94,7 +109,7 @@ impl Shared {
     }
 
     /// Asks whether the account could pay, before anything is stored. A rejected message is to be
-    /// stored as such, and is not remembered as an answer to a repetition (D6).
+    /// stored as such.
     pub(crate) async fn authorize(&self, decided: &mut Decided) -> Rejected {
         let charger = self.parts.charger.as_deref()?;
         let (settlement, rejected) = self.ask(charger, &decided.draft.message).await;
@@ -102,15 +117,12 @@ impl Shared {
         let draft = &mut decided.draft;
         let events = lifecycle::settle(&mut draft.message, &settlement, &scene);
         draft.events.extend(events);
-        if rejected.is_some() {
-            draft.dedupe = None;
-        }
         rejected
     }
 
-    /// Writes the message down, takes its price, and lets it go or rejects it. To be run to its end
+    /// Writes the message down, has it charged, and lets it go or rejects it. To be run to its end
     /// whatever becomes of the client: half-way, the answer counts as lost.
-    pub(crate) async fn debit(&self, mut decided: Decided) -> Result<Accepted, Refusal> {
+    pub(crate) async fn charge_stored(&self, mut decided: Decided) -> Result<Accepted, Refusal> {
         let Some(charger) = self.parts.charger.as_deref() else {
             return Err(Refusal::new(Reason::Internal, "internal error"));
         };
@@ -186,7 +198,7 @@ impl Shared {
 pub(crate) fn refusal(id: MessageId, reason: Reason, why: &str) -> Refusal {
     let detail = match reason {
         Reason::ChargingDown => {
-            format!("charging is not available, and message {id} was rejected: try again")
+            format!("charging is not available, and message {id} was rejected: submit it anew")
         }
         _ => format!("charging refused message {id}: {why}"),
     };

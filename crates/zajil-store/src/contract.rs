@@ -298,8 +298,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// transaction with the end of the message.
     fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>>;
 
-    /// Marks a refund as begun. `false` when it was begun before, by whomever, or is not there: then
-    /// the caller must leave it alone.
+    /// Marks a refund as begun. `false` when it was begun before, by whomever, or is not there: the
+    /// caller must leave it alone then.
     fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool>;
 
     /// Forgets a refund, and adds a line to the log of its message, where that is still there.
