@@ -14,8 +14,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::connection::Wire;
 use crate::options::{Error, Options};
+use crate::wire::Wire;
 
 pub(crate) struct Endpoint {
     host: String,

@@ -20,6 +20,7 @@ mod endpoint;
 mod options;
 mod request;
 mod template;
+mod wire;
 
 pub use client::Client;
 pub use options::{Breaker, Error, Options, Refund, RequestType};

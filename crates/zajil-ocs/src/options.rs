@@ -41,12 +41,13 @@ pub struct Options {
     pub most_at_once: usize,
     /// Calls under way or waiting for their account's turn; one more fails at once.
     pub most_waiting: usize,
-    /// Whether calls for one account are sent one after the other. CGRateS can let an account
-    /// overdraw, or refuse one that could pay, when they are not.
+    /// Whether this node sends calls for one account one after the other. CGRateS can let an
+    /// account overdraw, or refuse one that could pay, when they are not.
     pub one_per_account: bool,
     /// When to stop asking.
     pub breaker: Breaker,
-    /// `OriginHost`: the name of this node. With the message's id it identifies a charge.
+    /// `OriginHost`, which identifies a charge together with the message's id. Where
+    /// [`Refund::Cdr`] is used, it must be one name for all nodes: any of them may give back.
     pub node: String,
     /// Certificates in PEM that sign the charging system's, instead of the system's roots.
     pub ca_file: Option<PathBuf>,

@@ -1,5 +1,7 @@
 //! What each answer means: the table of CGRateS' answers (S7.2, D14).
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -240,4 +242,42 @@ async fn s7_2_health_is_a_pong() {
     fake.refuse();
     let got = health().await.unwrap_err();
     assert!(got.contains("no connection to 127.0.0.1:"), "{got}");
+}
+
+/// What is logged, for a test to read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(octets)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn d14_a_part_that_was_taken_is_logged_for_somebody_to_act() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let fake = FakeOcs::start().await;
+    for (mode, granted, logged) in [
+        (Mode::Authorize, 2, false),
+        (Mode::Debit, 0, false),
+        (Mode::Debit, 2, true),
+    ] {
+        fake.behave(says(json!({"MaxUsage": granted})));
+        let client = client(options(&fake, mode));
+        assert_eq!(charge(&client, &call(7, 3)).await, NO_CREDIT);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let found = text.contains("ERROR") && text.contains("id=7 asked=3 taken=2");
+        assert_eq!(found, logged, "{text}");
+    }
 }

@@ -264,3 +264,6 @@ fn text(value: &Value, name: &str) -> String {
 fn is_set(params: &Value, flag: &str) -> bool {
     params[flag] == json!(true)
 }
+
+#[cfg(test)]
+mod tests;
