@@ -9,7 +9,7 @@ use zajil_core::charge::Mode;
 use zajil_ocs::RequestType;
 use zajil_testkit::fake::ocs::{Behaviour, FakeOcs};
 
-use crate::fixture::{ACCOUNT, SHORT, call, charge, client, options};
+use crate::fixture::{ACCOUNT, SHORT, call, charge, client, options, why};
 
 const UNTOUCHED: &str = "failed Untouched";
 const UNKNOWN: &str = "failed Unknown";
@@ -132,6 +132,15 @@ async fn d14_what_is_no_answer_leaves_a_debit_unknown() {
     ] {
         check(behaviour, None, expected).await;
     }
+}
+
+#[tokio::test]
+async fn d14_an_answer_without_end_is_not_read_to_it() {
+    let fake = FakeOcs::start().await;
+    fake.behave(Behaviour::Huge);
+    let client = client(options(&fake, Mode::Authorize));
+    let why = why(&client, &call(7, 3)).await;
+    assert!(why.contains("limit exceeded"), "{why}");
 }
 
 #[tokio::test]
