@@ -55,6 +55,8 @@ impl Server {
             clock: Arc::clone(&clock),
             dice: Arc::new(zajil_engine::system::ThreadDice),
             telemetry: Arc::clone(&telemetry),
+            lookup: None,
+            charger: None,
         };
         let engine = Engine::start(parts, engine_options(&config)).await?;
         let mut drain = Tasks::new(CancellationToken::new(), Arc::clone(&telemetry));
@@ -222,6 +224,7 @@ fn engine_options(config: &Config) -> zajil_engine::Options {
         retention_check_interval: messages.retention_check,
         intake_capacity: messages.intake_capacity,
         strictness: messages.strictness,
+        charging: zajil_engine::Charging::default(),
         seed_routes: config.routes.clone(),
         seed_rules: config.rules.clone(),
     }

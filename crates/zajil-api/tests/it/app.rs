@@ -47,6 +47,8 @@ async fn app_with(options: Options) -> App {
         clock: clock.clone(),
         dice: Arc::new(FixedDice::new(vec![0])),
         telemetry: Arc::new(Telemetry::new().unwrap()),
+        lookup: None,
+        charger: None,
     };
     let settings = zajil_engine::Options {
         node: NodeName::new("n1"),

@@ -13,6 +13,7 @@ pub struct Table {
     routes: Vec<Route>,
     index: Index,
     delivers_to: HashSet<FrontendName>,
+    asks_enum: bool,
 }
 
 impl Table {
@@ -23,12 +24,16 @@ impl Table {
             .iter()
             .enumerate()
             .map(|(at, route)| Compiled::new(at, route));
-        let dests = routes
-            .iter()
-            .filter_map(|route| route.terms.action.dest_smsc());
+        let dests = routes.iter().flat_map(|route| {
+            let first = route.terms.action.dest_smsc();
+            first.into_iter().chain(&route.terms.followers.to)
+        });
         Self {
             index: Index::new(compiled),
             delivers_to: dests.cloned().collect(),
+            asks_enum: routes
+                .iter()
+                .any(|route| route.terms.enabled && route.terms.enum_domain.is_some()),
             routes: routes.to_vec(),
         }
     }
@@ -37,6 +42,12 @@ impl Table {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// Whether a route in force depends on what ENUM says: otherwise nobody need ask.
+    #[must_use]
+    pub fn asks_enum(&self) -> bool {
+        self.asks_enum
     }
 
     /// Whether any route, in force or disabled, delivers to this frontend: then it is a name that

@@ -63,6 +63,8 @@ impl World {
             clock: clock.clone(),
             dice: Arc::new(FixedDice::new([0])),
             telemetry: telemetry.clone(),
+            lookup: None,
+            charger: None,
         };
         let engine = Engine::start(parts, options).await.unwrap();
         Self {

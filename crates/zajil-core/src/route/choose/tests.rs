@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::frontend::FrontendName;
-use crate::route::{Charged, Priority, RouteId, SourceType, Terms, Weight};
+use crate::route::{Charged, Followers, Priority, RouteId, SourceType, Terms, Weight};
 
 /// Routes as lines: `called=44 calling=1 source=acme type=SMPP enum=a.example priority=5 weight=70
 /// disabled`, then `-> gateway`, `reply`, `reply -> gateway` or `drop`. Ids count from 1.
@@ -48,6 +48,7 @@ fn terms(line: &str) -> Terms {
         source_type: text("type").map(|kind| SourceType::parse(&kind).unwrap()),
         enum_domain: text("enum"),
         action,
+        followers: Followers::default(),
         charged: Charged::AsConfigured,
         weight: text("weight").map_or(Weight::default(), |n| {
             Weight::new(n.parse().unwrap()).unwrap()
@@ -411,6 +412,7 @@ fn any_terms() -> impl Strategy<Value = Terms> {
                 },
                 _ => Action::Deliver(FrontendName::parse("gw").unwrap()),
             },
+            followers: Followers::default(),
             charged: Charged::AsConfigured,
             weight: Weight::new(weight).unwrap(),
             priority: Priority::new(priority).unwrap(),
