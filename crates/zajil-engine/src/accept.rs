@@ -9,7 +9,6 @@ use zajil_core::event::{EventName, Scene};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::message::{Arranged, Content, Ending, Life, Message, TransferFields};
-use zajil_core::number::{Msisdn, Sender};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Accepted, Submission};
 use zajil_core::retry::Attempt;
@@ -20,6 +19,7 @@ use zajil_telemetry::{Fact, Stopwatch};
 
 use crate::charge::When;
 use crate::count::count;
+use crate::numbers::{Came, Numbers, translation_events};
 use crate::routing::{by_submitter, enum_event};
 use crate::shared::Shared;
 use crate::{charge, refuse};
@@ -152,11 +152,19 @@ impl Shared {
         let scene = self.scene();
         let mut events = Vec::with_capacity(4);
         events.push(scene.event(EventName::Inserted, ""));
-        let numbers = self.numbers(&submission, &mut events, &scene)?;
+        let came = Came {
+            calling: submission.source.as_ref(),
+            called: &submission.destination,
+            source_smsc: submission.source_smsc.as_ref(),
+        };
+        let numbers = self.numbers(came)?;
+        if let Some(translated) = &numbers.translated {
+            events.extend(translation_events(came, translated, &scene));
+        }
         let counted = count(&submission)?;
         let lookup = match submission.dest_smsc {
             Some(_) => None,
-            None => self.ask_enum(&numbers.1).await,
+            None => self.ask_enum(&numbers.called).await,
         };
         if let Some(lookup) = &lookup {
             events.push(enum_event(lookup, &scene));
@@ -190,8 +198,8 @@ impl Shared {
             watch,
         } = known;
         let query = Query {
-            calling: numbers.0.as_str(),
-            called: numbers.1.as_str(),
+            calling: numbers.calling.as_str(),
+            called: numbers.called.as_str(),
             source_smsc: submission.source_smsc.as_ref().map(FrontendName::as_str),
             source_type: submission.source_type,
             enum_domain: domain,
@@ -294,7 +302,7 @@ impl Shared {
 
 /// What is known of a submit before it is routed.
 struct Known<'a> {
-    numbers: (Sender, Msisdn),
+    numbers: Numbers,
     counted: (NonZeroU32, TransferFields),
     domain: Option<&'a str>,
     scene: Scene,
@@ -318,13 +326,13 @@ pub(crate) fn life(ended: Option<FinalStatus>, scene: &Scene) -> Life {
 
 fn content(
     submission: Submission,
-    (source, destination): (Sender, Msisdn),
+    numbers: Numbers,
     parts: NonZeroU32,
     tp: TransferFields,
 ) -> Content {
     Content {
-        source,
-        destination,
+        source: numbers.calling,
+        destination: numbers.called,
         body: submission.body,
         source_smsc: submission.source_smsc,
         source_imsi: submission.source_imsi,

@@ -10,6 +10,7 @@ use zajil_core::lifecycle::{self, Report, Settlement};
 use zajil_core::message::{Life, Message};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Accepted, Charger};
+use zajil_core::route::Charged;
 use zajil_core::status::FinalStatus;
 use zajil_store::contract::{Error, Placed};
 use zajil_telemetry::{Fact, Stopwatch};
@@ -60,19 +61,23 @@ pub(crate) enum When {
 type Rejected = Option<(Reason, String)>;
 
 impl Shared {
-    /// Whether this message is to be charged, and when. One that ends on its way in is not: there is
-    /// nothing to deliver.
+    /// Whether this message is to be charged, and when. One that ends on its way in is not: there
+    /// is nothing to deliver.
     pub(crate) fn charging(&self, decided: &Decided) -> Option<When> {
         let charging = &self.options.charging;
-        let charged = charge::is_charged(decided.charged, charging.by_default);
-        let charged = charged && is_pending(&decided.draft.message);
-        if !charged || self.parts.charger.is_none() {
+        if !self.would_charge(decided.charged) || !is_pending(&decided.draft.message) {
             return None;
         }
         Some(match (charging.mode, &decided.draft.dedupe) {
             (Mode::Authorize, None) => When::BeforeItIsStored,
             (Mode::Authorize, Some(_)) | (Mode::Debit, _) => When::OnceItIsStored,
         })
+    }
+
+    /// Whether a message is charged whose route says this.
+    pub(crate) fn would_charge(&self, route: Option<Charged>) -> bool {
+        let configured = self.parts.charger.is_some();
+        configured && charge::is_charged(route, self.options.charging.by_default)
     }
 
     async fn ask(&self, charger: &dyn Charger, message: &Message) -> (Settlement, Rejected) {

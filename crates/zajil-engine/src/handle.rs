@@ -18,8 +18,8 @@ use zajil_core::message::Message;
 use zajil_core::number::Strictness;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::{
-    Accepted, Answer, Ask, Charger, Control, Desk, Intake, NumberLookup, Routing, RoutingChange,
-    Submission,
+    Accepted, Answer, Ask, Charger, Control, Desk, Intake, NumberLookup, Question, Routing,
+    RoutingChange, Simulation, Submission,
 };
 use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
@@ -303,5 +303,9 @@ impl Control for Engine {
 
     fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)> {
         Box::pin(self.shared.change_routing(change))
+    }
+
+    fn simulate(&self, question: Question) -> Answer<'_, Simulation> {
+        Box::pin(self.shared.simulate(question))
     }
 }

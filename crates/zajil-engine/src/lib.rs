@@ -19,6 +19,7 @@ mod reply;
 mod report;
 mod routing;
 mod shared;
+mod simulate;
 mod sweep;
 pub mod system;
 pub mod tasks;

@@ -70,6 +70,15 @@ impl Client {
         })
     }
 
+    /// Whether there can be a client with these options.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check_options(options: &Options) -> Result<(), Error> {
+        Endpoint::new(options)?;
+        Maker::new(options).map(drop)
+    }
+
     async fn ask_price(&self, call: &Call) -> Verdict {
         let mode = self.options.mode;
         let account = self.maker.account(call);

@@ -441,7 +441,15 @@ async fn d14_an_asynchronous_submit_is_charged_before_it_is_taken() {
     for mode in Mode::ALL {
         let mut world = World::new(options(mode, FailureAction::Deny)).await;
         world
-            .play("charges granted refused failed\n async 111 441 a\n async 111 442 b\n async 111 443 c\n +1s\n offer gw unrouted")
+            .play(
+                "
+                charges granted refused failed
+                async 111 441 a
+                async 111 442 b
+                async 111 443 c
+                +1s
+                offer gw unrouted",
+            )
             .await;
         let told = world.finish().await;
         let lines: Vec<&str> = told.lines().take(6).collect();
