@@ -151,7 +151,7 @@ struct Asked {
 impl Asked {
     /// The called number as it may have been entered: a third of them still to be translated.
     fn dialled(&self) -> String {
-        if self.draw % 3 == 0 {
+        if self.draw.is_multiple_of(3) {
             self.called.replace('+', "00")
         } else {
             self.called.clone()
