@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::frontend::FrontendName;
 
 pub mod choose;
+mod compiled;
 mod index;
+mod key;
 pub mod table;
 
 /// The id of a route, given by the store.
