@@ -221,10 +221,7 @@ pub trait CdrSink: Send + Sync + std::fmt::Debug {
 pub trait NumberLookup: Send + Sync + std::fmt::Debug {
     /// What ENUM knows of a number in international form. Answers within the configured timeout,
     /// whatever the name servers do; many calls for one number at once cost one query.
-    fn lookup<'a>(
-        &'a self,
-        number: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Lookup> + Send + 'a>>;
+    fn lookup<'a>(&'a self, number: &'a str) -> Pin<Box<dyn Future<Output = Lookup> + Send + 'a>>;
 }
 
 /// Asks the charging system (S7). Implementations own connections, time limits and the breaker.
