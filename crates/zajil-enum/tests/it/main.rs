@@ -1,0 +1,2 @@
+//! Look-ups at name servers.
+#![cfg(test)]
