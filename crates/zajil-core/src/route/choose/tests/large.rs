@@ -32,7 +32,8 @@ impl Chance {
     /// A country and digits, few of them seldom: prefixes nest, but not all in one place.
     fn digits(&mut self, most: usize) -> String {
         let mut text = self.pick(&["1", "44", "49", "967", "9", "*1"]).to_owned();
-        let length = self.below(most).max(self.below(most)).max(self.below(most));
+        let draws = [(); 4].map(|()| self.below(most));
+        let length = draws.into_iter().max().unwrap();
         for _ in 0..length {
             text.push(self.pick(&['0', '1', '2', '3', '7', '9']));
         }
@@ -40,21 +41,21 @@ impl Chance {
     }
 
     fn prefix(&mut self) -> String {
-        match self.below(4000) {
+        match self.below(12_000) {
             0 => String::new(),
             1 => "+".to_owned(),
-            n if n < 50 => {
+            n if n < 100 => {
                 let name = self.pick(&["Bank", "Ba", "Bä", "My Bank 2"]);
                 name.chars().take(1 + self.below(9)).collect()
             }
-            n if n < 400 => self.digits(22),
-            n if n < 2000 => format!("+{}", self.digits(8)),
+            n if n < 1200 => self.digits(22),
+            n if n < 6000 => format!("+{}", self.digits(8)),
             _ => self.digits(8),
         }
     }
 
     fn priority(&mut self) -> Priority {
-        let rare = self.one_in(20);
+        let rare = self.one_in(300);
         let priority = if rare {
             self.pick(&[1, 50, 99, 101, 255])
         } else {
@@ -66,7 +67,7 @@ impl Chance {
     fn terms(&mut self) -> Terms {
         let source = self.one_in(5).then(|| format!("gw-{}", self.below(9)));
         Terms {
-            called_prefix: (!self.one_in(4000)).then(|| self.prefix()),
+            called_prefix: (!self.one_in(12_000)).then(|| self.prefix()),
             calling_prefix: self.one_in(4).then(|| self.prefix()),
             source_smsc: source.map(|name| FrontendName::parse(&name).unwrap()),
             source_type: self.one_in(8).then(|| self.pick(&SourceType::ALL)),
@@ -150,9 +151,14 @@ impl Asked {
     fn new(routes: &[Route], chance: &mut Chance) -> Self {
         let near = &routes[chance.below(routes.len())].terms;
         let source = near.source_smsc.as_ref().map(ToString::to_string);
+        let called = if chance.one_in(40) {
+            chance.number(Some("8"))
+        } else {
+            chance.number(near.called_prefix.as_deref())
+        };
         Self {
             calling: chance.number(near.calling_prefix.as_deref()),
-            called: chance.number(near.called_prefix.as_deref()),
+            called,
             source: source.or_else(|| chance.one_in(2).then(|| format!("gw-{}", chance.below(12)))),
             source_type: near
                 .source_type
