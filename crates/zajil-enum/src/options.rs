@@ -90,7 +90,11 @@ impl Options {
         ttl.clamp(self.ttl_floor, self.ttl_ceiling)
     }
 
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Whether there can be a resolver with these.
+    ///
+    /// # Errors
+    /// [`Error`]: what is wrong.
+    pub fn check(&self) -> Result<(), Error> {
         if self.domains.is_empty() {
             return Err(Error::NoDomain);
         }

@@ -39,7 +39,7 @@ pub(crate) struct Config {
     /// How long messages live and are kept.
     pub(crate) messages: Messages,
     /// ENUM; none = switched off.
-    pub(crate) number_lookup: Option<NumberLookup>,
+    pub(crate) number_lookup: Option<zajil_enum::Options>,
     /// Which messages are charged and how.
     pub(crate) charging: zajil_engine::Charging,
     /// The charging system; none = not configured.
@@ -108,25 +108,6 @@ pub(crate) struct Messages {
     pub(crate) strictness: Strictness,
     /// `intake_capacity`.
     pub(crate) intake_capacity: usize,
-}
-
-/// ENUM (S6).
-#[derive(Debug, Clone)]
-pub(crate) struct NumberLookup {
-    /// `enum_domains`.
-    pub(crate) domains: Vec<String>,
-    /// `enum_dns_servers`; empty = those of the system.
-    pub(crate) servers: Vec<SocketAddr>,
-    /// `enum_timeout`.
-    pub(crate) timeout: Duration,
-    /// `enum_services`.
-    pub(crate) services: Option<Vec<String>>,
-    /// `enum_cache_size`.
-    pub(crate) cache_size: usize,
-    /// `enum_cache_min_seconds`.
-    pub(crate) shortest_ttl: Duration,
-    /// `enum_cache_max_seconds`.
-    pub(crate) longest_ttl: Duration,
 }
 
 /// Call detail records (S10).

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use zajil_api::{Part, Readiness};
 use zajil_core::port::{Charger, NumberLookup};
+use zajil_enum::Resolver;
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
@@ -19,7 +20,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// What is configured of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Outside {
-    pub(crate) lookup: Option<Arc<dyn NumberLookup>>,
+    resolver: Option<Arc<Resolver>>,
     pub(crate) charger: Option<Arc<dyn Charger>>,
 }
 
@@ -32,10 +33,22 @@ impl Outside {
                 Some(Arc::new(client.context("charging")?) as Arc<dyn Charger>)
             }
         };
-        Ok(Self {
-            lookup: None,
-            charger,
-        })
+        let resolver = match &config.number_lookup {
+            None => None,
+            Some(options) => {
+                let resolver = Resolver::new(options.clone(), Arc::clone(telemetry));
+                Some(Arc::new(resolver.context("ENUM")?))
+            }
+        };
+        Ok(Self { resolver, charger })
+    }
+}
+
+impl Outside {
+    /// What the engine asks about numbers.
+    pub(crate) fn lookup(&self) -> Option<Arc<dyn NumberLookup>> {
+        let resolver = self.resolver.as_ref()?;
+        Some(Arc::clone(resolver) as Arc<dyn NumberLookup>)
     }
 }
 
@@ -61,6 +74,9 @@ pub(crate) fn readiness(
             parts.push(part("store", true, figures.await));
             if let Some(charger) = &outside.charger {
                 parts.push(part("charging", false, in_time(charger.health()).await));
+            }
+            if let Some(resolver) = &outside.resolver {
+                parts.push(part("enum", false, in_time(resolver.health()).await));
             }
             parts
         })

@@ -58,7 +58,7 @@ impl Server {
             clock: Arc::clone(&clock),
             dice: Arc::new(zajil_engine::system::ThreadDice),
             telemetry: Arc::clone(&telemetry),
-            lookup: outside.lookup.clone(),
+            lookup: outside.lookup(),
             charger: outside.charger.clone(),
         };
         let engine = Engine::start(parts, engine_options(&config)).await?;

@@ -113,15 +113,6 @@ impl World {
                 Ok(if began { "new" } else { "renewed" }.into())
             }
             ["route", prefix, action @ ..] => self.add_route(prefix, action).await,
-            ["charges", answers @ ..] => {
-                self.ledger.expect(answers);
-                Ok(String::new())
-            }
-            ["books"] => Ok(format!("{:?}", self.ledger.calls())),
-            ["enum", number, domain] => {
-                self.book.learn(number, domain);
-                Ok(String::new())
-            }
             ["rule", side, pattern, replacement] => self.add_rule(side, pattern, replacement).await,
             ["submit", from, to, body, rest @ ..] => {
                 let submission = self.submission(from, to, body, rest);
@@ -171,6 +162,7 @@ impl World {
                 self.learn().await;
                 Ok("stopped".into())
             }
+            ["charges" | "books" | "enum", ..] => Ok(self.outside(words)),
             [wait] => {
                 let seconds = wait
                     .trim_start_matches('+')
@@ -183,6 +175,16 @@ impl World {
             }
             other => panic!("no such command: {other:?}"),
         }
+    }
+
+    /// Tells what stands outside what to answer, or asks what it was asked.
+    fn outside(&self, words: &[&str]) -> String {
+        match words {
+            ["charges", answers @ ..] => self.ledger.expect(answers),
+            ["enum", number, domain] => self.book.learn(number, domain),
+            _ => return format!("{:?}", self.ledger.calls()),
+        }
+        String::new()
     }
 
     /// Lets more than the longest period of the everyday sweeps pass for the runtime.

@@ -1,14 +1,15 @@
 //! ENUM and charging: the settings of what is asked outside.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use zajil_core::charge::{FailureAction, Mode};
+use zajil_core::enum_query::Services;
 use zajil_core::status::FinalStatus;
 use zajil_engine::Charging;
 
-use super::NumberLookup;
 use super::file::{ChargingSection, DnsServer, EnumSection};
 use super::resolve::Check;
 
@@ -19,7 +20,10 @@ const GRACE: Duration = Duration::from_secs(30);
 /// The endings that may be refunded: the others are not undelivered, or were not paid for.
 const REFUNDABLE: [FinalStatus; 2] = [FinalStatus::Failed, FinalStatus::Expired];
 
-pub(super) fn number_lookup(section: EnumSection, check: &mut Check<'_>) -> Option<NumberLookup> {
+pub(super) fn number_lookup(
+    section: EnumSection,
+    check: &mut Check<'_>,
+) -> Option<zajil_enum::Options> {
     let enabled = section
         .enum_enabled
         .unwrap_or(!section.enum_domains.is_empty());
@@ -37,37 +41,41 @@ pub(super) fn number_lookup(section: EnumSection, check: &mut Check<'_>) -> Opti
             ),
         }
     }
+    let mut options = zajil_enum::Options::new(section.enum_domains, servers);
+    options.timeout = check.time(
+        "enum.enum_timeout",
+        section.enum_timeout.unwrap_or(5_000),
+        60_000,
+        MILLI,
+    );
+    match section.enum_services.map(|texts| Services::parse(&texts)) {
+        None => {}
+        Some(Ok(services)) => options.services = services,
+        Some(Err(error)) => check.rule("enum.enum_services", error),
+    }
+    let size = section.enum_cache_size.unwrap_or(100_000).into();
+    let size: usize = check.number("enum.enum_cache_size", size, (1, 10_000_000));
+    options.cache_capacity = NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN);
     let seconds = |check: &mut Check<'_>, key: &str, value: Option<u64>, default| {
         check.time(key, value.unwrap_or(default), 604_800, SECOND)
     };
-    let least = section.enum_cache_min_seconds;
-    let most = section.enum_cache_max_seconds;
-    let lookup = NumberLookup {
-        domains: section.enum_domains,
-        servers,
-        timeout: check.time(
-            "enum.enum_timeout",
-            section.enum_timeout.unwrap_or(5_000),
-            60_000,
-            MILLI,
-        ),
-        services: section.enum_services,
-        cache_size: check.number(
-            "enum.enum_cache_size",
-            section.enum_cache_size.unwrap_or(100_000).into(),
-            (1, 10_000_000),
-        ),
-        shortest_ttl: seconds(check, "enum.enum_cache_min_seconds", least, 5),
-        longest_ttl: seconds(check, "enum.enum_cache_max_seconds", most, 86_400),
-    };
-    if lookup.longest_ttl < lookup.shortest_ttl {
-        let rule = "must not be below enum_cache_min_seconds";
-        check.rule("enum.enum_cache_max_seconds", rule);
+    let (least, most) = (
+        section.enum_cache_min_seconds,
+        section.enum_cache_max_seconds,
+    );
+    options.ttl_floor = seconds(check, "enum.enum_cache_min_seconds", least, 5);
+    options.ttl_ceiling = seconds(check, "enum.enum_cache_max_seconds", most, 86_400);
+    if !enabled {
+        return None;
     }
-    if enabled && lookup.domains.is_empty() {
-        check.rule("enum.enum_domains", "must be set when ENUM is enabled");
+    if let Err(error) = options.check() {
+        let key = match error {
+            zajil_enum::Error::BadOption(_) => "enum.enum_cache_max_seconds",
+            _ => "enum.enum_domains",
+        };
+        check.rule(key, error);
     }
-    enabled.then_some(lookup)
+    Some(options)
 }
 
 /// A word of a closed list; the first value without one.
