@@ -222,8 +222,9 @@ pub struct Simulation {
     pub lookup: Option<Lookup>,
     /// The domain that routes were compared with.
     pub enum_domain: Option<String>,
-    /// Every route, in the order of the table, with why it won or lost.
-    pub verdicts: Vec<(Route, choose::Verdict)>,
+    /// Every route, in the order of the table, with why it won or lost; none for those among which
+    /// the draw is open.
+    pub verdicts: Vec<(Route, Option<choose::Verdict>)>,
     /// What may happen; nothing when no route matches.
     pub outcomes: Vec<Outcome>,
     /// Whether the message would be charged if no route took it.

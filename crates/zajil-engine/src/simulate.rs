@@ -1,10 +1,12 @@
 //! What would become of a message (S4.5), told by the functions of the pipeline itself.
 
+use zajil_core::clock::Timestamp;
 use zajil_core::enum_query::Lookup;
 use zajil_core::frontend::FrontendName;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::{Outcome, Question, Simulation};
 use zajil_core::route::choose::{self, Verdict};
+use zajil_core::route::table::Table;
 use zajil_core::route::{Action, Query, Route};
 
 use crate::numbers::Came;
@@ -38,26 +40,16 @@ impl Shared {
             enum_domain: enum_domain.as_deref(),
             auto_reply_allowed: true,
         };
-        let explained = choose::explain(&control.table, &query, question.draw.unwrap_or(0));
-        let drawn = |verdict: Verdict| match verdict {
-            Verdict::Won => true,
-            Verdict::LostDraw => question.draw.is_none(),
-            _ => false,
-        };
-        let may_win: Vec<&Route> = explained
-            .verdicts
-            .iter()
-            .filter(|(_, verdict)| drawn(*verdict))
-            .map(|(route, _)| *route)
-            .collect();
-        let of = may_win.iter().map(|route| weight(route)).sum();
-        let outcomes = may_win.iter().map(|route| self.outcome(route, of, now));
+        let chances = chances(&control.table, &query, question.draw);
+        let may_happen = chances.iter().filter_map(|(route, chance)| match chance {
+            choose::Outcome::MayWin { share, of } => Some(self.outcome(route, (*share, *of), now)),
+            choose::Outcome::Loses(_) => None,
+        });
         Ok(Simulation {
-            outcomes: outcomes.collect(),
-            verdicts: explained
-                .verdicts
+            outcomes: may_happen.collect(),
+            verdicts: chances
                 .iter()
-                .map(|(route, verdict)| ((*route).clone(), *verdict))
+                .map(|(route, chance)| ((*route).clone(), verdict(*chance)))
                 .collect(),
             translated: numbers.translated,
             charged_unrouted: self.would_charge(None),
@@ -69,7 +61,7 @@ impl Shared {
         })
     }
 
-    fn outcome(&self, route: &Route, of: u32, now: zajil_core::clock::Timestamp) -> Outcome {
+    fn outcome(&self, route: &Route, (share, of): (u32, u32), now: Timestamp) -> Outcome {
         let terms = &route.terms;
         let turns = self.turns(terms, now);
         let (dest_smsc, absent, fallback) = match turns {
@@ -83,7 +75,7 @@ impl Shared {
         };
         Outcome {
             route: route.id,
-            share: weight(route),
+            share,
             of,
             dest_smsc,
             absent,
@@ -93,6 +85,30 @@ impl Shared {
     }
 }
 
-fn weight(route: &Route) -> u32 {
-    route.terms.weight.get().into()
+/// Every route with its chance; a draw leaves only certainty.
+fn chances<'t>(
+    table: &'t Table,
+    query: &Query<'_>,
+    draw: Option<u64>,
+) -> Vec<(&'t Route, choose::Outcome)> {
+    let Some(draw) = draw else {
+        return choose::outcomes(table, query);
+    };
+    let certain = |verdict| match verdict {
+        Verdict::Won => choose::Outcome::MayWin { share: 1, of: 1 },
+        lost => choose::Outcome::Loses(lost),
+    };
+    let verdicts = choose::explain(table, query, draw).verdicts;
+    let chances = verdicts
+        .into_iter()
+        .map(|(route, verdict)| (route, certain(verdict)));
+    chances.collect()
+}
+
+/// None for a route that is left to the draw.
+fn verdict(chance: choose::Outcome) -> Option<Verdict> {
+    match chance {
+        choose::Outcome::Loses(verdict) => Some(verdict),
+        choose::Outcome::MayWin { share, of } => (share == of).then_some(Verdict::Won),
+    }
 }

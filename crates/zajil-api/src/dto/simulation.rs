@@ -120,8 +120,7 @@ struct CandidateOut<'a> {
 impl<'a> SimulationOut<'a> {
     /// Routes that fit come first, in the order of the table; at most `limit` are shown.
     pub(crate) fn new(simulation: &'a Simulation, limit: usize) -> Self {
-        let open = simulation.outcomes.len() > 1;
-        let fits = |verdict: Verdict| code(verdict).1;
+        let fits = |verdict: Option<Verdict>| verdict.is_none_or(|verdict| code(verdict).1);
         let all = &simulation.verdicts;
         let (fitting, others) = (
             all.iter().filter(|(_, verdict)| fits(*verdict)),
@@ -145,7 +144,7 @@ impl<'a> SimulationOut<'a> {
             outcomes: simulation.outcomes.iter().map(OutcomeOut::from).collect(),
             without_route: simulation.outcomes.is_empty().then(|| unrouted(simulation)),
             candidates: shown
-                .map(|(route, verdict)| CandidateOut::new(route, *verdict, open))
+                .map(|(route, verdict)| CandidateOut::new(route, *verdict))
                 .collect(),
             candidates_total: all.len(),
         }
@@ -153,11 +152,10 @@ impl<'a> SimulationOut<'a> {
 }
 
 impl<'a> CandidateOut<'a> {
-    /// While the draw is open, none of those in it has won or lost.
-    fn new(route: &'a Route, verdict: Verdict, open: bool) -> Self {
+    fn new(route: &'a Route, verdict: Option<Verdict>) -> Self {
         let (verdict, reason) = match verdict {
-            Verdict::Won | Verdict::LostDraw if open => ("in_draw", "drawn by weight".to_owned()),
-            _ => (code(verdict).0, verdict.to_string()),
+            None => ("in_draw", "drawn by weight".to_owned()),
+            Some(verdict) => (code(verdict).0, verdict.to_string()),
         };
         Self {
             verdict,

@@ -27,7 +27,7 @@ async fn d13_a_change_counts_for_the_next_submit_and_a_bad_one_changes_nothing()
         submit 111 44700 hello => m1 111>44700 pending dest None
         route 44 gw => route 1
         submit 111 44700 hello => m2 111>44700 pending dest Some(gw)
-        rule called ( x => refused, invalid: called_match is no usable expression: regex parse error: ( ^ error: unclosed group
+        rule called ( x => refused, invalid: called_match is no usable expression: at character 1: unclosed group
         route 44 reply _ => refused, invalid: auto_reply_message must not be empty
         submit 111 44700 hello => m3 111>44700 pending dest Some(gw)
         m1:
