@@ -7,6 +7,7 @@ pub(crate) mod edit;
 pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod frontend;
+pub(crate) mod import;
 pub(crate) mod location;
 pub(crate) mod message;
 pub(crate) mod raw;

@@ -18,6 +18,7 @@ mod router;
 mod routes;
 mod seed;
 mod system;
+mod table;
 mod time;
 mod translations;
 

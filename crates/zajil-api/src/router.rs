@@ -16,7 +16,10 @@ use zajil_store::Store;
 
 use crate::fence::fenced;
 use crate::options::Options;
-use crate::{events, frontends, locations, messages, routes, system, translations};
+use crate::routes::Routes;
+use crate::table::Table;
+use crate::translations::Rules;
+use crate::{events, frontends, locations, messages, routes, system, table, translations};
 
 /// The REST door with everything it talks to.
 #[derive(Clone)]
@@ -152,24 +155,25 @@ fn delivery_pages() -> Router<Shared> {
 }
 
 fn table_pages() -> Router<Shared> {
-    let routes = page(GET, routes::list).merge(page(POST, routes::create));
-    let route = page(GET, routes::show)
-        .merge(page(PUT, routes::replace))
-        .merge(page(PATCH, routes::update))
-        .merge(page(DELETE, routes::remove));
-    let rules = page(GET, translations::list).merge(page(POST, translations::create));
-    let rule = page(GET, translations::show)
-        .merge(page(PUT, translations::replace))
-        .merge(page(PATCH, translations::update))
-        .merge(page(DELETE, translations::remove));
     Router::new()
-        .route("/api/routes", routes)
-        .route("/api/routes/export", page(GET, routes::export))
-        .route("/api/routes/import", page(POST, routes::import))
+        .merge(pages_of::<Routes>("/api/routes"))
         .route("/api/routes/simulate", page(POST, routes::simulate))
-        .route("/api/routes/{id}", route)
-        .route("/api/translations", rules)
-        .route("/api/translations/{id}", rule)
+        .merge(pages_of::<Rules>("/api/translations"))
+        .route("/api/translations/test", page(POST, translations::test))
+}
+
+/// The pages that every table has.
+fn pages_of<T: Table + 'static>(path: &str) -> Router<Shared> {
+    let all = page(GET, table::list::<T>).merge(page(POST, table::create::<T>));
+    let one = page(GET, table::show::<T>)
+        .merge(page(PUT, table::replace::<T>))
+        .merge(page(PATCH, table::update::<T>))
+        .merge(page(DELETE, table::remove::<T>));
+    Router::new()
+        .route(path, all)
+        .route(&format!("{path}/export"), page(GET, table::export::<T>))
+        .route(&format!("{path}/import"), page(POST, table::import::<T>))
+        .route(&format!("{path}/{{id}}"), one)
 }
 
 async fn no_page(request: Request) -> Result<Response, Refusal> {

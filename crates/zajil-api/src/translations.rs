@@ -1,100 +1,122 @@
-//! `/api/translations`: the number translation rules, edited at run time (S5.1).
+//! `/api/translations`: the number translation rules (S5.1) and their test call.
 
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
-use zajil_core::outcome::{Reason, Refusal};
+use serde::Serialize;
+use zajil_core::outcome::Refusal;
 use zajil_core::port::{Routing, RoutingChange};
-use zajil_core::translate::{Rule, RuleId};
+use zajil_core::translate::RuleId;
+use zajil_core::translate::apply::Verdict;
 
+use crate::dto::import::ImportIn;
 use crate::dto::rule::{RuleIn, RuleOut};
-use crate::router::{Api, Shared};
-use crate::{body, error, json, query};
+use crate::dto::simulation::QuestionIn;
+use crate::router::Shared;
+use crate::table::{self, Table};
+use crate::{body, json};
 
-const KIND: &str = "translation rule";
+/// The table of rules.
+pub(crate) struct Rules;
 
-/// `GET /api/translations`.
-pub(crate) async fn list(api: Shared, _: Request) -> Result<Response, Refusal> {
-    json::data(StatusCode::OK, rows(&api.control.routing()))
+impl Table for Rules {
+    const ENTRY: &'static str = "translation rule";
+    const ENTRIES: &'static str = "rules";
+    type Row<'a> = RuleOut<'a>;
+
+    fn rows(routing: &Routing) -> Vec<RuleOut<'_>> {
+        let rules = routing.rules.iter();
+        rules.map(|rule| RuleOut::from(&**rule)).collect()
+    }
+
+    fn row(routing: &Routing, id: u64) -> Option<RuleOut<'_>> {
+        routing.rule(RuleId(id)).map(RuleOut::from)
+    }
+
+    fn add(payload: &[u8]) -> Result<RoutingChange, Refusal> {
+        let terms = body::object::<RuleIn<'_>>(payload)?.into_terms(None)?;
+        Ok(RoutingChange::AddRule(terms))
+    }
+
+    fn set(payload: &[u8], id: u64, base: Option<&Routing>) -> Result<RoutingChange, Refusal> {
+        let id = RuleId(id);
+        let base = base.and_then(|routing| routing.rule(id));
+        let base = base.map(|rule| &rule.terms);
+        let terms = body::object::<RuleIn<'_>>(payload)?.into_terms(base)?;
+        Ok(RoutingChange::SetRule(id, terms))
+    }
+
+    fn remove(id: u64) -> RoutingChange {
+        RoutingChange::RemoveRule(RuleId(id))
+    }
+
+    fn import(payload: &[u8]) -> Result<(RoutingChange, usize), Refusal> {
+        let frame: ImportIn<'_, RuleIn<'_>> = table::import_frame(Self::ENTRIES, payload)?;
+        let import = frame.into_import(Self::ENTRIES, |mut item| {
+            let id = item.take_id()?;
+            Ok((id.map(|id| id.0), (id, item.into_terms(None)?)))
+        })?;
+        let count = import.entries.len();
+        let change = RoutingChange::ImportRules {
+            rules: import.entries,
+            replace: import.replace,
+        };
+        Ok((change, count))
+    }
 }
 
-/// `GET /api/translations/{id}`.
-pub(crate) async fn show(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (mut parts, _) = request.into_parts();
-    let id = query::record_id(&mut parts, KIND).await?;
-    answer(StatusCode::OK, &api.control.routing(), id)
+/// What the rules make of numbers, and why.
+#[derive(Debug, Serialize)]
+struct Tested<'a> {
+    calling_number: &'a str,
+    called_number: &'a str,
+    rule: Option<u64>,
+    rules: Vec<Judged>,
 }
 
-/// `POST /api/translations`.
-pub(crate) async fn create(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let payload = read(&api, request).await?;
-    let terms = body::object::<RuleIn<'_>>(&payload)?.into_terms(None)?;
-    let (routing, id) = api
-        .control
-        .change_routing(RoutingChange::AddRule(terms))
-        .await?;
-    let id = id.ok_or_else(|| Refusal::new(Reason::Internal, "internal error"))?;
-    answer(StatusCode::CREATED, &routing, id)
+#[derive(Debug, Serialize)]
+struct Judged {
+    id: u64,
+    verdict: &'static str,
+    reason: String,
 }
 
-/// `PUT /api/translations/{id}`: fields that are absent take their defaults.
-pub(crate) async fn replace(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (mut parts, payload) = request.into_parts();
-    let id = query::record_id(&mut parts, KIND).await?;
-    let payload = read(&api, Request::from_parts(parts, payload)).await?;
-    let _turn = api.tables.lock().await;
-    find(&api.control.routing(), id)?;
-    let terms = body::object::<RuleIn<'_>>(&payload)?.into_terms(None)?;
-    set(&api, RoutingChange::SetRule(RuleId(id), terms), id).await
+/// `POST /api/translations/test`: which rule applies to numbers, what it makes of them, and why
+/// each other one does not. Nothing is stored.
+pub(crate) async fn test(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let payload = table::read(&api, request).await?;
+    let (question, _) = body::object::<QuestionIn<'_>>(&payload)?.into_question()?;
+    let explained = api.control.explain_translation(&question);
+    let new = explained.translated.as_ref();
+    let calling = question.calling.as_ref().map_or("", |given| given.as_str());
+    let judged = explained.verdicts.iter().map(|(id, verdict)| Judged {
+        id: id.0,
+        verdict: code(*verdict),
+        reason: verdict.to_string(),
+    });
+    let tested = Tested {
+        calling_number: new
+            .and_then(|new| new.calling.as_deref())
+            .unwrap_or(calling),
+        called_number: new
+            .and_then(|new| new.called.as_deref())
+            .unwrap_or(question.called.as_str()),
+        rule: new.map(|new| new.rule.0),
+        rules: judged.collect(),
+    };
+    json::data(StatusCode::OK, tested)
 }
 
-/// `PATCH /api/translations/{id}`: fields that are absent stay.
-pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (mut parts, payload) = request.into_parts();
-    let id = query::record_id(&mut parts, KIND).await?;
-    let payload = read(&api, Request::from_parts(parts, payload)).await?;
-    let _turn = api.tables.lock().await;
-    let routing = api.control.routing();
-    let base = &find(&routing, id)?.terms;
-    let terms = body::object::<RuleIn<'_>>(&payload)?.into_terms(Some(base))?;
-    set(&api, RoutingChange::SetRule(RuleId(id), terms), id).await
-}
-
-async fn set(api: &Api, change: RoutingChange, id: u64) -> Result<Response, Refusal> {
-    let (routing, _) = api.control.change_routing(change).await?;
-    answer(StatusCode::OK, &routing, id)
-}
-
-/// `DELETE /api/translations/{id}`.
-pub(crate) async fn remove(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (mut parts, _) = request.into_parts();
-    let id = query::record_id(&mut parts, KIND).await?;
-    let _turn = api.tables.lock().await;
-    find(&api.control.routing(), id)?;
-    api.control
-        .change_routing(RoutingChange::RemoveRule(RuleId(id)))
-        .await?;
-    Ok(json::removed())
-}
-
-fn rows(routing: &Routing) -> Vec<RuleOut<'_>> {
-    routing.rules.iter().map(RuleOut::from).collect()
-}
-
-fn find(routing: &Routing, id: u64) -> Result<&Rule, Refusal> {
-    let rule = routing.rules.iter().find(|rule| rule.id.0 == id);
-    rule.ok_or_else(|| error::unknown(KIND, &id.to_string()))
-}
-
-fn answer(status: StatusCode, routing: &Routing, id: u64) -> Result<Response, Refusal> {
-    json::data(status, RuleOut::from(find(routing, id)?))
-}
-
-async fn read(api: &Api, request: Request) -> Result<bytes::Bytes, Refusal> {
-    body::read(
-        request.into_body(),
-        api.options.max_body_bytes,
-        &api.options,
-    )
-    .await
+/// The stable word of a verdict.
+fn code(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Applied => "applied",
+        Verdict::Outranked => "outranked",
+        Verdict::Disabled => "disabled",
+        Verdict::OtherCallingPrefix => "other_calling_prefix",
+        Verdict::OtherCalledPrefix => "other_called_prefix",
+        Verdict::OtherSource => "other_source_smsc",
+        Verdict::CallingMatch => "calling_match",
+        Verdict::CalledMatch => "called_match",
+    }
 }

@@ -184,7 +184,7 @@ impl World {
         let ask = |_| ask(&routes, &mut chance);
         let asked = (0..queries).map(ask).collect();
         Self {
-            table: Table::new(&routes),
+            table: Table::new(routes.iter().cloned()),
             asked,
         }
     }

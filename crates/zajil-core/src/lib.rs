@@ -20,4 +20,5 @@ pub mod port;
 pub mod retry;
 pub mod route;
 pub mod status;
+pub mod tables;
 pub mod translate;

@@ -21,9 +21,10 @@ use crate::message::{Message, TransferFields};
 use crate::number::{Given, Msisdn, Sender};
 use crate::offer::Asker;
 use crate::outcome::Refusal;
-use crate::route::{Route, RouteId, SourceType, Terms, choose};
+use crate::route::{Route, RouteId, SourceType, choose};
+pub use crate::tables::{Routing, RoutingChange};
+use crate::translate;
 use crate::translate::apply::Translated;
-use crate::translate::{Rule, RuleId, RuleTerms};
 
 /// The answer of a port: a boxed future, one per call.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -156,42 +157,6 @@ pub trait Desk: Send + Sync {
     fn forget_location(&self, id: u64) -> Answer<'_, ()>;
 }
 
-/// What routes messages: the tables that operators edit at run time (S4.4).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Routing {
-    /// Rises with every change.
-    pub version: u64,
-    /// All routes, by id.
-    pub routes: Vec<Route>,
-    /// All translation rules, by id.
-    pub rules: Vec<Rule>,
-}
-
-/// One change to the routing tables. All of it happens or nothing.
-#[derive(Debug, Clone)]
-pub enum RoutingChange {
-    /// Adds a route.
-    AddRoute(Terms),
-    /// Replaces the terms of a route.
-    SetRoute(RouteId, Terms),
-    /// Removes a route.
-    RemoveRoute(RouteId),
-    /// Imports routes: into an emptied table, or beside those that are there. A route whose id is
-    /// known replaces that one; the others get new ids.
-    ImportRoutes {
-        /// The routes, with the ids they were exported with, if any.
-        routes: Vec<(Option<RouteId>, Terms)>,
-        /// Whether to remove all others.
-        replace: bool,
-    },
-    /// Adds a translation rule.
-    AddRule(RuleTerms),
-    /// Replaces the terms of a rule.
-    SetRule(RuleId, RuleTerms),
-    /// Removes a rule.
-    RemoveRule(RuleId),
-}
-
 /// A message that does not exist: what would become of it (S4.5)?
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -254,14 +219,22 @@ pub struct Outcome {
 
 /// Edits the routing tables: validated as a whole, stored, then in force for new messages.
 pub trait Control: Send + Sync {
-    /// The tables in force.
+    /// The tables as they are stored; in force within a second.
     fn routing(&self) -> Arc<Routing>;
 
-    /// Applies a change and answers with the tables it led to, and the id it was about, if one.
+    /// Stores a change and answers with the tables it led to, and the id it was about, if one.
+    /// They are in force after [`Control::in_force`].
     ///
     /// # Errors
     /// `NotFound`, `Invalid`; nothing is changed then.
     fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)>;
+
+    /// Waits until tables of this version, or later ones, decide over new messages on this node.
+    /// Callers that wait together share the work.
+    fn in_force(&self, version: u64) -> Answer<'_, ()>;
+
+    /// What translation would make of numbers, with a verdict on every rule. Changes nothing.
+    fn explain_translation(&self, question: &Question) -> translate::apply::Explanation;
 
     /// What would become of a message (S4.5). Changes nothing, counts nothing.
     ///

@@ -1,7 +1,7 @@
 //! The engine as the doors and the binary see it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use zajil_core::port::{
 };
 use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
+use zajil_core::translate::apply::Explanation;
 use zajil_store::contract::{self, Store};
 use zajil_telemetry::Telemetry;
 
@@ -162,8 +163,11 @@ impl Engine {
             parts,
             options,
             ids: Mutex::new(ids),
+            latest: ArcSwap::new(Arc::clone(&snapshot.routing)),
             control: ArcSwap::from_pointee(snapshot),
             changing: tokio::sync::Mutex::new(()),
+            unusable: AtomicU64::new(u64::MAX),
+            compiling: tokio::sync::Mutex::new(()),
             frontends: RwLock::new(HashMap::new()),
             hints: Hub::default(),
             intake,
@@ -234,19 +238,24 @@ async fn tables(store: &dyn Store, options: &Options) -> Result<Snapshot, Error>
             routes,
             replace: false,
         };
-        (routing, _) = store.change_routing(change).await?;
+        store.change_routing(change).await?;
+        routing = store.routing().await?;
     }
     if routing.rules.is_empty() {
         for (at, terms) in options.seed_rules.iter().enumerate() {
             check_rule(terms).map_err(|refusal| seed("translation rules", at, refusal))?;
         }
-        for terms in &options.seed_rules {
-            (routing, _) = store
-                .change_routing(RoutingChange::AddRule(terms.clone()))
-                .await?;
+        let rules = options.seed_rules.iter().map(|terms| (None, terms.clone()));
+        let change = RoutingChange::ImportRules {
+            rules: rules.collect(),
+            replace: false,
+        };
+        if !options.seed_rules.is_empty() {
+            store.change_routing(change).await?;
+            routing = store.routing().await?;
         }
     }
-    Snapshot::compile(routing).map_err(|(id, error)| Error::Rule {
+    Snapshot::compile(Arc::new(routing)).map_err(|(id, error)| Error::Rule {
         id: id.0,
         rule: error.to_string(),
     })
@@ -298,11 +307,22 @@ impl Desk for Engine {
 
 impl Control for Engine {
     fn routing(&self) -> Arc<Routing> {
-        Arc::clone(&self.shared.control.load().routing)
+        self.shared.latest.load_full()
     }
 
     fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)> {
         Box::pin(self.shared.change_routing(change))
+    }
+
+    fn in_force(&self, version: u64) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.shared.in_force(version).await;
+            Ok(())
+        })
+    }
+
+    fn explain_translation(&self, question: &Question) -> Explanation {
+        self.shared.explain_translation(question)
     }
 
     fn simulate(&self, question: Question) -> Answer<'_, Simulation> {

@@ -1,7 +1,7 @@
 //! What every part of the engine has in hand.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -12,6 +12,7 @@ use zajil_core::event::Scene;
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::{Generator, MessageId};
 use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::port::Routing;
 use zajil_store::contract::Error;
 use zajil_telemetry::{Fact, Telemetry};
 
@@ -29,8 +30,14 @@ pub(crate) struct Shared {
     pub(crate) ids: Mutex<Generator>,
     /// The tables in force.
     pub(crate) control: ArcSwap<Snapshot>,
-    /// Held while the tables are replaced, so that they only get newer.
+    /// The tables as stored, which may be newer.
+    pub(crate) latest: ArcSwap<Routing>,
+    /// Held while the stored tables are changed or read, so that they only get newer.
     pub(crate) changing: tokio::sync::Mutex<()>,
+    /// The version that could not be compiled, if any: said once.
+    pub(crate) unusable: AtomicU64,
+    /// Held while they are compiled, likewise.
+    pub(crate) compiling: tokio::sync::Mutex<()>,
     /// Every frontend that is known to have registered, and until when it counts as active.
     pub(crate) frontends: RwLock<HashMap<FrontendName, Timestamp>>,
     pub(crate) hints: Hub,

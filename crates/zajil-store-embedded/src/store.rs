@@ -183,7 +183,11 @@ impl Store for EmbeddedStore {
         Box::pin(self.readers.run(tables::routing))
     }
 
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (Routing, Option<u64>)> {
+    fn routing_version(&self) -> Reply<'_, u64> {
+        Box::pin(self.readers.run(tables::routing_version))
+    }
+
+    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)> {
         Box::pin(
             self.writer
                 .run(move |tx| tables::change_routing(tx, &change)),

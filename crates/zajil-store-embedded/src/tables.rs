@@ -1,6 +1,7 @@
 //! The small tables: locations, frontends, routes and rules.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use zajil_core::clock::Timestamp;
@@ -8,7 +9,7 @@ use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::number::key;
 use zajil_core::port::{Routing, RoutingChange};
-use zajil_core::route::{Route, RouteId, Terms};
+use zajil_core::route::{Route, RouteId};
 use zajil_core::translate::{Rule, RuleId};
 use zajil_store::{Error, record};
 
@@ -270,14 +271,19 @@ pub(crate) fn stats(db: &Connection, now: Timestamp) -> Done<FrontendStats> {
     })
 }
 
-/// The routing tables.
-pub(crate) fn routing(db: &Connection) -> Done<Routing> {
+/// The version of the routing tables.
+pub(crate) fn routing_version(db: &Connection) -> Done<u64> {
     let version: Option<i64> = db
         .prepare_cached("SELECT value FROM meta WHERE name = 'routing'")?
         .query_row([], |row| row.get(0))
         .optional()?;
+    Ok(u64::try_from(version.unwrap_or(0)).unwrap_or(0))
+}
+
+/// The routing tables.
+pub(crate) fn routing(db: &Connection) -> Done<Routing> {
     let mut tables = Routing {
-        version: u64::try_from(version.unwrap_or(0)).unwrap_or(0),
+        version: routing_version(db)?,
         ..Routing::default()
     };
     let id = |row: &rusqlite::Row<'_>| -> rusqlite::Result<u64> {
@@ -287,39 +293,48 @@ pub(crate) fn routing(db: &Connection) -> Done<Routing> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let terms = record::decode_route(row.get_ref(1)?.as_str().unwrap_or(""))?;
-        tables.routes.push(Route {
+        tables.routes.push(Arc::new(Route {
             id: RouteId(id(row)?),
             terms,
-        });
+        }));
     }
     let mut statement = db.prepare_cached("SELECT id, record FROM rule ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let terms = record::decode_rule(row.get_ref(1)?.as_str().unwrap_or(""))?;
-        tables.rules.push(Rule {
+        tables.rules.push(Arc::new(Rule {
             id: RuleId(id(row)?),
             terms,
-        });
+        }));
     }
     Ok(tables)
 }
 
 /// Changes the routing tables.
-pub(crate) fn change_routing(
-    tx: &mut Tx<'_>,
-    change: &RoutingChange,
-) -> Done<(Routing, Option<u64>)> {
+pub(crate) fn change_routing(tx: &mut Tx<'_>, change: &RoutingChange) -> Done<(u64, Option<u64>)> {
     let id = match change {
         RoutingChange::AddRoute(terms) => insert(tx, "route", None, &record::encode_route(terms))?,
         RoutingChange::SetRoute(id, terms) => set(tx, "route", id.0, &record::encode_route(terms))?,
         RoutingChange::RemoveRoute(id) => remove(tx, "route", id.0)?,
         RoutingChange::ImportRoutes { routes, replace } => {
-            import(tx, routes, *replace)?;
+            let rows = routes.iter().map(|(id, terms)| {
+                let id = id.map(|id| id.0);
+                (id, record::encode_route(terms))
+            });
+            import(tx, "route", rows, *replace)?;
             None
         }
         RoutingChange::AddRule(terms) => insert(tx, "rule", None, &record::encode_rule(terms))?,
         RoutingChange::SetRule(id, terms) => set(tx, "rule", id.0, &record::encode_rule(terms))?,
         RoutingChange::RemoveRule(id) => remove(tx, "rule", id.0)?,
+        RoutingChange::ImportRules { rules, replace } => {
+            let rows = rules.iter().map(|(id, terms)| {
+                let id = id.map(|id| id.0);
+                (id, record::encode_rule(terms))
+            });
+            import(tx, "rule", rows, *replace)?;
+            None
+        }
     };
     tx.db
         .prepare_cached(
@@ -327,22 +342,31 @@ pub(crate) fn change_routing(
              ON CONFLICT (name) DO UPDATE SET value = value + 1",
         )?
         .execute([])?;
-    Ok((routing(tx.db)?, id))
+    Ok((routing_version(tx.db)?, id))
 }
 
-/// A route whose id was known keeps it; all others get new ids.
-fn import(tx: &Tx<'_>, routes: &[(Option<RouteId>, Terms)], replace: bool) -> Done<()> {
-    let known: HashSet<RouteId> = routing(tx.db)?
-        .routes
-        .iter()
-        .map(|route| route.id)
-        .collect();
+/// An entry whose id was known keeps it; all others get new ids.
+fn import(
+    tx: &Tx<'_>,
+    table: &str,
+    rows: impl Iterator<Item = (Option<u64>, String)>,
+    replace: bool,
+) -> Done<()> {
+    let known: HashSet<u64> = {
+        let sql = format!("SELECT id FROM {table}");
+        let mut statement = tx.db.prepare_cached(&sql)?;
+        let ids = statement.query_map([], |row| row.get::<_, i64>(0))?;
+        let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+        ids.into_iter()
+            .filter_map(|id| u64::try_from(id).ok())
+            .collect()
+    };
     if replace {
-        tx.db.prepare_cached("DELETE FROM route")?.execute([])?;
+        let sql = format!("DELETE FROM {table}");
+        tx.db.prepare_cached(&sql)?.execute([])?;
     }
-    for (id, terms) in routes {
-        let id = id.filter(|id| known.contains(id)).map(|id| id.0);
-        insert(tx, "route", id, &record::encode_route(terms))?;
+    for (id, record) in rows {
+        insert(tx, table, id.filter(|id| known.contains(id)), &record)?;
     }
     Ok(())
 }

@@ -231,6 +231,7 @@ macro_rules! each_conformance_case {
                 s4_4_an_unknown_id_is_refused_and_changes_nothing
                 s4_4_an_import_goes_beside_what_is_there
                 s4_4_a_replacing_import_leaves_nothing_else
+                s5_1_rules_are_imported_like_routes
                 s4_4_ids_are_not_used_again
             }
             outbox {

@@ -283,10 +283,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The routing tables.
     fn routing(&self) -> Reply<'_, Routing>;
 
-    /// Changes the routing tables; answers with the new ones and the id it was about, if one.
+    /// Their version, which is asked for every second.
+    fn routing_version(&self) -> Reply<'_, u64>;
+
+    /// Changes the routing tables; answers with the version that this led to, one above the former,
+    /// and the id it was about, if one. Must not cost more when the tables are larger, imports
+    /// aside.
     ///
     /// [`Error::NotFound`] for an unknown route or rule.
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (Routing, Option<u64>)>;
+    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)>;
 
     /// The oldest outbox entries, at most `limit`.
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>>;

@@ -239,7 +239,11 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.routing()))
     }
 
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (Routing, Option<u64>)> {
+    fn routing_version(&self) -> Reply<'_, u64> {
+        self.run(|state| Ok(state.routing_version))
+    }
+
+    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)> {
         self.run(|state| state.change_routing(change))
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::number::Given;
+use zajil_core::number::prefix::NotAPrefix;
 use zajil_core::outcome::Refusal;
 
 use crate::time;
@@ -76,9 +77,18 @@ impl<'a> Field<'a> {
     }
 
     /// A prefix of a number, as an operator's table holds it.
-    pub(crate) fn or_prefix(self, name: &str, old: Option<String>) -> Read<String> {
+    pub(crate) fn or_prefix(
+        self,
+        name: &str,
+        old: Option<String>,
+        check: fn(&str) -> Result<(), NotAPrefix>,
+    ) -> Read<String> {
         self.or_keep(old, |field| {
-            Ok(field.number(name)?.map(|given| given.as_str().to_owned()))
+            let given = field.number(name)?.map(|given| given.as_str().to_owned());
+            match given.as_deref().map(check) {
+                Some(Err(rule)) => Err(Refusal::field(name, rule)),
+                Some(Ok(())) | None => Ok(given),
+            }
         })
     }
 

@@ -1,17 +1,16 @@
 //! A route on the wire (S4.1).
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zajil_core::frontend::FrontendName;
+use zajil_core::number::prefix::{check_called, check_calling};
 use zajil_core::outcome::Refusal;
 use zajil_core::route::{
     Action, Charged, Followers, Priority, Route, RouteId, SourceType, Terms, Weight,
 };
 
 use super::field::{Field, Read, SENTENCE, SHORT};
-use crate::body::Object;
 
 /// The most characters of an automatic reply.
 const LONGEST_REPLY: usize = 255 * 153;
@@ -61,12 +60,16 @@ impl RouteIn<'_> {
         let action = wanted.into_action(base.map(|terms| &terms.action))?;
         let followers = followers(self.fallback, self.fallback_after, old.followers, &action)?;
         Ok(Terms {
-            calling_prefix: self
-                .calling_prefix
-                .or_prefix("calling_prefix", old.calling_prefix)?,
-            called_prefix: self
-                .called_prefix
-                .or_prefix("called_prefix", old.called_prefix)?,
+            calling_prefix: self.calling_prefix.or_prefix(
+                "calling_prefix",
+                old.calling_prefix,
+                check_calling,
+            )?,
+            called_prefix: self.called_prefix.or_prefix(
+                "called_prefix",
+                old.called_prefix,
+                check_called,
+            )?,
             source_smsc: self
                 .source_smsc
                 .or_keep(old.source_smsc, |field| field.frontend("source_smsc"))?,
@@ -279,67 +282,6 @@ impl<'a> From<&'a Route> for RouteOut<'a> {
             description: terms.description.as_deref(),
             enabled: terms.enabled,
         }
-    }
-}
-
-/// The body of an import: `{"mode": …, "routes": […]}`, or an export as it came.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ImportIn<'a> {
-    /// `merge` or `replace`.
-    #[serde(borrow)]
-    mode: Field<'a>,
-    routes: Option<Vec<Object<RouteIn<'a>>>>,
-    data: Option<Object<Exported<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Exported<'a> {
-    #[serde(borrow)]
-    routes: Option<Vec<Object<RouteIn<'a>>>>,
-}
-
-/// What to import: routes with the ids they were exported with, and whether all others go.
-#[derive(Debug)]
-pub(crate) struct Import {
-    pub(crate) routes: Vec<(Option<RouteId>, Terms)>,
-    pub(crate) replace: bool,
-}
-
-impl ImportIn<'_> {
-    /// The import; a refusal names the item.
-    pub(crate) fn into_import(self) -> Result<Import, Refusal> {
-        let words = ["merge", "replace"];
-        let replace = self.mode.word(
-            "mode",
-            |w| words.contains(&w).then(|| w == "replace"),
-            &words,
-        )?;
-        let items = self
-            .routes
-            .or(self.data.and_then(|Object(data)| data.routes));
-        let items = items.ok_or_else(|| Refusal::field("routes", "is required"))?;
-        let mut routes = Vec::with_capacity(items.len());
-        let mut ids = HashSet::new();
-        for (index, Object(mut item)) in items.into_iter().enumerate() {
-            let read = item.take_id().and_then(|id| {
-                if id.is_some_and(|RouteId(id)| !ids.insert(id)) {
-                    return Err(Refusal::field("id", "must not be that of an earlier route"));
-                }
-                Ok((id, item.into_terms(None)?))
-            });
-            routes.push(read.map_err(|refusal| {
-                Refusal::new(
-                    refusal.reason,
-                    format!("routes[{index}]: {}", refusal.detail),
-                )
-            })?);
-        }
-        Ok(Import {
-            routes,
-            replace: replace.unwrap_or(false),
-        })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use zajil_core::frontend::FrontendName;
+use zajil_core::number::prefix::{check_called, check_calling};
 use zajil_core::outcome::Refusal;
-use zajil_core::translate::{Rule, RuleTerms};
+use zajil_core::translate::{Rule, RuleId, RuleTerms};
 
 use super::field::{Field, Read, SENTENCE};
 use super::route::priority;
@@ -13,6 +14,7 @@ use super::route::priority;
 #[serde(default)]
 pub(crate) struct RuleIn<'a> {
     #[serde(borrow)]
+    id: Field<'a>,
     calling_prefix: Field<'a>,
     called_prefix: Field<'a>,
     source_smsc: Field<'a>,
@@ -26,6 +28,12 @@ pub(crate) struct RuleIn<'a> {
 }
 
 impl RuleIn<'_> {
+    /// The id it was exported with.
+    pub(crate) fn take_id(&mut self) -> Result<Option<RuleId>, Refusal> {
+        let id = std::mem::take(&mut self.id).integer("id", 1, 1 << 53)?;
+        Ok(id.and_then(|id| u64::try_from(id).ok()).map(RuleId))
+    }
+
     /// The terms: fields that are absent are as in `base`, or have their defaults without one.
     /// Whether the patterns compile is the port's to say.
     pub(crate) fn into_terms(self, base: Option<&RuleTerms>) -> Result<RuleTerms, Refusal> {
@@ -38,12 +46,16 @@ impl RuleIn<'_> {
             field.or_keep(old, |field| field.text(name, SENTENCE))
         };
         Ok(RuleTerms {
-            calling_prefix: self
-                .calling_prefix
-                .or_prefix("calling_prefix", old.calling_prefix)?,
-            called_prefix: self
-                .called_prefix
-                .or_prefix("called_prefix", old.called_prefix)?,
+            calling_prefix: self.calling_prefix.or_prefix(
+                "calling_prefix",
+                old.calling_prefix,
+                check_calling,
+            )?,
+            called_prefix: self.called_prefix.or_prefix(
+                "called_prefix",
+                old.called_prefix,
+                check_called,
+            )?,
             source_smsc: self
                 .source_smsc
                 .or_keep(old.source_smsc, |field| field.frontend("source_smsc"))?,

@@ -123,7 +123,7 @@ async fn s4_4_an_import_replaces_or_does_nothing() {
     let twice = r#"{"routes":[{"id":7,"drop":true},{"drop":true},{"id":"7","dest_smsc":"a"}]}"#;
     expect![[r#"
         422
-        {"errors":{"detail":"routes[2]: id must not be that of an earlier route"}}"#]]
+        {"errors":{"detail":"routes[2]: id must not be that of an earlier entry"}}"#]]
     .assert_eq(&app.call(&import(twice)).await);
     expect![[r#"
         422
@@ -212,4 +212,65 @@ async fn s4_1_changes_at_the_same_time_all_count() {
         fields,
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_1_rules_are_tested_exported_and_imported() {
+    let app = app().await;
+    for rule in [
+        r#"{"called_match":"^00(\\d+)$","called_replace":"+\\1","priority":10}"#,
+        r#"{"called_prefix":"0049","called_match":"^0049","called_replace":"+49"}"#,
+        r#"{"calling_match":"^7726$","calling_replace":"SPAM","enabled":false}"#,
+        r#"{"source_smsc":"acme","called_match":"^0","called_replace":""}"#,
+    ] {
+        app.data(&format!("POST /api/translations\n\n{rule}")).await;
+    }
+    let test = r#"{"calling_number":"7726","called_number":"0049170"}"#;
+    expect![[r#"
+        200
+        {"data":{"called_number":"+49170","calling_number":"7726","rule":1,"rules":[{"id":1,"reason":"applied","verdict":"applied"},{"id":2,"reason":"outranked by an earlier rule","verdict":"outranked"},{"id":3,"reason":"disabled","verdict":"disabled"},{"id":4,"reason":"came from another source_smsc","verdict":"other_source_smsc"}]}}"#]].assert_eq(
+        &app.call(&format!("POST /api/translations/test\n\n{test}"))
+            .await,
+    );
+
+    let rules = app.data("GET /api/translations").await;
+    let export = app.call("GET /api/translations/export").await;
+    let (_, backup) = export.split_once('\n').unwrap();
+    let import = |body: &str| format!("POST /api/translations/import\n\n{body}");
+    app.data(&import(backup)).await;
+    assert_eq!(app.data("GET /api/translations").await, rules);
+    let bad = r#"{"rules":[{"called_match":"a","called_replace":"b"},{"called_match":"(","called_replace":""}]}"#;
+    expect![[r#"
+        422
+        {"errors":{"detail":"rules[1]: called_match is no usable expression: at character 1: unclosed group"}}"#]].assert_eq(&app.call(&import(bad)).await);
+    assert_eq!(app.data("GET /api/translations").await, rules);
+    let replaced = app.data(&import(r#"{"mode":"replace","rules":[]}"#)).await;
+    assert_eq!(replaced["total"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_1_prefixes_are_checked() {
+    let app = app().await;
+    let mut told = String::new();
+    for fields in [
+        r#""called_prefix":"abc""#,
+        r#""called_prefix":"123456789012345678901""#,
+        r#""calling_prefix":"TooLongASender""#,
+        r#""calling_prefix":"Bank""#,
+    ] {
+        let body = format!(r#"{{"dest_smsc":"gw",{fields}}}"#);
+        let answer = app.call(&format!("POST /api/routes\n\n{body}")).await;
+        told += answer.get(..answer.len().min(110)).unwrap();
+        told += "\n";
+    }
+    expect![[r#"
+        422
+        {"errors":{"detail":"called_prefix must be 1 to 20 of the characters 0-9, '*' and '#', with an optional le
+        422
+        {"errors":{"detail":"called_prefix must be 1 to 20 of the characters 0-9, '*' and '#', with an optional le
+        422
+        {"errors":{"detail":"calling_prefix must be 1 to 20 of the characters 0-9, '*' and '#', with an optional l
+        201
+        {"data":{"auto_reply":false,"auto_reply_message":null,"called_prefix":null,"calling_prefix":"Bank","charge
+    "#]].assert_eq(&told);
 }

@@ -97,7 +97,11 @@ pub fn explain<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Explanatio
         None if winner == Some(route.at) => Verdict::Won,
         None => Verdict::LostDraw,
     };
-    let verdicts = table.routes().iter().zip(judged.iter().map(verdict));
+    let verdicts = table
+        .routes()
+        .iter()
+        .map(AsRef::as_ref)
+        .zip(judged.iter().map(verdict));
     let verdicts: Vec<(&Route, Verdict)> = verdicts.collect();
     let won = verdicts
         .iter()
@@ -128,7 +132,11 @@ pub fn outcomes<'t>(table: &'t Table, query: &Query<'_>) -> Vec<(&'t Route, Outc
             of,
         },
     };
-    let outcomes = table.routes().iter().zip(judged.iter().map(outcome));
+    let outcomes = table
+        .routes()
+        .iter()
+        .map(AsRef::as_ref)
+        .zip(judged.iter().map(outcome));
     outcomes.collect()
 }
 

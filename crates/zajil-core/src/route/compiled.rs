@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use super::key::{Key, Number};
 use super::{Action, Query, Route, SourceType};
@@ -114,7 +115,7 @@ impl Name {
 }
 
 impl Names {
-    pub(super) fn new(routes: &[Route]) -> Self {
+    pub(super) fn new(routes: &[Arc<Route>]) -> Self {
         let mut names = Self::default();
         for route in routes {
             if let Some(source) = &route.terms.source_smsc {

@@ -1,6 +1,7 @@
 //! The routes in force, compiled for look-up: an immutable snapshot (D13).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::Route;
 use super::compiled::{Compiled, Names};
@@ -10,7 +11,7 @@ use crate::frontend::FrontendName;
 /// A compiled table. Build it off the hot path and swap it in whole.
 #[derive(Debug, Default)]
 pub struct Table {
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
     names: Names,
     index: Index,
     delivers_to: HashSet<FrontendName>,
@@ -20,18 +21,21 @@ pub struct Table {
 impl Table {
     /// Compiles `routes`; disabled ones are kept for explanations.
     #[must_use]
-    pub fn new(routes: &[Route]) -> Self {
+    pub fn new<R: Into<Arc<Route>>>(routes: impl IntoIterator<Item = R>) -> Self {
+        let routes: Vec<Arc<Route>> = routes.into_iter().map(Into::into).collect();
         let dests = routes.iter().flat_map(|route| {
             let first = route.terms.action.dest_smsc();
             first.into_iter().chain(&route.terms.followers.to)
         });
+        let delivers_to = dests.cloned().collect();
+        let asks_enum = routes
+            .iter()
+            .any(|route| route.terms.enabled && route.terms.enum_domain.is_some());
         let mut table = Self {
-            delivers_to: dests.cloned().collect(),
-            asks_enum: routes
-                .iter()
-                .any(|route| route.terms.enabled && route.terms.enum_domain.is_some()),
-            names: Names::new(routes),
-            routes: routes.to_vec(),
+            delivers_to,
+            asks_enum,
+            names: Names::new(&routes),
+            routes,
             index: Index::default(),
         };
         table.index = Index::new(table.compiled());
@@ -40,7 +44,7 @@ impl Table {
 
     /// All routes of the table.
     #[must_use]
-    pub fn routes(&self) -> &[Route] {
+    pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
     }
 
@@ -65,7 +69,9 @@ impl Table {
 
     /// The route at this position.
     pub(super) fn at(&self, at: u32) -> Option<&Route> {
-        self.routes.get(usize::try_from(at).ok()?)
+        self.routes
+            .get(usize::try_from(at).ok()?)
+            .map(AsRef::as_ref)
     }
 
     /// The names that its conditions use.

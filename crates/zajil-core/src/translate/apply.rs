@@ -103,8 +103,10 @@ impl Rules {
     ///
     /// # Errors
     /// The first rule that cannot be used, with its id.
-    pub fn compile(rules: &[Rule]) -> Result<Self, (RuleId, BadRule)> {
-        let mut sorted: Vec<&Rule> = rules.iter().collect();
+    pub fn compile<'r>(
+        rules: impl IntoIterator<Item = &'r Rule>,
+    ) -> Result<Self, (RuleId, BadRule)> {
+        let mut sorted: Vec<&Rule> = rules.into_iter().collect();
         sorted.sort_by_key(|rule| (rule.terms.priority, rule.id));
         let (enabled, disabled): (Vec<&Rule>, Vec<&Rule>) =
             sorted.into_iter().partition(|rule| rule.terms.enabled);

@@ -124,7 +124,8 @@ impl Store for Moody {
         location_of(number: String) -> Option<Location>;
         locations(limit: u32, offset: u32) -> Vec<Location>;
         routing() -> Routing;
-        change_routing(change: RoutingChange) -> (Routing, Option<u64>);
+        routing_version() -> u64;
+        change_routing(change: RoutingChange) -> (u64, Option<u64>);
         outbox(limit: u32) -> Vec<(OutboxSeq, Cdr)>;
         outbox_done(last: OutboxSeq) -> ();
         figures() -> Figures;

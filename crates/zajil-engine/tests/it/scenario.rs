@@ -223,7 +223,8 @@ impl World {
             }
         }
         let change = RoutingChange::AddRoute(terms);
-        let (_, about) = self.engine.change_routing(change).await?;
+        let (routing, about) = self.engine.change_routing(change).await?;
+        self.engine.in_force(routing.version).await?;
         Ok(format!("route {}", about.unwrap()))
     }
 
@@ -237,10 +238,9 @@ impl World {
             "called" => (terms.called_match, terms.called_replace) = (from, to),
             _ => (terms.calling_match, terms.calling_replace) = (from, to),
         }
-        let (_, about) = self
-            .engine
-            .change_routing(RoutingChange::AddRule(terms))
-            .await?;
+        let change = RoutingChange::AddRule(terms);
+        let (routing, about) = self.engine.change_routing(change).await?;
+        self.engine.in_force(routing.version).await?;
         Ok(format!("rule {}", about.unwrap()))
     }
 

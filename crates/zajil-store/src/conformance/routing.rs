@@ -1,5 +1,7 @@
 //! The routing tables: routes and translation rules (S4.4, S5).
 
+use std::sync::Arc;
+
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::route::{
     Action, Charged, Followers, Priority, Route, RouteId, SourceType, Terms, Weight,
@@ -39,17 +41,17 @@ pub(super) fn rule_terms(description: &str) -> RuleTerms {
 }
 
 impl Subject {
-    /// Applies a change, and checks that its answer is what is read from then on.
+    /// Applies a change, and checks that the tables are then what the rule for changes says.
     async fn change(&self, change: RoutingChange) -> (Routing, Option<u64>) {
         let before = self.store.routing().await.unwrap();
-        let (tables, id) = self.store.change_routing(change).await.unwrap();
-        assert!(
-            tables.version > before.version,
-            "{} > {}",
-            tables.version,
-            before.version
-        );
-        assert_eq!(self.store.routing().await.unwrap(), tables);
+        let (version, id) = self.store.change_routing(change.clone()).await.unwrap();
+        assert_eq!(version, before.version + 1);
+        assert_eq!(self.store.routing_version().await.unwrap(), version);
+        let tables = self.store.routing().await.unwrap();
+        assert_eq!(tables.version, version);
+        if let Some(expected) = before.after(&change, version, id) {
+            assert_eq!(tables, expected, "{change:?}");
+        }
         (tables, id)
     }
 
@@ -74,7 +76,7 @@ impl Subject {
         let routes = self.store.routing().await.unwrap().routes;
         routes
             .into_iter()
-            .map(|r| (r.id.0, r.terms.description.unwrap_or_default()))
+            .map(|r| (r.id.0, r.terms.description.clone().unwrap_or_default()))
             .collect()
     }
 }
@@ -90,19 +92,19 @@ pub async fn s4_4_the_tables_start_empty_and_every_change_raises_the_version(s: 
     assert_eq!(id, Some(1));
     assert_eq!(
         tables.routes,
-        [Route {
+        [Arc::new(Route {
             id: RouteId(1),
             terms: terms("a")
-        }]
+        })]
     );
     let (tables, id) = s.change(RoutingChange::AddRule(rule_terms("b"))).await;
     assert_eq!(id, Some(1));
     assert_eq!(
         tables.rules,
-        [Rule {
+        [Arc::new(Rule {
             id: RuleId(1),
             terms: rule_terms("b")
-        }]
+        })]
     );
     assert_eq!(tables.routes.len(), 1);
 }
@@ -145,7 +147,7 @@ pub async fn s4_1_every_term_of_a_route_is_kept(s: Subject) {
     let kept = s.store.routing().await.unwrap().routes;
     assert_eq!(
         kept.into_iter()
-            .map(|route| route.terms)
+            .map(|route| route.terms.clone())
             .collect::<Vec<_>>(),
         all
     );
@@ -170,7 +172,9 @@ pub async fn s5_1_every_term_of_a_rule_is_kept(s: Subject) {
     }
     let kept = s.store.routing().await.unwrap().rules;
     assert_eq!(
-        kept.into_iter().map(|rule| rule.terms).collect::<Vec<_>>(),
+        kept.into_iter()
+            .map(|rule| rule.terms.clone())
+            .collect::<Vec<_>>(),
         all
     );
 }
@@ -200,7 +204,7 @@ pub async fn s5_1_rules_are_changed_and_removed_by_id(s: Subject) {
         id: RuleId(id),
         terms: rule_terms(description),
     };
-    assert_eq!(tables.rules, [rule(2, "B"), rule(3, "c")]);
+    assert_eq!(tables.rules, [rule(2, "B"), rule(3, "c")].map(Arc::new));
     s.refused(RoutingChange::RemoveRule(RuleId(1))).await;
     s.change(RoutingChange::RemoveRule(RuleId(3))).await;
     let (_, id) = s.change(RoutingChange::AddRule(rule_terms("d"))).await;
@@ -264,6 +268,31 @@ pub async fn s4_4_a_replacing_import_leaves_nothing_else(s: Subject) {
     let (tables, _) = s.change(nothing).await;
     assert_eq!(tables.routes, []);
     assert_eq!(tables.rules.len(), 1, "rules are not routes");
+}
+
+pub async fn s5_1_rules_are_imported_like_routes(s: Subject) {
+    s.add("a route").await;
+    let (_, a) = s.change(RoutingChange::AddRule(rule_terms("a"))).await;
+    s.change(RoutingChange::AddRule(rule_terms("b"))).await;
+    let a = RuleId(a.unwrap());
+    let import = |replace| RoutingChange::ImportRules {
+        rules: vec![(None, rule_terms("new")), (Some(a), rule_terms("A"))],
+        replace,
+    };
+    let told = |tables: &Routing| {
+        let told = tables.rules.iter().map(|r| r.terms.description.clone());
+        told.map(Option::unwrap).collect::<Vec<_>>()
+    };
+    let (tables, id) = s.change(import(false)).await;
+    assert_eq!(
+        (told(&tables), id),
+        (vec!["A".into(), "b".into(), "new".into()], None)
+    );
+    let (tables, _) = s.change(import(true)).await;
+    assert_eq!(told(&tables), ["A", "new"]);
+    assert_eq!(tables.rules[0].id, a);
+    assert!(tables.rules[1].id > RuleId(3), "{:?}", tables.rules);
+    assert_eq!(tables.routes.len(), 1, "routes are not rules");
 }
 
 pub async fn s4_4_ids_are_not_used_again(s: Subject) {

@@ -1,6 +1,7 @@
 //! Routes and translation rules (S4.4, S5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::route::{Route, RouteId, Terms};
@@ -16,15 +17,19 @@ impl State {
         Routing {
             version: self.routing_version,
             routes: routes
-                .map(|(id, terms)| Route {
-                    id: *id,
-                    terms: terms.clone(),
+                .map(|(id, terms)| {
+                    Arc::new(Route {
+                        id: *id,
+                        terms: terms.clone(),
+                    })
                 })
                 .collect(),
             rules: rules
-                .map(|(id, terms)| Rule {
-                    id: *id,
-                    terms: terms.clone(),
+                .map(|(id, terms)| {
+                    Arc::new(Rule {
+                        id: *id,
+                        terms: terms.clone(),
+                    })
                 })
                 .collect(),
         }
@@ -33,7 +38,7 @@ impl State {
     pub(super) fn change_routing(
         &mut self,
         change: RoutingChange,
-    ) -> Result<(Routing, Option<u64>), Error> {
+    ) -> Result<(u64, Option<u64>), Error> {
         let about = match change {
             RoutingChange::AddRoute(terms) => Some(self.add_route(terms).0),
             RoutingChange::SetRoute(id, terms) => {
@@ -45,7 +50,8 @@ impl State {
                 Some(id.0)
             }
             RoutingChange::ImportRoutes { routes, replace } => {
-                self.import(routes, replace);
+                let last = &mut self.last_route;
+                import(&mut self.routes, routes, replace, || RouteId(next_id(last)));
                 None
             }
             RoutingChange::AddRule(terms) => {
@@ -61,9 +67,14 @@ impl State {
                 self.rules.remove(&id).ok_or(Error::NotFound)?;
                 Some(id.0)
             }
+            RoutingChange::ImportRules { rules, replace } => {
+                let last = &mut self.last_rule;
+                import(&mut self.rules, rules, replace, || RuleId(next_id(last)));
+                None
+            }
         };
         self.routing_version += 1;
-        Ok((self.routing(), about))
+        Ok((self.routing_version, about))
     }
 
     fn add_route(&mut self, terms: Terms) -> RouteId {
@@ -71,17 +82,23 @@ impl State {
         self.routes.insert(id, terms);
         id
     }
+}
 
-    fn import(&mut self, routes: Vec<(Option<RouteId>, Terms)>, replace: bool) {
-        let known: BTreeSet<RouteId> = self.routes.keys().copied().collect();
-        if replace {
-            self.routes.clear();
-        }
-        for (id, terms) in routes {
-            match id.filter(|id| known.contains(id)) {
-                Some(id) => drop(self.routes.insert(id, terms)),
-                None => drop(self.add_route(terms)),
-            }
-        }
+/// An entry whose id was known keeps it; all others get new ids.
+fn import<K: Ord + Copy, T>(
+    table: &mut BTreeMap<K, T>,
+    entries: Vec<(Option<K>, T)>,
+    replace: bool,
+    mut new_id: impl FnMut() -> K,
+) {
+    let known: BTreeSet<K> = table.keys().copied().collect();
+    if replace {
+        table.clear();
+    }
+    for (id, terms) in entries {
+        let id = id
+            .filter(|id| known.contains(id))
+            .unwrap_or_else(&mut new_id);
+        table.insert(id, terms);
     }
 }

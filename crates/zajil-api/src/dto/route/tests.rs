@@ -2,7 +2,11 @@
 
 use expect_test::expect;
 
+use zajil_core::port::RoutingChange;
+
 use super::*;
+use crate::routes::Routes;
+use crate::table::Table as _;
 
 fn read(body: &str, base: Option<&Terms>) -> Result<Terms, String> {
     let route: RouteIn<'_> = crate::body::object(body.as_bytes()).map_err(|r| r.detail)?;
@@ -37,12 +41,12 @@ fn s4_4_what_is_shown_reads_back_as_it_was() {
         let terms = read(body, None).unwrap();
         assert_eq!(read(&shown(&terms), None).as_ref(), Ok(&terms), "{body}");
         let export = format!(r#"{{"data":{{"version":3,"routes":[{}]}}}}"#, shown(&terms));
-        let import: ImportIn<'_> = crate::body::object(export.as_bytes()).unwrap();
-        let import = import.into_import().unwrap();
-        assert_eq!(
-            (import.routes, import.replace),
-            (vec![(Some(RouteId(7)), terms)], false)
-        );
+        let (change, count) = Routes::import(export.as_bytes()).unwrap();
+        let RoutingChange::ImportRoutes { routes, replace } = change else {
+            panic!("{change:?}")
+        };
+        assert_eq!((routes, replace), (vec![(Some(RouteId(7)), terms)], false));
+        assert_eq!(count, 1);
     }
 }
 
@@ -80,9 +84,8 @@ fn s4_1_wrong_routes_are_named() {
         "source_type must be one of IMS, circuit_switched, SMPP",
     );
     let import = r#"{"mode":"replace","routes":[{"drop":true},{"weight":1}]}"#;
-    let import: ImportIn<'_> = crate::body::object(import.as_bytes()).unwrap();
     assert_eq!(
-        import.into_import().unwrap_err().detail,
+        Routes::import(import.as_bytes()).unwrap_err().detail,
         "routes[1]: dest_smsc is required unless auto_reply or drop is true"
     );
 }

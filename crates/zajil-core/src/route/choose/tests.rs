@@ -23,7 +23,7 @@ fn table(text: &str) -> Table {
             terms: terms(line),
         })
         .collect();
-    Table::new(&routes)
+    Table::new(routes.iter().cloned())
 }
 
 fn terms(line: &str) -> Terms {
@@ -328,7 +328,10 @@ fn s4_5_before_the_draw_all_who_may_win_have_their_shares() {
 #[test]
 fn s4_2_nothing_matches_in_an_empty_table() {
     assert_eq!(choose(&Table::default(), &query("", ""), 7), None);
-    assert_eq!(explain(&Table::new(&[]), &query("", ""), 7).verdicts, []);
+    assert_eq!(
+        explain(&Table::new(Vec::<Route>::new()), &query("", ""), 7).verdicts,
+        []
+    );
 }
 
 #[test]
@@ -464,7 +467,7 @@ proptest! {
         let numbered = terms.into_iter().zip(1..);
         let routes: Vec<Route> =
             numbered.map(|(terms, id)| Route { id: RouteId(id), terms }).collect();
-        let table = Table::new(&routes);
+        let table = Table::new(routes.iter().cloned());
         let query = Query {
             calling: &calling,
             called: &called,

@@ -392,7 +392,11 @@ impl Lockstep {
         let terms: Terms = terms(&format!("of step {}", self.step));
         let rule = rule_terms(&format!("of step {}", self.step));
         let [route, other] = [0, 20].map(|from| RouteId(from + 1 + self.dice.below(20)));
-        match self.dice.below(8) {
+        match self.dice.below(9) {
+            8 => RoutingChange::ImportRules {
+                rules: vec![(Some(RuleId(route.0)), rule.clone()), (None, rule)],
+                replace: self.dice.chance(30),
+            },
             0..=1 => RoutingChange::AddRoute(terms),
             2 => RoutingChange::SetRoute(route, terms),
             3 => RoutingChange::RemoveRoute(route),
@@ -414,7 +418,6 @@ impl Lockstep {
         let change = self.some_change();
         let theirs = self.theirs.store.change_routing(change.clone()).await;
         let ours = self.ours.store.change_routing(change.clone()).await;
-        let [theirs, ours] = [theirs, ours].map(|answer| answer.map(|(_, about)| about));
         self.same(&format!("{change:?}"), theirs, ours);
         self.compare_routing().await;
     }

@@ -193,7 +193,7 @@ impl Asked {
 fn d13_a_hundred_thousand_routes_agree_with_the_naive_chooser() {
     let mut chance = Chance(SEED);
     let routes = chance.table(100_000);
-    let table = Table::new(&routes);
+    let table = Table::new(routes.iter().cloned());
     let mut by_called: HashMap<String, Vec<&Route>> = HashMap::new();
     for route in &routes {
         let prefix = route.terms.called_prefix.as_deref().unwrap_or("");
@@ -241,7 +241,7 @@ fn s4_5_shares_are_the_counts_of_all_draws() {
             route.terms.called_prefix = chance.one_in(2).then(|| "4".to_owned());
             route.terms.calling_prefix = None;
         }
-        let table = Table::new(&routes);
+        let table = Table::new(routes.iter().cloned());
         let asked = Asked::new(&routes, &mut chance);
         let query = asked.query();
         let outcomes = outcomes(&table, &query);

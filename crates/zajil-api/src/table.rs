@@ -1,0 +1,170 @@
+//! The tables that operators edit at run time, routes and translation rules: the same pages over
+//! both (S4.1, S4.4, S5.1).
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::port::{Routing, RoutingChange};
+
+use crate::dto::At;
+use crate::router::{Api, Shared};
+use crate::{body, error, json, query};
+
+/// One of the tables.
+pub(crate) trait Table {
+    /// What an entry is called in a refusal.
+    const ENTRY: &'static str;
+    /// What the entries are called in an import and an export.
+    const ENTRIES: &'static str;
+    /// An entry as it is shown.
+    type Row<'a>: Serialize;
+
+    /// Every entry, by id.
+    fn rows(routing: &Routing) -> Vec<Self::Row<'_>>;
+    /// One entry.
+    fn row(routing: &Routing, id: u64) -> Option<Self::Row<'_>>;
+    /// A new entry.
+    fn add(payload: &[u8]) -> Result<RoutingChange, Refusal>;
+    /// An entry in place of `id`: fields that are absent are as in `base`, or have their defaults
+    /// without it.
+    fn set(payload: &[u8], id: u64, base: Option<&Routing>) -> Result<RoutingChange, Refusal>;
+    /// One entry less.
+    fn remove(id: u64) -> RoutingChange;
+    /// Many entries, and how many.
+    fn import(payload: &[u8]) -> Result<(RoutingChange, usize), Refusal>;
+}
+
+/// `GET /api/{table}`.
+pub(crate) async fn list<T: Table>(api: Shared, _: Request) -> Result<Response, Refusal> {
+    json::data(StatusCode::OK, T::rows(&api.control.routing()))
+}
+
+/// `GET /api/{table}/{id}`.
+pub(crate) async fn show<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let id = query::record_id(&mut parts, T::ENTRY).await?;
+    answer::<T>(StatusCode::OK, &api.control.routing(), id)
+}
+
+/// `POST /api/{table}`.
+pub(crate) async fn create<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let change = T::add(&read(&api, request).await?)?;
+    let (routing, id) = api.control.change_routing(change).await?;
+    api.control.in_force(routing.version).await?;
+    let id = id.ok_or_else(|| Refusal::new(Reason::Internal, "internal error"))?;
+    answer::<T>(StatusCode::CREATED, &routing, id)
+}
+
+/// `PUT /api/{table}/{id}`: fields that are absent take their defaults.
+pub(crate) async fn replace<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
+    edit::<T>(api, request, |_| None).await
+}
+
+/// `PATCH /api/{table}/{id}`: fields that are absent stay.
+pub(crate) async fn update<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
+    edit::<T>(api, request, |former| Some(former)).await
+}
+
+/// Reads what is there, changes it, and answers once the change is in force. The lock is given
+/// back before that: edits that come meanwhile share the wait.
+async fn edit<T: Table>(
+    api: Shared,
+    request: Request,
+    base: fn(&Routing) -> Option<&Routing>,
+) -> Result<Response, Refusal> {
+    let (mut parts, payload) = request.into_parts();
+    let id = query::record_id(&mut parts, T::ENTRY).await?;
+    let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let routing = {
+        let _turn = api.tables.lock().await;
+        let former = api.control.routing();
+        T::row(&former, id).ok_or_else(|| unknown::<T>(id))?;
+        let change = T::set(&payload, id, base(&former))?;
+        api.control.change_routing(change).await?.0
+    };
+    api.control.in_force(routing.version).await?;
+    answer::<T>(StatusCode::OK, &routing, id)
+}
+
+/// `DELETE /api/{table}/{id}`.
+pub(crate) async fn remove<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let id = query::record_id(&mut parts, T::ENTRY).await?;
+    let (routing, _) = api.control.change_routing(T::remove(id)).await?;
+    api.control.in_force(routing.version).await?;
+    Ok(json::removed())
+}
+
+/// `GET /api/{table}/export`: what `import` takes back as it is.
+pub(crate) async fn export<T: Table>(api: Shared, _: Request) -> Result<Response, Refusal> {
+    let routing = api.control.routing();
+    let mut export = serde_json::Map::new();
+    let value = |entry: Result<serde_json::Value, serde_json::Error>| {
+        entry.map_err(|error| {
+            tracing::error!(%error, "a table cannot be written");
+            Refusal::new(Reason::Internal, "internal error")
+        })
+    };
+    let at = serde_json::to_value(At(api.now()));
+    export.insert("version".to_owned(), routing.version.into());
+    export.insert("exported_at".to_owned(), value(at)?);
+    let rows = serde_json::to_value(T::rows(&routing));
+    export.insert(T::ENTRIES.to_owned(), value(rows)?);
+    json::data(StatusCode::OK, export)
+}
+
+/// What an import did.
+#[derive(Debug, Serialize)]
+struct Imported {
+    imported: usize,
+    total: usize,
+    version: u64,
+}
+
+/// `POST /api/{table}/import`: all of it or nothing.
+pub(crate) async fn import<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let limit = api.options.max_import_bytes;
+    let payload = body::read(request.into_body(), limit, &api.options).await?;
+    let (change, imported) = T::import(&payload)?;
+    let (routing, _) = {
+        let _turn = api.tables.lock().await;
+        api.control.change_routing(change).await?
+    };
+    api.control.in_force(routing.version).await?;
+    let done = Imported {
+        imported,
+        total: T::rows(&routing).len(),
+        version: routing.version,
+    };
+    json::data(StatusCode::OK, done)
+}
+
+/// Reads the frame of an import. All its other fields take any value: what cannot be read is the
+/// list or an item of it.
+pub(crate) fn import_frame<'a, I: Deserialize<'a>>(
+    entries: &str,
+    payload: &'a [u8],
+) -> Result<I, Refusal> {
+    body::object(payload).map_err(|refusal| {
+        if refusal.reason == Reason::Invalid && payload.trim_ascii_start().starts_with(b"{") {
+            let rule = "must be an array of objects, with no field given twice";
+            return Refusal::field(entries, rule);
+        }
+        refusal
+    })
+}
+
+fn answer<T: Table>(status: StatusCode, routing: &Routing, id: u64) -> Result<Response, Refusal> {
+    json::data(status, T::row(routing, id).ok_or_else(|| unknown::<T>(id))?)
+}
+
+fn unknown<T: Table>(id: u64) -> Refusal {
+    error::unknown(T::ENTRY, &id.to_string())
+}
+
+pub(crate) async fn read(api: &Api, request: Request) -> Result<bytes::Bytes, Refusal> {
+    let limit = api.options.max_body_bytes;
+    body::read(request.into_body(), limit, &api.options).await
+}
