@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_resolver::proto::op::ResponseCode;
 use zajil_core::enum_query::Lookup;
 use zajil_core::port::NumberLookup as _;
 use zajil_enum::{Error, Options, Resolver};
@@ -41,7 +42,7 @@ async fn s6_1_the_first_domain_that_has_the_number_answers() {
         "1.a.example" | "3.a.example" => Says::NxDomain(Some(60)),
         "2.a.example" => sip(60, "a"),
         "1.b.example" | "2.b.example" => sip(60, "b"),
-        "4.a.example" => Says::Code(hickory_resolver::proto::op::ResponseCode::ServFail),
+        "4.a.example" => Says::Code(ResponseCode::ServFail),
         "4.b.example" => sip(60, "b"),
         "3.b.example" => Says::Naptr(60, vec!["1 1 u E2U+email:mailto !a!b! .".to_owned()]),
         _ => Says::NxDomain(None),
@@ -118,10 +119,18 @@ async fn rfc_6116_chains_end() {
                 ],
             ),
             "empty.example" => Says::NxDomain(Some(60)),
-            hop => next(&format!(
-                "h{}.example",
-                &hop[1..2].parse::<u32>().unwrap() + 1
-            )),
+            "4.e164.example" => Says::Naptr(
+                60,
+                vec![
+                    "1 1 - - - broken.example.".to_owned(),
+                    "1 2 u E2U+sip !^.*$!sip:second! .".to_owned(),
+                ],
+            ),
+            "broken.example" => Says::Code(ResponseCode::ServFail),
+            hop => {
+                let number = hop.trim_start_matches('h').trim_end_matches(".example");
+                next(&format!("h{}.example", number.parse::<u32>().unwrap() + 1))
+            }
         }
     });
     let resolver = resolver(options(&[&server]));

@@ -28,10 +28,13 @@ pub(crate) enum Says {
     Silence,
 }
 
+/// What the server says now.
+type Script = Arc<Mutex<Box<dyn FnMut(&str) -> Says + Send>>>;
+
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
-    says: Arc<Mutex<Box<dyn FnMut(&str) -> Says + Send>>>,
+    says: Script,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -41,8 +44,7 @@ impl Fake {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let (asked, stop) = (Arc::default(), Arc::default());
-        let says: Arc<Mutex<Box<dyn FnMut(&str) -> Says + Send>>> =
-            Arc::new(Mutex::new(Box::new(says)));
+        let says: Script = Arc::new(Mutex::new(Box::new(says)));
         let thread = std::thread::spawn({
             let (asked, stop, says) = (Arc::clone(&asked), Arc::clone(&stop), Arc::clone(&says));
             move || serve(&socket, &asked, &stop, &says)
@@ -80,12 +82,7 @@ impl Drop for Fake {
     }
 }
 
-fn serve(
-    socket: &UdpSocket,
-    asked: &AtomicUsize,
-    stop: &AtomicBool,
-    says: &Mutex<Box<dyn FnMut(&str) -> Says + Send>>,
-) {
+fn serve(socket: &UdpSocket, asked: &AtomicUsize, stop: &AtomicBool, says: &Script) {
     let mut octets = [0; 4_096];
     loop {
         let (length, from) = socket.recv_from(&mut octets).unwrap();

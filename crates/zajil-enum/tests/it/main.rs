@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 mod answers;
-mod bind;
 mod failures;
 mod fake;
 mod real;
+mod real_server;
