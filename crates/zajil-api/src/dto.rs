@@ -13,6 +13,7 @@ pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod route;
 pub(crate) mod rule;
+pub(crate) mod simulation;
 pub(crate) mod submit;
 
 use serde::{Serialize, Serializer};

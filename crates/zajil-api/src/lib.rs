@@ -21,6 +21,6 @@ mod system;
 mod time;
 mod translations;
 
-pub use options::{Options, Readiness};
+pub use options::{Options, Part, Readiness};
 pub use router::{Api, router};
 pub use seed::{parse_route, parse_rule};

@@ -1,7 +1,9 @@
 //! What the REST door needs to be told, with the defaults of the specification.
 
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,29 +47,42 @@ impl Options {
     }
 }
 
+/// One thing that the node works with, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it is called in the answer.
+    pub name: &'static str,
+    /// Whether the node cannot work without it.
+    pub needed: bool,
+    /// The error is a sentence for the operator.
+    pub state: Result<(), String>,
+}
+
+type Check = Pin<Box<dyn Future<Output = Vec<Part>> + Send>>;
+
 /// Whether the node can do its work: asked by `/readyz`, answered by the binary.
 #[derive(Clone)]
-pub struct Readiness(Arc<dyn Fn() -> Result<(), String> + Send + Sync>);
+pub struct Readiness(Arc<dyn Fn() -> Check + Send + Sync>);
 
 impl Readiness {
-    /// Asks `check`, which answers at once; its error is a sentence for the operator.
-    pub fn new(check: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+    /// Asks `check`, which answers within a few seconds.
+    pub fn new(check: impl Fn() -> Check + Send + Sync + 'static) -> Self {
         Self(Arc::new(check))
     }
 
     /// Always ready.
     #[must_use]
     pub fn always() -> Self {
-        Self::new(|| Ok(()))
+        Self::new(|| Box::pin(std::future::ready(Vec::new())))
     }
 
-    pub(crate) fn check(&self) -> Result<(), String> {
-        (self.0)()
+    pub(crate) async fn check(&self) -> Vec<Part> {
+        (self.0)().await
     }
 }
 
 impl fmt::Debug for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Readiness").field(&self.check()).finish()
+        f.debug_tuple("Readiness").finish_non_exhaustive()
     }
 }

@@ -166,6 +166,7 @@ fn table_pages() -> Router<Shared> {
         .route("/api/routes", routes)
         .route("/api/routes/export", page(GET, routes::export))
         .route("/api/routes/import", page(POST, routes::import))
+        .route("/api/routes/simulate", page(POST, routes::simulate))
         .route("/api/routes/{id}", route)
         .route("/api/translations", rules)
         .route("/api/translations/{id}", rule)

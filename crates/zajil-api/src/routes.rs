@@ -10,6 +10,7 @@ use zajil_core::route::{Route, RouteId};
 
 use crate::dto::At;
 use crate::dto::route::{ImportIn, RouteIn, RouteOut};
+use crate::dto::simulation::{QuestionIn, SimulationOut};
 use crate::router::{Api, Shared};
 use crate::{body, error, json, query};
 
@@ -126,6 +127,14 @@ pub(crate) async fn import(api: Shared, request: Request) -> Result<Response, Re
         version: routing.version,
     };
     json::data(StatusCode::OK, done)
+}
+
+/// `POST /api/routes/simulate`: what would become of a message (S4.5). Nothing is stored.
+pub(crate) async fn simulate(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let payload = read(&api, request).await?;
+    let (question, limit) = body::object::<QuestionIn<'_>>(&payload)?.into_question()?;
+    let simulation = api.control.simulate(question).await?;
+    json::data(StatusCode::OK, SimulationOut::new(&simulation, limit))
 }
 
 /// All other fields take any value: what cannot be used is the list or an item of it.

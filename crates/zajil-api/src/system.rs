@@ -1,5 +1,7 @@
 //! The state of the node: `/api/status`, `/healthz`, `/readyz`.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -8,6 +10,7 @@ use zajil_core::outcome::{Reason, Refusal};
 
 use crate::dto::At;
 use crate::json;
+use crate::options::Part;
 use crate::router::Shared;
 
 #[derive(Debug, Serialize)]
@@ -40,10 +43,31 @@ pub(crate) async fn alive(_: Shared, _: Request) -> Result<Response, Refusal> {
     json::bare(StatusCode::OK, &Health { status: "ok" })
 }
 
-/// `GET /readyz`: the node can take and hand out messages.
+#[derive(Debug, Serialize)]
+struct Ready {
+    status: &'static str,
+    /// `ok`, or what is wrong.
+    parts: BTreeMap<&'static str, String>,
+}
+
+/// `GET /readyz`: the node can take and hand out messages. A part that it can do without is shown,
+/// and does not make it unready.
 pub(crate) async fn ready(api: Shared, _: Request) -> Result<Response, Refusal> {
-    match api.options.ready.check() {
-        Ok(()) => json::bare(StatusCode::OK, &Health { status: "ready" }),
-        Err(why) => Err(Refusal::new(Reason::Stopping, format!("not ready: {why}"))),
+    let parts = api.options.ready.check().await;
+    let broken = parts.iter().find_map(|part| match &part.state {
+        Err(why) if part.needed => Some(format!("not ready: {}: {why}", part.name)),
+        Ok(()) | Err(_) => None,
+    });
+    if let Some(detail) = broken {
+        return Err(Refusal::new(Reason::Stopping, detail));
     }
+    let told = |part: &Part| match &part.state {
+        Ok(()) => "ok".to_owned(),
+        Err(why) => why.clone(),
+    };
+    let ready = Ready {
+        status: "ready",
+        parts: parts.iter().map(|part| (part.name, told(part))).collect(),
+    };
+    json::bare(StatusCode::OK, &ready)
 }

@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 
 use crate::clock::Timestamp;
 use crate::id::MessageId;
+use crate::message::Message;
 use crate::outcome::Reason;
 use crate::route::Charged;
+use crate::status::FinalStatus;
 
 /// How the charging system is used (D14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -193,6 +195,31 @@ pub fn decide(verdict: &Verdict, on_failure: FailureAction) -> Decision {
         (Verdict::Refused(refused), _) => Decision::Reject(refused.reason()),
         (Verdict::Failed(_), FailureAction::Allow) => Decision::GoUncharged,
         (Verdict::Failed(_), FailureAction::Deny) => Decision::Reject(Reason::ChargingDown),
+    }
+}
+
+/// What is to be given back of a message: the price of one that was debited and has ended
+/// undelivered. Whether it is given back is the operator's to say.
+#[must_use]
+pub fn to_refund(message: &Message) -> Option<Call> {
+    let how = message.ending()?.how;
+    let parts = message.arranged.debited?;
+    (how != FinalStatus::Delivered).then(|| Call::of(message, parts))
+}
+
+impl Call {
+    /// The call for so many parts of a message.
+    #[must_use]
+    pub fn of(message: &Message, parts: NonZeroU32) -> Self {
+        let content = &message.content;
+        Self {
+            message: message.id,
+            calling: content.source.as_str().to_owned(),
+            called: content.destination.as_str().to_owned(),
+            source_smsc: content.source_smsc.as_ref().map(ToString::to_string),
+            parts,
+            at: message.inserted_at,
+        }
     }
 }
 

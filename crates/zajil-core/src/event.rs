@@ -44,6 +44,8 @@ pub enum EventName {
     Inserted,
     /// A translation rule changed a number.
     NumberTranslated,
+    /// ENUM was asked about its destination.
+    EnumLookup,
     /// A route, its submitter or an operator decided its frontend.
     Routed,
     /// No route matched.
@@ -74,9 +76,10 @@ pub enum EventName {
     Other(Box<str>),
 }
 
-const FIXED: [(EventName, &str); 14] = [
+const FIXED: [(EventName, &str); 15] = [
     (EventName::Inserted, "message_inserted"),
     (EventName::NumberTranslated, "number_translated"),
+    (EventName::EnumLookup, "enum_lookup"),
     (EventName::Routed, "message_routed"),
     (EventName::RoutingFailed, "routing_failed"),
     (EventName::ChargingAttempted, "charging_attempted"),

@@ -3,12 +3,14 @@
 //! Every store calls [`report`] and [`edit`] inside its own transaction, so the rules exist once.
 //! A final state is written once: afterwards reports change nothing (D11).
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::charge::FailureAction;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventName, Scene};
 use crate::frontend::FrontendName;
-use crate::message::{CharacterSet, Content, Ending, Life, Message};
+use crate::message::{CharacterSet, Content, Ending, Fallback, Life, Message};
 use crate::retry::{self, Attempt};
 use crate::status::FinalStatus;
 
@@ -39,10 +41,40 @@ pub enum Report {
         /// Why.
         reason: Option<String>,
     },
-    /// Its life is over: the sweep's report (S9.1). Nothing happens before `expires`.
-    LifeOver,
+    /// A frontend will never deliver it (`mark_failed` with `permanent: true`): the next one gets
+    /// its turn (D12), or it ends.
+    Refused {
+        /// Why, in the frontend's words.
+        reason: Option<String>,
+    },
+    /// The charging system has answered for a message that waits for that.
+    Charged(Settlement),
+    /// Time has passed: the sweep's report. The life is over (S9.1), the frontend has had its turn
+    /// (D12), or charging was never answered (D14). Nothing happens before
+    /// [`Message::next_turn`].
+    Overdue,
     /// An operator or client removed it.
     Removed,
+}
+
+/// How charging ended for a message (S7.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// It may go on; its price was taken for so many parts, or will be later.
+    Granted {
+        /// The parts whose price was taken.
+        debited: Option<NonZeroU32>,
+    },
+    /// It goes on unpaid.
+    Uncharged {
+        /// Why, for the operator.
+        why: String,
+    },
+    /// It is rejected.
+    Rejected {
+        /// Why, for the operator.
+        why: String,
+    },
 }
 
 /// A new text for a message.
@@ -81,7 +113,7 @@ pub struct Edit {
     /// `dest_smsc`; the inner `None` gives the decision back to the location.
     pub dest_smsc: Option<Option<FrontendName>>,
     /// `message_body`, with the segments it takes. The engine counts them and sets the coding.
-    pub body: Option<(Text, std::num::NonZeroU32)>,
+    pub body: Option<(Text, NonZeroU32)>,
     /// `deliver_after`; the inner `None` makes it due at once. At or past the end of the life, and
     /// without `expires`, it moves that end to 24 h after itself: else nobody could deliver.
     pub deliver_after: Option<Option<Timestamp>>,
@@ -105,8 +137,9 @@ pub enum Unchanged {
     /// The message has ended.
     #[error("the message is already {0}")]
     AlreadyFinal(FinalStatus),
-    /// [`Report::LifeOver`] came before `expires`.
-    #[error("the message has not expired yet")]
+    /// [`Report::Overdue`] came before the turn of the message, [`Report::Charged`] for one that
+    /// waits for no charge, or an attempt was reported of one that was not offered yet.
+    #[error("nothing about the message is due")]
     NotYet,
 }
 
@@ -124,13 +157,22 @@ pub fn report(
     }
     let events = match report {
         Report::Delivered { by, at } => delivered(message, by.as_ref(), *at, scene),
+        Report::AttemptFailed { .. } if matches!(message.life, Life::Charging { .. }) => {
+            return Err(Unchanged::NotYet);
+        }
         Report::AttemptFailed {
             reason,
             retry_after,
         } => attempt_failed(message, reason.as_deref(), *retry_after, scene),
         Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
-        Report::LifeOver if message.expires > scene.now => return Err(Unchanged::NotYet),
-        Report::LifeOver => ended(message, FinalStatus::Expired, None, scene),
+        Report::Refused { reason } => refused(message, reason.as_deref(), scene),
+        Report::Charged(settlement) => {
+            let Life::Charging { .. } = message.life else {
+                return Err(Unchanged::NotYet);
+            };
+            settle(message, settlement, scene)
+        }
+        Report::Overdue => overdue(message, scene).ok_or(Unchanged::NotYet)?,
         Report::Removed => {
             end(message, FinalStatus::Failed, scene.now, scene);
             vec![scene.event(EventName::Deleted, "removed before delivery")]
@@ -171,6 +213,10 @@ fn attempt_failed(
     let due = retry::due_after(message.attempts, retry_after, scene.now);
     message.deliver_after = Some(due);
     message.life = Life::Pending { leased_until: None };
+    if let Some(next) = &mut message.arranged.fallback {
+        // It was taken; the turn goes on from when it is due again.
+        next.at = due.plus(next.after);
+    }
     let wait = due.since(scene.now).as_secs();
     let description = match reason {
         Some(reason) => format!("failed: {reason}; again in {wait} s"),
@@ -201,6 +247,103 @@ fn ended(
     vec![scene.event(name, reason.map_or(description, str::to_owned))]
 }
 
+/// A frontend gave it up: the attempt counts, and the next frontend has its turn.
+fn refused(message: &mut Message, reason: Option<&str>, scene: &Scene) -> Vec<Event> {
+    let Some(next) = message.arranged.fallback.take() else {
+        return ended(message, FinalStatus::Failed, reason, scene);
+    };
+    message.attempts = message.attempts.next();
+    message.deliver_after = None;
+    let told = reason.map_or("refused".to_owned(), |reason| format!("refused: {reason}"));
+    let name = EventName::DeliveryAttempt(message.attempts);
+    vec![
+        scene.event(name, told),
+        fall_back(message, next, "refused it", scene),
+    ]
+}
+
+/// Gives the message to the next frontend of its route.
+fn fall_back(message: &mut Message, mut next: Fallback, why: &str, scene: &Scene) -> Event {
+    let former = message.dest_smsc.take();
+    let former = former.as_ref().map_or("", FrontendName::as_str);
+    let to = (!next.rest.is_empty()).then(|| next.rest.remove(0));
+    let told = match &to {
+        Some(to) => format!("fallback to '{to}': '{former}' {why}"),
+        None => format!("'{former}' {why}"),
+    };
+    message.dest_smsc = to;
+    message.life = Life::Pending { leased_until: None };
+    let due = message.deliver_after.unwrap_or(scene.now).max(scene.now);
+    next.at = due.plus(next.after);
+    message.arranged.fallback = (!next.rest.is_empty()).then_some(next);
+    scene.event(EventName::Routed, told)
+}
+
+/// What the passing of time makes of a message; nothing when it is not its turn.
+fn overdue(message: &mut Message, scene: &Scene) -> Option<Vec<Event>> {
+    if message.next_turn() > scene.now {
+        return None;
+    }
+    if message.expires <= scene.now {
+        return Some(ended(message, FinalStatus::Expired, None, scene));
+    }
+    if let Life::Charging { on_failure, .. } = message.life {
+        let why = "no answer was recorded; money may have moved".to_owned();
+        let lost = match on_failure {
+            FailureAction::Allow => Settlement::Uncharged { why },
+            FailureAction::Deny => Settlement::Rejected { why },
+        };
+        return Some(settle(message, &lost, scene));
+    }
+    let mut next = message.arranged.fallback.take()?;
+    if let Life::Pending {
+        leased_until: Some(until),
+    } = message.life
+        && until > scene.now
+    {
+        // Somebody holds it: it was taken, and the turn goes on if that comes to nothing.
+        next.at = until.plus(next.after);
+        message.arranged.fallback = Some(next);
+        return Some(Vec::new());
+    }
+    let why = format!("did not take it within {} s", next.after.as_secs());
+    Some(vec![fall_back(message, next, &why, scene)])
+}
+
+/// Applies the answer of the charging system to a message that has not ended, and returns the lines
+/// for its log.
+pub fn settle(message: &mut Message, settlement: &Settlement, scene: &Scene) -> Vec<Event> {
+    if let Life::Charging { .. } = message.life {
+        message.life = Life::Pending { leased_until: None };
+    }
+    message.updated_at = scene.now;
+    match settlement {
+        Settlement::Granted { debited } => {
+            message.arranged.debited = *debited;
+            let told = match debited {
+                Some(parts) => format!("{parts} debited"),
+                None => "authorized".to_owned(),
+            };
+            vec![scene.event(EventName::ChargingAttempted, told)]
+        }
+        Settlement::Uncharged { why } => {
+            message.charge_failed = true;
+            vec![
+                scene.event(EventName::ChargingAttempted, ""),
+                scene.event(EventName::ChargingFailed, why.as_str()),
+            ]
+        }
+        Settlement::Rejected { why } => {
+            end(message, FinalStatus::Rejected, scene.now, scene);
+            vec![
+                scene.event(EventName::ChargingAttempted, ""),
+                scene.event(EventName::ChargingFailed, why.as_str()),
+                scene.event(EventName::Failed, FinalStatus::Rejected.to_string()),
+            ]
+        }
+    }
+}
+
 fn end(message: &mut Message, how: FinalStatus, at: Timestamp, scene: &Scene) {
     message.life = Life::Ended(Ending {
         how,
@@ -219,12 +362,15 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
     if let Some(ending) = message.ending() {
         return Err(Unchanged::AlreadyFinal(ending.how));
     }
-    // Refused before anything is changed: the edit happens whole or not at all.
+    // On a copy: the edit happens whole or not at all.
+    let mut edited = message.clone();
+    let events = apply(&mut edited, edit, scene)?;
+    *message = edited;
+    Ok(events)
+}
+
+fn apply(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Event>, Unchanged> {
     let expires = edit.expires.or_else(|| prolonged(message, &edit));
-    let life_ends = expires.unwrap_or(message.expires);
-    if edit.report == Some(Report::LifeOver) && life_ends > scene.now {
-        return Err(Unchanged::NotYet);
-    }
     let mut changed = Vec::new();
     let mut rerouted = None;
     if let Some(dest_smsc) = edit.dest_smsc {
@@ -234,6 +380,7 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
                 .map_or_else(String::new, ToString::to_string),
         );
         message.dest_smsc = dest_smsc;
+        message.arranged.fallback = None;
     }
     if let Some((text, parts)) = edit.body {
         set_text(&mut message.content, text, parts);
@@ -241,6 +388,10 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
     }
     if let Some(deliver_after) = edit.deliver_after {
         message.deliver_after = deliver_after;
+        if let Some(next) = &mut message.arranged.fallback {
+            let due = deliver_after.unwrap_or(scene.now).max(scene.now);
+            next.at = due.plus(next.after);
+        }
         changed.push("deliver_after");
     }
     set(&mut message.expires, expires, "expires", &mut changed);
@@ -276,7 +427,9 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
         events.push(scene.event(EventName::Updated, changed.join(", ")));
     }
     if !events.is_empty() {
-        message.life = Life::Pending { leased_until: None };
+        if let Life::Pending { leased_until } = &mut message.life {
+            *leased_until = None;
+        }
         message.updated_at = scene.now;
     }
     if let Some(status) = edit.report {
@@ -291,7 +444,7 @@ fn prolonged(message: &Message, edit: &Edit) -> Option<Timestamp> {
     (due >= message.expires).then(|| due.plus(LIFE_ONCE_DUE))
 }
 
-fn set_text(content: &mut Content, Text { body, coding }: Text, parts: std::num::NonZeroU32) {
+fn set_text(content: &mut Content, Text { body, coding }: Text, parts: NonZeroU32) {
     content.body = body;
     content.parts = parts;
     if let Some(coding) = coding {

@@ -1,7 +1,9 @@
 //! The message (S2): what was submitted, where it goes, and how far it has come.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
+use crate::charge::FailureAction;
 use crate::clock::Timestamp;
 use crate::event::NodeName;
 use crate::frontend::FrontendName;
@@ -106,9 +108,37 @@ pub struct Ending {
     pub node: NodeName,
 }
 
+/// Who is next when the frontend of a message does not take it (D12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// The frontends that have not had their turn, in order; never empty.
+    pub rest: Vec<FrontendName>,
+    /// `fallback_after`: how long each has to take it.
+    pub after: Duration,
+    /// When the turn of the present one is over, unless it holds the message then.
+    pub at: Timestamp,
+}
+
+/// What the pipeline has arranged for a message beyond its frontend.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Arranged {
+    /// Who is next; none when nobody is left.
+    pub fallback: Option<Fallback>,
+    /// How many parts the charging system has taken the price of.
+    pub debited: Option<NonZeroU32>,
+}
+
 /// Where a message is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Life {
+    /// Written down before its price is taken, and not offered yet (D14): if the answer of the
+    /// charging system is lost, this record of it is not.
+    Charging {
+        /// When the answer counts as lost.
+        until: Timestamp,
+        /// What happens then.
+        on_failure: FailureAction,
+    },
     /// Not ended: offered when due.
     Pending {
         /// Until when a poller holds it (D7); past instants mean nobody does.
@@ -139,6 +169,8 @@ pub struct Message {
     pub attempts: Attempt,
     /// `charge_failed`: it went on although charging failed (S7.2).
     pub charge_failed: bool,
+    /// What else was arranged for it.
+    pub arranged: Arranged,
     /// The node that accepted it.
     pub origin_node: NodeName,
     /// Where it is in its life.
@@ -150,7 +182,7 @@ impl Message {
     #[must_use]
     pub fn status(&self) -> Status {
         match &self.life {
-            Life::Pending { .. } => Status::Pending,
+            Life::Charging { .. } | Life::Pending { .. } => Status::Pending,
             Life::Ended(ending) => Status::Final(ending.how),
         }
     }
@@ -159,7 +191,7 @@ impl Message {
     #[must_use]
     pub fn ending(&self) -> Option<&Ending> {
         match &self.life {
-            Life::Pending { .. } => None,
+            Life::Charging { .. } | Life::Pending { .. } => None,
             Life::Ended(ending) => Some(ending),
         }
     }
@@ -188,7 +220,20 @@ impl Message {
             Life::Pending {
                 leased_until: Some(until),
             } => due.max(until),
+            Life::Charging { until, .. } => due.max(until),
             Life::Pending { leased_until: None } | Life::Ended(_) => due,
+        }
+    }
+
+    /// When time alone next changes something about it, as long as it has not ended: its life is
+    /// over, its frontend has had its turn, or the answer of the charging system is lost.
+    #[must_use]
+    pub fn next_turn(&self) -> Timestamp {
+        let fallback = self.arranged.fallback.as_ref().map(|next| next.at);
+        let first = fallback.map_or(self.expires, |at| at.min(self.expires));
+        match self.life {
+            Life::Charging { until, .. } => until.min(self.expires),
+            Life::Pending { .. } | Life::Ended(_) => first,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub mod prefix;
+
 /// How strictly a destination is checked after translation (D8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {

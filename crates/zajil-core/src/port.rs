@@ -18,10 +18,11 @@ use crate::id::MessageId;
 use crate::lifecycle::{Edit, Report};
 use crate::location::{Location, Sighting};
 use crate::message::{Message, TransferFields};
-use crate::number::Given;
+use crate::number::{Given, Msisdn, Sender};
 use crate::offer::Asker;
 use crate::outcome::Refusal;
-use crate::route::{Route, RouteId, SourceType, Terms};
+use crate::route::{Route, RouteId, SourceType, Terms, choose};
+use crate::translate::apply::Translated;
 use crate::translate::{Rule, RuleId, RuleTerms};
 
 /// The answer of a port: a boxed future, one per call.
@@ -191,6 +192,65 @@ pub enum RoutingChange {
     RemoveRule(RuleId),
 }
 
+/// A message that does not exist: what would become of it (S4.5)?
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The sender.
+    pub calling: Option<Given>,
+    /// The destination.
+    pub called: Given,
+    /// `source_smsc`.
+    pub source_smsc: Option<FrontendName>,
+    /// `source_type`.
+    pub source_type: Option<SourceType>,
+    /// The domain that ENUM is to be taken to have given; ENUM is asked without.
+    pub enum_domain: Option<String>,
+    /// Decides the draw among equals; every outcome counts without.
+    pub draw: Option<u64>,
+}
+
+/// What would become of a message, step by step, by the functions of the pipeline itself.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    /// The rule that would change the numbers, and to what.
+    pub translated: Option<Translated>,
+    /// The sender after that.
+    pub calling: Sender,
+    /// The destination after that.
+    pub called: Msisdn,
+    /// What ENUM says; none when no route depends on it, or the question says what to assume.
+    pub lookup: Option<Lookup>,
+    /// The domain that routes were compared with.
+    pub enum_domain: Option<String>,
+    /// Every route, in the order of the table, with why it won or lost.
+    pub verdicts: Vec<(Route, choose::Verdict)>,
+    /// What may happen; nothing when no route matches.
+    pub outcomes: Vec<Outcome>,
+    /// Whether the message would be charged if no route took it.
+    pub charged_unrouted: bool,
+    /// The frontend that a live location names, to which the message goes when no route decides.
+    pub location: Option<FrontendName>,
+}
+
+/// One thing that may happen to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The route that takes it.
+    pub route: RouteId,
+    /// It happens so many times …
+    pub share: u32,
+    /// … in so many.
+    pub of: u32,
+    /// The frontend that gets it, if the route delivers.
+    pub dest_smsc: Option<FrontendName>,
+    /// The frontends before that one which are not active.
+    pub absent: Vec<FrontendName>,
+    /// Those that follow.
+    pub fallback: Vec<FrontendName>,
+    /// Whether it is charged.
+    pub charged: bool,
+}
+
 /// Edits the routing tables: validated as a whole, stored, then in force for new messages.
 pub trait Control: Send + Sync {
     /// The tables in force.
@@ -201,6 +261,12 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// `NotFound`, `Invalid`; nothing is changed then.
     fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)>;
+
+    /// What would become of a message (S4.5). Changes nothing, counts nothing.
+    ///
+    /// # Errors
+    /// `Invalid` for numbers that a submit would be refused for.
+    fn simulate(&self, question: Question) -> Answer<'_, Simulation>;
 }
 
 /// Where finished messages go (S10). Implementations own their connection and reconnect.

@@ -1,11 +1,14 @@
 //! Routes: which frontend gets a message, or what happens instead (S4).
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::frontend::FrontendName;
 
 pub mod choose;
+mod compiled;
 mod index;
+mod key;
 pub mod table;
 
 /// The id of a route, given by the store.
@@ -166,6 +169,34 @@ impl Action {
     }
 }
 
+/// Who follows when the frontend of a route does not take a message (D12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followers {
+    /// `fallback`: frontends in the order in which they have their turn; at most
+    /// [`Followers::MOST`].
+    pub to: Vec<FrontendName>,
+    /// `fallback_after`: how long each has to take the message.
+    pub after: Duration,
+}
+
+impl Followers {
+    /// At most this many.
+    pub const MOST: usize = 8;
+    /// `fallback_after` in seconds: a shorter one would take messages away from a frontend that
+    /// lists them without holding them, while it delivers.
+    pub const AFTER: std::ops::RangeInclusive<u64> = 5..=86_400;
+}
+
+impl Default for Followers {
+    /// Nobody; 60 s.
+    fn default() -> Self {
+        Self {
+            to: Vec::new(),
+            after: Duration::from_secs(60),
+        }
+    }
+}
+
 /// A route without its id, as an operator writes it (S4.1). `None` in a condition means any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
@@ -181,6 +212,8 @@ pub struct Terms {
     pub enum_domain: Option<String>,
     /// `dest_smsc`, `auto_reply`, `auto_reply_message` and `drop` in one.
     pub action: Action,
+    /// `fallback` and `fallback_after`; nobody where the action delivers to nobody.
+    pub followers: Followers,
     /// `charged`.
     pub charged: Charged,
     /// `weight`.

@@ -6,6 +6,7 @@ use crate::frontend::FrontendName;
 use crate::route::Priority;
 
 pub mod apply;
+mod pattern;
 
 /// The id of a rule, given by the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

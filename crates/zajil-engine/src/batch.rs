@@ -10,8 +10,9 @@ use zajil_core::port::{Accepted, Submission};
 use zajil_store::contract::{Draft, Error, Placed};
 
 use crate::accept::{Decided, is_pending};
-use crate::refuse;
+use crate::charge::When;
 use crate::shared::Shared;
+use crate::{charge, refuse};
 
 /// At most this many submits are stored at once.
 const MOST: usize = 500;
@@ -28,18 +29,32 @@ pub(crate) struct Queue {
 
 impl Shared {
     /// Like a synchronous submit up to the store. Only for submits without `dedupe`: a repetition
-    /// cannot be told before it is stored (D6).
-    pub(crate) fn submit_async(&self, submission: Submission) -> Result<Accepted, Refusal> {
+    /// cannot be told before it is stored (D6). Where money moves the store is waited for too.
+    pub(crate) async fn submit_async(
+        self: &Arc<Self>,
+        submission: Submission,
+    ) -> Result<Accepted, Refusal> {
         let place = self.intake.try_reserve().map_err(|error| match error {
             mpsc::error::TrySendError::Full(()) => {
                 Refusal::new(Reason::Overloaded, "the intake is full: try again")
             }
             mpsc::error::TrySendError::Closed(()) => refuse::stopping(),
         })?;
-        let decided = self.decide(submission)?;
+        let mut decided = self.decide(submission).await?;
+        let rejected = match self.charging(&decided) {
+            None => None,
+            Some(When::BeforeItIsStored) => self.authorize(&mut decided).await,
+            Some(When::OnceItIsStored) => return self.charge_to_the_end(decided).await,
+        };
+        if rejected.is_none() {
+            self.draft_reply_to(&mut decided);
+        }
         let message = decided.draft.message.clone();
         self.telemetry().metrics.intake.inc();
         place.send(decided);
+        if let Some((reason, why)) = rejected {
+            return Err(charge::refusal(message.id, reason, &why));
+        }
         Ok(Accepted {
             message,
             repeated: false,

@@ -1,6 +1,6 @@
 //! The engine as the doors and the binary see it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,7 +18,8 @@ use zajil_core::message::Message;
 use zajil_core::number::Strictness;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::{
-    Accepted, Answer, Ask, Control, Desk, Intake, Routing, RoutingChange, Submission,
+    Accepted, Answer, Ask, Charger, Control, Desk, Intake, NumberLookup, Question, Routing,
+    RoutingChange, Simulation, Submission,
 };
 use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
@@ -26,11 +27,12 @@ use zajil_store::contract::{self, Store};
 use zajil_telemetry::Telemetry;
 
 use crate::batch::{self, Queue};
+use crate::charge::Charging;
 use crate::control::{Snapshot, check_route, check_rule};
 use crate::hint::Hub;
 use crate::shared::Shared;
 use crate::sweep;
-use crate::tasks::Tasks;
+use crate::tasks::{Errands, Tasks};
 
 /// How long [`Engine::stop`] waits for the intake to be stored and the tasks to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -49,6 +51,10 @@ pub struct Parts {
     pub dice: Arc<dyn Dice>,
     /// Where facts are told.
     pub telemetry: Arc<Telemetry>,
+    /// ENUM, if it is configured.
+    pub lookup: Option<Arc<dyn NumberLookup>>,
+    /// The charging system, if one is configured.
+    pub charger: Option<Arc<dyn Charger>>,
 }
 
 /// How the engine behaves.
@@ -75,6 +81,8 @@ pub struct Options {
     pub intake_capacity: usize,
     /// What a destination must look like (D8).
     pub strictness: Strictness,
+    /// How messages are charged, where there is a charging system.
+    pub charging: Charging,
     /// `sms_routes`: fill the routing table when it is empty (S4.4).
     pub seed_routes: Vec<Terms>,
     /// The translation rules of the configuration, likewise.
@@ -97,6 +105,7 @@ impl Default for Options {
             retention_check_interval: HOUR,
             intake_capacity: 10_000,
             strictness: Strictness::Digits,
+            charging: Charging::default(),
             seed_routes: Vec::new(),
             seed_rules: Vec::new(),
         }
@@ -155,9 +164,10 @@ impl Engine {
             ids: Mutex::new(ids),
             control: ArcSwap::from_pointee(snapshot),
             changing: tokio::sync::Mutex::new(()),
-            frontends: RwLock::new(HashSet::new()),
+            frontends: RwLock::new(HashMap::new()),
             hints: Hub::default(),
             intake,
+            errands: Errands::default(),
             closed: AtomicBool::new(false),
             stopping,
         });
@@ -188,6 +198,9 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(tasks) = tasks {
+            if !self.shared.errands.end(STOP_WITHIN).await {
+                tracing::error!("stopped while messages were being charged");
+            }
             tasks.stop(STOP_WITHIN).await;
             let unstored = self.shared.telemetry().metrics.intake.get();
             if unstored > 0 {
@@ -249,7 +262,7 @@ impl Intake for Engine {
         if submission.dedupe.is_some() {
             return Box::pin(self.shared.submit(submission));
         }
-        Box::pin(std::future::ready(self.shared.submit_async(submission)))
+        Box::pin(self.shared.submit_async(submission))
     }
 }
 
@@ -290,5 +303,9 @@ impl Control for Engine {
 
     fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)> {
         Box::pin(self.shared.change_routing(change))
+    }
+
+    fn simulate(&self, question: Question) -> Answer<'_, Simulation> {
+        Box::pin(self.shared.simulate(question))
     }
 }

@@ -6,16 +6,23 @@
 
 mod accept;
 mod batch;
+mod charge;
 mod control;
+mod count;
 mod handle;
 mod hint;
+mod numbers;
 mod offer;
+mod refund;
 mod refuse;
 mod reply;
 mod report;
+mod routing;
 mod shared;
+mod simulate;
 mod sweep;
 pub mod system;
 pub mod tasks;
 
+pub use charge::Charging;
 pub use handle::{Engine, Error, Options, Parts};

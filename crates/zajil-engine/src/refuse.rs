@@ -36,3 +36,8 @@ pub(crate) fn stopping() -> Refusal {
         "this node is stopping: try another, or try again",
     )
 }
+
+pub(crate) fn key_reused() -> Refusal {
+    let detail = "this idempotency key came with another request before: use a new key";
+    Refusal::new(Reason::KeyReused, detail)
+}

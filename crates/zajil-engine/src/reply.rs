@@ -2,7 +2,7 @@
 
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};
-use zajil_core::message::{Content, Message, TransferFields};
+use zajil_core::message::{Arranged, Content, Message, TransferFields};
 use zajil_core::number::{Given, Msisdn, Sender, Strictness};
 use zajil_core::port::Dedupe;
 use zajil_core::retry::Attempt;
@@ -10,43 +10,75 @@ use zajil_core::route::{Query, RouteId};
 use zajil_store::contract::Draft;
 use zajil_telemetry::Fact;
 
-use crate::accept::{is_pending, life, measure};
-use crate::control::Snapshot;
+use crate::accept::{Decided, is_pending, life};
+use crate::count::measure;
 use crate::shared::Shared;
 
 /// What is to be answered.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
-    pub(crate) message: &'a Message,
-    pub(crate) text: &'a str,
-    pub(crate) route: RouteId,
+struct Asked<'a> {
+    message: &'a Message,
+    text: &'a str,
+    route: RouteId,
     /// How a repetition of the message is recognised.
-    pub(crate) dedupe: Option<(Dedupe, Timestamp)>,
+    dedupe: Option<(Dedupe, Timestamp)>,
 }
 
 impl Shared {
+    /// Drafts the reply that the route asks for, to be stored with the message.
+    pub(crate) fn draft_reply_to(&self, decided: &mut Decided) {
+        let Some((route, text)) = decided.answer.take() else {
+            return;
+        };
+        let asked = Asked {
+            message: &decided.draft.message,
+            text: &text,
+            route,
+            dedupe: decided.draft.dedupe,
+        };
+        let (reply, events) = self.reply(&asked, &self.scene());
+        decided.reply = reply;
+        decided.draft.events.extend(events);
+    }
+
+    /// Stores the reply to a message that was stored, and charged, before.
+    pub(crate) async fn reply_late(&self, decided: &mut Decided, message: &Message) {
+        let Some((route, text)) = decided.answer.take() else {
+            return;
+        };
+        let asked = Asked {
+            message,
+            text: &text,
+            route,
+            dedupe: decided.draft.dedupe,
+        };
+        let (reply, events) = self.reply(&asked, &self.scene());
+        if let Some(reply) = reply {
+            self.store_reply(*reply, decided.watch).await;
+        }
+        for event in events {
+            if let Err(error) = self.parts.store.add_event(message.id, event).await {
+                tracing::warn!(id = %message.id, %error, "a line of a log was not stored");
+            }
+        }
+    }
+
     /// The reply, routed but never answered by another; none when the sender has no number. The
     /// log of the message that is answered tells which.
-    pub(crate) fn reply(
-        &self,
-        control: &Snapshot,
-        asked: &Asked<'_>,
-        events: &mut Vec<Event>,
-        scene: &Scene,
-    ) -> Option<Box<Draft>> {
+    fn reply(&self, asked: &Asked<'_>, scene: &Scene) -> (Option<Box<Draft>>, Vec<Event>) {
         let route = asked.route;
         let reply = self
             .return_number(&asked.message.content.source)
-            .map(|to| Box::new(self.draft_reply(control, asked, to, scene)));
+            .map(|to| Box::new(self.draft_reply(asked, to, scene)));
         let told = match &reply {
             Some(reply) => format!("route {route}, message {}", reply.message.id),
             None => format!("route {route}: no reply, the sender has no number"),
         };
-        events.push(scene.event(EventName::AutoReplySent, told));
+        let mut events = vec![scene.event(EventName::AutoReplySent, told)];
         if !is_pending(asked.message) {
             events.push(scene.event(EventName::Delivered, format!("route {route}")));
         }
-        reply
+        (reply, events)
     }
 
     /// The sender as a destination: a name cannot be replied to, even where any text goes.
@@ -58,13 +90,7 @@ impl Shared {
         Msisdn::parse(&Given::parse(sender.as_str()).ok()?, strictness).ok()
     }
 
-    fn draft_reply(
-        &self,
-        control: &Snapshot,
-        asked: &Asked<'_>,
-        to: Msisdn,
-        scene: &Scene,
-    ) -> Draft {
+    fn draft_reply(&self, asked: &Asked<'_>, to: Msisdn, scene: &Scene) -> Draft {
         let from = &asked.message.content;
         let mut events = Vec::with_capacity(2);
         let about = format!("auto-reply to message {}", asked.message.id);
@@ -77,7 +103,8 @@ impl Shared {
             enum_domain: None,
             auto_reply_allowed: false,
         };
-        let routed = self.route(control, &query, &mut events, scene);
+        let control = self.control.load();
+        let routed = self.route(&control, &query, scene.now, (&mut events, scene));
         let (parts, tp) = measure(asked.text, TransferFields::default());
         let message = Message {
             id: self.next_id(scene.now),
@@ -103,6 +130,10 @@ impl Shared {
             deliver_after: None,
             attempts: Attempt::default(),
             charge_failed: false,
+            arranged: Arranged {
+                fallback: routed.fallback,
+                debited: None,
+            },
             origin_node: scene.node.clone(),
             life: life(routed.ended, scene),
         };

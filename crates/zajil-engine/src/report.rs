@@ -10,7 +10,7 @@ use zajil_core::status::FinalStatus;
 use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_telemetry::Fact;
 
-use crate::accept::recount;
+use crate::count::recount;
 use crate::refuse::failed;
 use crate::shared::Shared;
 
@@ -49,12 +49,9 @@ impl Shared {
     }
 
     /// Tells what a report or edit led to, and wakes whom it concerns.
-    fn take_effect(&self, id: MessageId, outcome: Outcome) -> Result<Message, Refusal> {
-        let Reported {
-            message,
-            queued_for,
-        } = match outcome {
-            Ok(reported) => reported,
+    pub(crate) fn take_effect(&self, id: MessageId, outcome: Outcome) -> Result<Message, Refusal> {
+        let done = match outcome {
+            Ok(done) => done,
             Err(NotDone::NotFound) => return Err(Refusal::no_message(id)),
             Err(NotDone::AlreadyFinal(status)) => {
                 self.record(&Fact::LateReport { id });
@@ -62,8 +59,16 @@ impl Shared {
                 return Err(Refusal::new(Reason::AlreadyFinal, detail));
             }
         };
+        self.tell(&done);
+        Ok(done.message)
+    }
+
+    /// Tells what became of a message, and wakes whom it concerns.
+    pub(crate) fn tell(&self, done: &Reported) {
+        let message = &done.message;
+        let id = message.id;
         match message.ending() {
-            None => self.hints.wake(queued_for.as_ref()),
+            None => self.hints.wake(done.queued_for.as_ref()),
             Some(ending) => match ending.how {
                 FinalStatus::Delivered => self.record(&Fact::Delivered {
                     id,
@@ -76,7 +81,6 @@ impl Shared {
                 }
             },
         }
-        Ok(message)
     }
 
     pub(crate) async fn remove(&self, id: MessageId) -> Result<(), Refusal> {
@@ -97,7 +101,7 @@ impl Shared {
         let registered = self.parts.store.register(registration, now).await;
         let (presence, began) = registered.map_err(|error| failed(error, "frontend"))?;
         let name = &presence.registration.name;
-        self.learn_frontend(name);
+        self.learn_frontend(name, presence.expires_at);
         if began {
             self.record(&Fact::FrontendUp { name });
         }

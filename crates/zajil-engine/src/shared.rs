@@ -1,6 +1,6 @@
 //! What every part of the engine has in hand.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -20,6 +20,7 @@ use crate::control::Snapshot;
 use crate::handle::{Options, Parts};
 use crate::hint::Hub;
 use crate::refuse;
+use crate::tasks::Errands;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -30,10 +31,12 @@ pub(crate) struct Shared {
     pub(crate) control: ArcSwap<Snapshot>,
     /// Held while the tables are replaced, so that they only get newer.
     pub(crate) changing: tokio::sync::Mutex<()>,
-    /// Every frontend that is known to have registered.
-    pub(crate) frontends: RwLock<HashSet<FrontendName>>,
+    /// Every frontend that is known to have registered, and until when it counts as active.
+    pub(crate) frontends: RwLock<HashMap<FrontendName, Timestamp>>,
     pub(crate) hints: Hub,
     pub(crate) intake: mpsc::Sender<Decided>,
+    /// What must be done to its end.
+    pub(crate) errands: Errands,
     /// No new submits from now on.
     pub(crate) closed: AtomicBool,
     /// Everything that waits is to end.
@@ -82,15 +85,23 @@ impl Shared {
 
     fn knows_frontend(&self, name: &FrontendName) -> bool {
         let known = self.frontends.read();
-        known.unwrap_or_else(PoisonError::into_inner).contains(name)
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known.contains_key(name)
     }
 
-    pub(crate) fn learn_frontend(&self, name: &FrontendName) {
-        // Nearly always it is known: a renewal keeps nobody waiting.
-        if !self.knows_frontend(name) {
-            let known = self.frontends.write();
-            let mut known = known.unwrap_or_else(PoisonError::into_inner);
-            known.insert(name.clone());
+    /// Whether the frontend's registration lives, as far as this node has heard.
+    pub(crate) fn is_active(&self, name: &FrontendName, now: Timestamp) -> bool {
+        let known = self.frontends.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known.get(name).is_some_and(|until| *until > now)
+    }
+
+    pub(crate) fn learn_frontend(&self, name: &FrontendName, until: Timestamp) {
+        let known = self.frontends.write();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        match known.get_mut(name) {
+            Some(known) => *known = until,
+            None => drop(known.insert(name.clone(), until)),
         }
     }
 
@@ -99,7 +110,7 @@ impl Shared {
         let latest = self.parts.store.frontends().await?;
         let names = latest
             .into_iter()
-            .map(|presence| presence.registration.name)
+            .map(|presence| (presence.registration.name, presence.expires_at))
             .collect();
         let known = self.frontends.write();
         // The former set is freed after the lock is.

@@ -31,14 +31,17 @@ struct Round {
 pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
     let round = |name, period, turn| Round { name, period, turn };
     for round in [
-        round("expire messages", SECOND, |shared| {
-            Box::pin(shared.expire())
+        round("sweep messages", SECOND, |shared| {
+            Box::pin(shared.overdue())
         }),
         round("expire locations", SECOND, |shared| {
             Box::pin(shared.expire_locations())
         }),
         round("watch frontends", FIVE_SECONDS, |shared| {
             Box::pin(shared.watch_frontends())
+        }),
+        round("refunds", FIVE_SECONDS, |shared| {
+            Box::pin(shared.give_back())
         }),
         round("refresh routing", SECOND, |shared| {
             Box::pin(shared.refresh_routing())
@@ -83,14 +86,16 @@ async fn rounds(shared: Arc<Shared>, round: Round, token: CancellationToken) {
 }
 
 impl Shared {
-    /// Ends messages whose life is over (S9.1).
-    async fn expire(&self) -> Result<(), Error> {
+    /// Tells messages whose turn has come: lives that are over (S9.1), frontends that have had
+    /// their turn (D12), charges that were never answered (D14).
+    async fn overdue(&self) -> Result<(), Error> {
         loop {
-            let swept = self.parts.store.expire(self.scene(), LIMIT).await?;
-            for message in &swept {
-                self.record(&Fact::DeadLetter { id: message.id });
+            let swept = self.parts.store.sweep(self.scene(), LIMIT).await?;
+            let count = swept.len();
+            for done in swept {
+                self.tell(&done);
             }
-            if swept.len() < LIMIT as usize || self.stopping.is_cancelled() {
+            if count < LIMIT as usize || self.stopping.is_cancelled() {
                 return Ok(());
             }
             tokio::task::yield_now().await;

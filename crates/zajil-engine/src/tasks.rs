@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use zajil_telemetry::Telemetry;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -87,6 +88,33 @@ impl Tasks {
             }
         }
         late
+    }
+}
+
+/// Work that is done to its end although whoever wants its answer may go away.
+#[derive(Debug, Default)]
+pub struct Errands(TaskTracker);
+
+impl Errands {
+    /// Starts the work; the answer comes when it is done, and nothing comes of a bug.
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    pub fn run<T, F>(&self, work: F) -> impl Future<Output = Option<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let task = tokio::spawn(self.0.track_future(work));
+        async move {
+            task.await
+                .inspect_err(|error| tracing::error!(%error, "an errand was lost"))
+                .ok()
+        }
+    }
+
+    /// Waits until none runs, at the most so long; `false` when some still do.
+    pub async fn end(&self, within: Duration) -> bool {
+        self.0.close();
+        tokio::time::timeout(within, self.0.wait()).await.is_ok()
     }
 }
 

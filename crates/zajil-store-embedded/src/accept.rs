@@ -23,7 +23,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Encodes on the caller's thread.
     pub(crate) fn new(draft: Draft) -> Self {
-        let extra = record::encode_extra(&draft.message.content);
+        let extra = record::encode_extra(&draft.message);
         let events = record::encode_events(&draft.events);
         Self {
             draft,
@@ -60,7 +60,7 @@ fn place(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<Placed> {
     tx.delta.pending += 1;
     tx.db
         .prepare_cached("INSERT INTO expiry VALUES (?1, ?2)")?
-        .execute([message.expires.millis(), message.id.as_i64()])?;
+        .execute([message.next_turn().millis(), message.id.as_i64()])?;
     let home = tx.enqueue(message, message.inserted_at)?;
     Ok(Placed::Stored(home.name))
 }

@@ -8,6 +8,7 @@ mod error;
 mod offer;
 mod open;
 mod reader;
+mod refund;
 mod report;
 mod row;
 mod schema;

@@ -1,7 +1,6 @@
 //! Reports, edits and removals: the life cycle's function applied to a row.
 
 use rusqlite::params;
-use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
@@ -11,7 +10,7 @@ use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_store::record;
 
 use crate::error::Done;
-use crate::row::find;
+use crate::row::{Before, find};
 use crate::writer::Tx;
 
 /// Applies one report.
@@ -24,16 +23,21 @@ pub(crate) fn report(
     let Some(mut message) = find(tx.db, id)? else {
         return Ok(Err(NotDone::NotFound));
     };
-    let undecided = message.dest_smsc.is_none();
+    let before = Before::of(&message);
     match lifecycle::report(&mut message, report, scene) {
-        Ok(events) => settle(tx, message, undecided, &events, scene).map(Ok),
+        Ok(events) => {
+            if message.ending().is_none() && before.rewritten(&message) {
+                rewrite(tx, &message)?;
+            }
+            settle(tx, message, &before, &events, scene).map(Ok)
+        }
         Err(Unchanged::AlreadyFinal(how)) => {
             let text = format!("{} ignored: already {how}", word(report));
             tx.log(id, &[scene.event(EventName::LateReport, text)])?;
             Ok(Err(NotDone::AlreadyFinal(how)))
         }
         Err(Unchanged::NotYet) => Ok(Ok(Reported {
-            queued_for: None,
+            queued_for: tx.home(&message, scene.now)?.name,
             message,
         })),
     }
@@ -44,12 +48,11 @@ pub(crate) fn edit(tx: &mut Tx<'_>, id: MessageId, edit: &Edit, scene: &Scene) -
     let Some(mut message) = find(tx.db, id)? else {
         return Ok(Err(NotDone::NotFound));
     };
-    let undecided = message.dest_smsc.is_none();
-    let expired_at = message.expires;
+    let before = Before::of(&message);
     match lifecycle::edit(&mut message, edit.clone(), scene) {
         Ok(events) => {
-            rewrite(tx, &message, expired_at)?;
-            settle(tx, message, undecided, &events, scene).map(Ok)
+            rewrite(tx, &message)?;
+            settle(tx, message, &before, &events, scene).map(Ok)
         }
         Err(Unchanged::AlreadyFinal(how)) => {
             tx.log(
@@ -59,7 +62,7 @@ pub(crate) fn edit(tx: &mut Tx<'_>, id: MessageId, edit: &Edit, scene: &Scene) -
             Ok(Err(NotDone::AlreadyFinal(how)))
         }
         Err(Unchanged::NotYet) => Ok(Ok(Reported {
-            queued_for: None,
+            queued_for: tx.home(&message, scene.now)?.name,
             message,
         })),
     }
@@ -70,10 +73,10 @@ pub(crate) fn remove(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<bool
     let Some(mut message) = find(tx.db, id)? else {
         return Ok(false);
     };
-    let undecided = message.dest_smsc.is_none();
+    let before = Before::of(&message);
     if let Ok(events) = lifecycle::report(&mut message, &Report::Removed, scene) {
         tx.finish(&message, &events, true)?;
-        tx.dequeue(&message, undecided)?;
+        tx.dequeue(&message, &before)?;
     } else {
         tx.db
             .prepare_cached("UPDATE fin SET hidden = 1 WHERE id = ?1")?
@@ -88,21 +91,27 @@ pub(crate) fn remove(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<bool
 pub(crate) fn settle(
     tx: &mut Tx<'_>,
     message: Message,
-    was_undecided: bool,
+    before: &Before,
     events: &[Event],
     scene: &Scene,
 ) -> Done<Reported> {
     if let Life::Ended(_) = message.life {
         tx.finish(&message, events, false)?;
-        tx.dequeue(&message, was_undecided)?;
+        tx.dequeue(&message, before)?;
         return Ok(Reported {
             message,
             queued_for: None,
         });
     }
     tx.log(message.id, events)?;
-    if was_undecided && message.dest_smsc.is_some() {
+    if before.undecided && message.dest_smsc.is_some() {
         tx.unwait(&message)?;
+    }
+    let turn = message.next_turn();
+    if turn != before.turn {
+        tx.db
+            .prepare_cached("UPDATE expiry SET at = ?3 WHERE at = ?1 AND id = ?2")?
+            .execute([before.turn.millis(), message.id.as_i64(), turn.millis()])?;
     }
     let home = tx.enqueue(&message, scene.now)?;
     Ok(Reported {
@@ -111,28 +120,23 @@ pub(crate) fn settle(
     })
 }
 
-/// Writes the columns of `msg` that an edit can change: the one case where they do.
-fn rewrite(tx: &mut Tx<'_>, message: &Message, expired_at: Timestamp) -> Done<()> {
-    let id = message.id.as_i64();
+/// Writes the columns of `msg` that may change: by an edit, or when the message gets another
+/// frontend or its charge.
+fn rewrite(tx: &mut Tx<'_>, message: &Message) -> Done<()> {
     tx.db
         .prepare_cached(
             "UPDATE msg SET body = ?2, dest_smsc = ?3, parts = ?4, expires = ?5, \
              charge_failed = ?6, extra = ?7 WHERE id = ?1",
         )?
         .execute(params![
-            id,
+            message.id.as_i64(),
             message.content.body,
             message.dest_smsc.as_ref().map(FrontendName::as_str),
             message.content.parts.get(),
             message.expires.millis(),
             message.charge_failed,
-            record::encode_extra(&message.content),
+            record::encode_extra(message),
         ])?;
-    if message.expires != expired_at {
-        tx.db
-            .prepare_cached("UPDATE expiry SET at = ?3 WHERE at = ?1 AND id = ?2")?
-            .execute([expired_at.millis(), id, message.expires.millis()])?;
-    }
     Ok(())
 }
 
@@ -141,7 +145,9 @@ fn word(report: &Report) -> &'static str {
         Report::Delivered { .. } => "delivered",
         Report::AttemptFailed { .. } => "attempt failed",
         Report::Ended { .. } => "ended",
-        Report::LifeOver => "expired",
+        Report::Refused { .. } => "refused",
+        Report::Charged(_) => "charged",
+        Report::Overdue => "overdue",
         Report::Removed => "removed",
     }
 }

@@ -3,15 +3,17 @@
 use std::num::NonZeroU32;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use zajil_core::charge;
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, NodeName};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::location::Location;
-use zajil_core::message::{Content, Ending, Life, Message};
+use zajil_core::message::{Arranged, Content, Ending, Life, Message};
 use zajil_core::number::{Msisdn, Sender, key};
 use zajil_core::retry::Attempt;
 use zajil_core::status::Status;
+use zajil_store::contract::Refund;
 use zajil_store::{Error, record};
 
 use crate::error::Done;
@@ -19,6 +21,9 @@ use crate::writer::Tx;
 
 /// The queue of messages that neither a route nor a location decides.
 pub(crate) const UNROUTED: i64 = 0;
+
+/// The queue of messages that wait for their charge: nobody asks for it.
+pub(crate) const CHARGING: i64 = -1;
 
 /// The columns [`message`] reads, from `msg m` with `q` or `fin f`.
 pub(crate) const MSG: &str = "m.id, m.source, m.destination, m.body, m.source_smsc, m.dest_smsc, \
@@ -87,6 +92,7 @@ pub(crate) fn waiting(row: &Row<'_>) -> rusqlite::Result<Message> {
             raw_data: extra.raw_data,
             raw_sip: extra.raw_sip,
         },
+        arranged: extra.arranged,
         dest_smsc: name(row, 5)?,
         inserted_at: instant(row, 7)?,
         expires: instant(row, 8)?,
@@ -94,8 +100,11 @@ pub(crate) fn waiting(row: &Row<'_>) -> rusqlite::Result<Message> {
         origin_node: NodeName::new(row.get_ref(10)?.as_str()?),
         attempts: Attempt::new(row.get(12)?),
         deliver_after: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_millis),
-        life: Life::Pending {
-            leased_until: row.get::<_, Option<i64>>(14)?.map(Timestamp::from_millis),
+        life: match extra.charging {
+            Some((until, on_failure)) => Life::Charging { until, on_failure },
+            None => Life::Pending {
+                leased_until: row.get::<_, Option<i64>>(14)?.map(Timestamp::from_millis),
+            },
         },
         updated_at: instant(row, 15)?,
     })
@@ -141,6 +150,13 @@ impl Tx<'_> {
 
     /// The queue a pending message belongs in, and whose it is.
     pub(crate) fn home(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
+        if let Life::Charging { .. } = message.life {
+            return Ok(Home {
+                dest: CHARGING,
+                located: false,
+                name: None,
+            });
+        }
         if let Some(name) = &message.dest_smsc {
             return Ok(Home {
                 dest: self.dest(name)?,
@@ -169,7 +185,7 @@ impl Tx<'_> {
         let home = self.home(message, now)?;
         let leased = match message.life {
             Life::Pending { leased_until } => leased_until,
-            Life::Ended(_) => None,
+            Life::Charging { .. } | Life::Ended(_) => None,
         };
         self.db
             .prepare_cached("INSERT OR REPLACE INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
@@ -183,7 +199,7 @@ impl Tx<'_> {
                 leased.map(Timestamp::millis),
                 message.updated_at.millis(),
             ])?;
-        if message.dest_smsc.is_none() {
+        if message.dest_smsc.is_none() && home.dest != CHARGING {
             self.db
                 .prepare_cached("INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")?
                 .execute(params![
@@ -223,19 +239,29 @@ impl Tx<'_> {
             .prepare_cached("INSERT INTO finished VALUES (?1, ?2, ?3)")?
             .execute(params![seq, id, ending.at.millis()])?;
         self.delta.outbox += 1;
+        if let Some(call) = charge::to_refund(message) {
+            let refund = Refund {
+                call,
+                how: ending.how,
+                begun: None,
+            };
+            self.db
+                .prepare_cached("INSERT INTO refund (id, record) VALUES (?1, ?2)")?
+                .execute(params![id, record::encode_refund(&refund)])?;
+        }
         Ok(())
     }
 
     /// Takes a message that has just ended out of the queue.
-    pub(crate) fn dequeue(&mut self, message: &Message, undecided: bool) -> Done<()> {
+    pub(crate) fn dequeue(&mut self, message: &Message, before: &Before) -> Done<()> {
         let id = message.id.as_i64();
         self.db
             .prepare_cached("DELETE FROM q WHERE id = ?1")?
             .execute([id])?;
         self.db
             .prepare_cached("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
-            .execute([message.expires.millis(), id])?;
-        if undecided {
+            .execute([before.turn.millis(), id])?;
+        if before.undecided {
             self.unwait(message)?;
         }
         self.delta.pending -= 1;
@@ -265,6 +291,50 @@ impl Tx<'_> {
             )?
             .execute(params![id.as_i64(), record::encode_events(events)])?;
         Ok(())
+    }
+}
+
+impl Tx<'_> {
+    /// Adds a line to a log that is there. `false` when there is none.
+    pub(crate) fn log_if_known(&mut self, id: MessageId, event: &Event) -> Done<bool> {
+        let known: bool = self
+            .db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM msg WHERE id = ?1) \
+                 OR EXISTS (SELECT 1 FROM log WHERE message_id = ?1)",
+            )?
+            .query_row([id.as_i64()], |row| row.get(0))?;
+        if known {
+            self.log(id, std::slice::from_ref(event))?;
+        }
+        Ok(known)
+    }
+}
+
+/// What the tables hold of a pending message that a change may make stale.
+#[derive(Debug)]
+pub(crate) struct Before {
+    pub(crate) undecided: bool,
+    pub(crate) turn: Timestamp,
+    dest_smsc: Option<FrontendName>,
+    arranged: Arranged,
+    charging: bool,
+}
+
+impl Before {
+    pub(crate) fn of(message: &Message) -> Self {
+        Self {
+            undecided: message.dest_smsc.is_none(),
+            turn: message.next_turn(),
+            dest_smsc: message.dest_smsc.clone(),
+            arranged: message.arranged.clone(),
+            charging: matches!(message.life, Life::Charging { .. }),
+        }
+    }
+
+    /// Whether a report has changed what stands in `msg`, which is seldom.
+    pub(crate) fn rewritten(&self, message: &Message) -> bool {
+        self.charging || self.dest_smsc != message.dest_smsc || self.arranged != message.arranged
     }
 }
 

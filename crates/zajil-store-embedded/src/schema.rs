@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1];
+const STEPS: &[&str] = &[V1, V2];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -91,6 +91,12 @@ CREATE INDEX frontend_name ON frontend (name, id);
 CREATE INDEX frontend_unswept ON frontend (expires_at) WHERE swept = 0;
 CREATE TABLE route (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
 CREATE TABLE rule (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
+";
+
+/// Refunds wait here for the charging system; the queue of messages that wait for their charge has
+/// the number -1.
+const V2: &str = "
+CREATE TABLE refund (id INTEGER PRIMARY KEY, begun INTEGER, record TEXT NOT NULL);
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

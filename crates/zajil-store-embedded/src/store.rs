@@ -16,7 +16,8 @@ use zajil_core::offer::Asker;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::status::Status;
 use zajil_store::contract::{
-    Draft, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Retention, Swept,
+    Draft, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reported,
+    Retention,
 };
 use zajil_store::{Error, Reply, Store};
 
@@ -24,7 +25,7 @@ use crate::accept::{self, Prepared};
 use crate::error::Done;
 use crate::open::EmbeddedStore;
 use crate::row::{EITHER, MSG, either, find, location_of};
-use crate::{offer, report, sweep, tables};
+use crate::{offer, refund, report, sweep, tables};
 
 impl Store for EmbeddedStore {
     fn highest_id(&self) -> Reply<'_, Option<MessageId>> {
@@ -99,23 +100,11 @@ impl Store for EmbeddedStore {
     }
 
     fn add_event(&self, id: MessageId, event: Event) -> Reply<'_, bool> {
-        Box::pin(self.writer.run(move |tx| {
-            let known: bool = tx
-                .db
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM msg WHERE id = ?1) \
-                     OR EXISTS (SELECT 1 FROM log WHERE message_id = ?1)",
-                )?
-                .query_row([id.as_i64()], |row| row.get(0))?;
-            if known {
-                tx.log(id, std::slice::from_ref(&event))?;
-            }
-            Ok(known)
-        }))
+        Box::pin(self.writer.run(move |tx| tx.log_if_known(id, &event)))
     }
 
-    fn expire(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Swept>> {
-        Box::pin(self.writer.run(move |tx| sweep::expire(tx, &scene, limit)))
+    fn sweep(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Reported>> {
+        Box::pin(self.writer.run(move |tx| sweep::overdue(tx, &scene, limit)))
     }
 
     fn purge(&self, keep: Retention, now: Timestamp, limit: u32) -> Reply<'_, Purged> {
@@ -223,6 +212,25 @@ impl Store for EmbeddedStore {
             tx.delta.outbox -= done;
             Ok(())
         }))
+    }
+
+    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>> {
+        Box::pin(self.readers.run(move |db| refund::oldest(db, limit)))
+    }
+
+    fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool> {
+        Box::pin(self.writer.run(move |tx| refund::begin(tx, id, now)))
+    }
+
+    fn refund_done(&self, id: MessageId, event: Option<Event>) -> Reply<'_, ()> {
+        Box::pin(
+            self.writer
+                .run(move |tx| refund::done(tx, id, event.as_ref())),
+        )
+    }
+
+    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| refund::postpone(tx, id)))
     }
 
     fn figures(&self) -> Reply<'_, Figures> {

@@ -5,7 +5,7 @@ use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, Scene};
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
-use zajil_store::contract::{Purged, Retention, Swept};
+use zajil_store::contract::{Purged, Reported, Retention};
 use zajil_store::{Error, record};
 
 use crate::error::Done;
@@ -16,8 +16,8 @@ use crate::writer::Tx;
 /// How many locations a lease tidies up on its way.
 pub(crate) const LOCATIONS_AT_ONCE: u32 = 1_000;
 
-/// Expires messages whose life is over.
-pub(crate) fn expire(tx: &mut Tx<'_>, scene: &Scene, limit: u32) -> Done<Vec<Swept>> {
+/// Tells messages whose turn has come that it has.
+pub(crate) fn overdue(tx: &mut Tx<'_>, scene: &Scene, limit: u32) -> Done<Vec<Reported>> {
     let over = ids(
         tx,
         "SELECT id FROM expiry WHERE at <= ?1 ORDER BY at, id LIMIT ?2",
@@ -25,14 +25,7 @@ pub(crate) fn expire(tx: &mut Tx<'_>, scene: &Scene, limit: u32) -> Done<Vec<Swe
     )?;
     let mut swept = Vec::with_capacity(over.len());
     for id in over {
-        if let Ok(done) = report::report(tx, id, &Report::LifeOver, scene)? {
-            let dest_smsc = done.message.dest_smsc;
-            swept.push(Swept {
-                id,
-                dest_smsc,
-                attempts: done.message.attempts.get(),
-            });
-        }
+        swept.extend(report::report(tx, id, &Report::Overdue, scene)?.ok());
     }
     Ok(swept)
 }

@@ -25,6 +25,7 @@ mod dice;
 mod subject;
 
 pub mod accept;
+pub mod arranged;
 pub mod differential;
 pub mod edit;
 pub mod frontend;
@@ -93,6 +94,17 @@ macro_rules! each_conformance_case {
                 d6_a_key_outlives_its_message
                 s4_3_a_message_that_ended_on_arrival_has_its_cdr
                 d4_the_highest_id_never_falls
+            }
+            arranged {
+                d14_a_message_that_waits_for_its_charge_is_offered_to_nobody
+                d14_a_granted_message_is_offered_at_once_and_a_rejected_one_has_its_cdr
+                d14_an_answer_that_never_comes_is_swept
+                d14_a_message_that_waits_for_its_charge_can_be_removed_and_expires
+                d12_the_next_frontend_gets_what_the_first_did_not_take
+                d12_a_frontend_that_holds_a_message_keeps_its_turn
+                d12_a_refusal_goes_to_the_next_at_once_and_the_last_one_ends
+                d14_a_debit_whose_message_ends_undelivered_waits_to_be_given_back
+                d14_a_refund_is_begun_once_and_logged_when_done
             }
             offer {
                 s3_1_a_routed_message_is_offered_to_its_frontend_only

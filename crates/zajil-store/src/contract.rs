@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use zajil_core::cdr::Cdr;
+use zajil_core::charge;
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, Scene};
 use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
@@ -130,15 +131,15 @@ pub enum NotDone {
     AlreadyFinal(FinalStatus),
 }
 
-/// One finished message of a sweep, for metrics and hints.
-#[derive(Debug, Clone)]
-pub struct Swept {
-    /// Its id.
-    pub id: MessageId,
-    /// Its frontend.
-    pub dest_smsc: Option<FrontendName>,
-    /// Failed attempts.
-    pub attempts: u32,
+/// The price of a message that ended undelivered, to be given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// What was debited.
+    pub call: charge::Call,
+    /// How the message ended.
+    pub how: FinalStatus,
+    /// When somebody set about giving it back ([`Store::begin_refund`]).
+    pub begun: Option<Timestamp>,
 }
 
 /// How long things are kept (S8, S9).
@@ -225,8 +226,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Adds a line to the log of a message. `false` when neither message nor log is known.
     fn add_event(&self, id: MessageId, event: Event) -> Reply<'_, bool>;
 
-    /// Expires messages whose life is over ([`Report::LifeOver`]), at most `limit`.
-    fn expire(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Swept>>;
+    /// Applies [`Report::Overdue`] to messages whose [`Message::next_turn`] has come, at most
+    /// `limit`; answers what it made of each.
+    fn sweep(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Reported>>;
 
     /// Removes what retention no longer keeps, about `limit` messages at the most. A finished
     /// message whose CDR has not been drained stays; logs stay until [`Retention::events`].
@@ -291,6 +293,20 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Forgets outbox entries up to and including `last`: their rows are in the sink.
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()>;
+
+    /// The debits of messages that ended undelivered, oldest first, at most `limit`. Written in one
+    /// transaction with the end of the message.
+    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>>;
+
+    /// Marks a refund as begun. `false` when it was begun before, by whomever, or is not there: the
+    /// caller must leave it alone then.
+    fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool>;
+
+    /// Forgets a refund, and adds a line to the log of its message, where that is still there.
+    fn refund_done(&self, id: MessageId, event: Option<Event>) -> Reply<'_, ()>;
+
+    /// Takes back [`Store::begin_refund`]: nothing was given back, and somebody may begin again.
+    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()>;
 
     /// The figures of the queue.
     fn figures(&self) -> Reply<'_, Figures>;

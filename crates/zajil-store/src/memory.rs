@@ -20,8 +20,8 @@ use zajil_core::route::{RouteId, Terms};
 use zajil_core::translate::{RuleId, RuleTerms};
 
 use crate::contract::{
-    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Reply, Retention,
-    Store, Swept,
+    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reply,
+    Reported, Retention, Store,
 };
 
 mod keep;
@@ -46,6 +46,7 @@ struct State {
     keys: BTreeMap<[u8; 32], KnownKey>,
     outbox: BTreeMap<OutboxSeq, Cdr>,
     last_outbox: u64,
+    refunds: BTreeMap<MessageId, Refund>,
     locations: BTreeMap<u64, Location>,
     last_location: u64,
     /// The locations whose expiry a sweep has handled.
@@ -157,8 +158,8 @@ impl Store for MemoryStore {
         })
     }
 
-    fn expire(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Swept>> {
-        self.run(|state| Ok(state.expire(&scene, limit)))
+    fn sweep(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Reported>> {
+        self.run(|state| Ok(state.sweep(&scene, limit)))
     }
 
     fn purge(&self, keep: Retention, now: Timestamp, limit: u32) -> Reply<'_, Purged> {
@@ -252,6 +253,34 @@ impl Store for MemoryStore {
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()> {
         self.run(|state| {
             state.outbox.retain(|seq, _| *seq > last);
+            Ok(())
+        })
+    }
+
+    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>> {
+        self.run(|state| Ok(state.refunds.values().take(size(limit)).cloned().collect()))
+    }
+
+    fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool> {
+        self.run(|state| Ok(state.begin_refund(id, now)))
+    }
+
+    fn refund_done(&self, id: MessageId, event: Option<Event>) -> Reply<'_, ()> {
+        self.run(|state| {
+            if state.refunds.remove(&id).is_some()
+                && let Some(log) = state.logs.get_mut(&id)
+            {
+                log.extend(event);
+            }
+            Ok(())
+        })
+    }
+
+    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()> {
+        self.run(|state| {
+            if let Some(refund) = state.refunds.get_mut(&id) {
+                refund.begun = None;
+            }
             Ok(())
         })
     }

@@ -161,32 +161,11 @@ impl Telemetry {
                 m.unmatched.inc();
                 tracing::debug!(%id, "no route");
             }
-            Fact::EnumCache { hit: true } => m.enum_hits.inc(),
-            Fact::EnumCache { hit: false } => m.enum_misses.inc(),
-            Fact::EnumAsked { took, answered } => m.enum_asked(millis(took), answered),
-            Fact::ChargeGranted { id, took } => {
-                m.charged.inc();
-                m.charged_in.observe(millis(took));
-                tracing::debug!(%id, "message charged");
-            }
-            Fact::ChargeFailed {
-                id,
-                took,
-                refused,
-                why,
-            } => {
-                m.charging_failed.inc();
-                m.charging_failed_in.observe(millis(took));
-                tracing::debug!(%id, refused, why, "message not charged");
-            }
-            Fact::ChargerTurned { usable: true, .. } => {
-                m.charger_usable.set(1);
-                tracing::info!("the charging system is usable again");
-            }
-            Fact::ChargerTurned { usable: false, why } => {
-                m.charger_usable.set(0);
-                tracing::warn!(why, "the charging system is not usable");
-            }
+            Fact::EnumCache { .. }
+            | Fact::EnumAsked { .. }
+            | Fact::ChargeGranted { .. }
+            | Fact::ChargeFailed { .. }
+            | Fact::ChargerTurned { .. } => self.record_outside(fact),
             Fact::AttemptFailed { id, attempts } => {
                 m.attempted.inc();
                 tracing::debug!(%id, attempts, "delivery attempt failed");
@@ -217,6 +196,40 @@ impl Telemetry {
                 m.refused(door, reason);
                 tracing::debug!(door, reason = reason.code(), "request refused");
             }
+        }
+    }
+
+    /// The facts about what stands outside: name servers and the charging system.
+    fn record_outside(&self, fact: &Fact<'_>) {
+        let m = &self.metrics;
+        match *fact {
+            Fact::EnumCache { hit: true } => m.enum_hits.inc(),
+            Fact::EnumCache { hit: false } => m.enum_misses.inc(),
+            Fact::EnumAsked { took, answered } => m.enum_asked(millis(took), answered),
+            Fact::ChargeGranted { id, took } => {
+                m.charged.inc();
+                m.charged_in.observe(millis(took));
+                tracing::debug!(%id, "message charged");
+            }
+            Fact::ChargeFailed {
+                id,
+                took,
+                refused,
+                why,
+            } => {
+                m.charging_failed.inc();
+                m.charging_failed_in.observe(millis(took));
+                tracing::debug!(%id, refused, why, "message not charged");
+            }
+            Fact::ChargerTurned { usable: true, .. } => {
+                m.charger_usable.set(1);
+                tracing::info!("the charging system is usable again");
+            }
+            Fact::ChargerTurned { usable: false, why } => {
+                m.charger_usable.set(0);
+                tracing::warn!(why, "the charging system is not usable");
+            }
+            _ => {}
         }
     }
 }

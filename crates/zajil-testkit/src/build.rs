@@ -11,7 +11,7 @@ use zajil_core::location::Sighting;
 use zajil_core::message::TransferFields;
 use zajil_core::number::Given;
 use zajil_core::port::Submission;
-use zajil_core::route::{Action, Charged, Priority, Terms, Weight};
+use zajil_core::route::{Action, Charged, Followers, Priority, Terms, Weight};
 
 /// The frontend name `text`.
 #[must_use]
@@ -60,6 +60,7 @@ pub fn route(called_prefix: &str, action: Action) -> Terms {
         source_type: None,
         enum_domain: None,
         action,
+        followers: Followers::default(),
         charged: Charged::AsConfigured,
         weight: Weight::default(),
         priority: Priority::default(),

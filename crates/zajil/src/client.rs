@@ -94,6 +94,15 @@ pub(crate) enum RouteCommand {
         /// 1-100, the share among equals.
         #[arg(long)]
         weight: Option<u8>,
+        /// A frontend that follows when the first does not take a message; may be repeated.
+        #[arg(long)]
+        fallback: Vec<String>,
+        /// How many seconds each has, 5 to 86400.
+        #[arg(long)]
+        fallback_after: Option<u64>,
+        /// yes, no or default.
+        #[arg(long)]
+        charged: Option<String>,
         /// For people.
         #[arg(long)]
         description: Option<String>,
@@ -108,6 +117,26 @@ pub(crate) enum RouteCommand {
     },
     /// Print all routes as JSON.
     Export,
+    /// Say what would become of a message, and why each route won or lost.
+    Simulate {
+        /// Recipient.
+        called_number: String,
+        /// Sender.
+        #[arg(long)]
+        from: Option<String>,
+        /// The frontend or client that it comes from.
+        #[arg(long)]
+        source_smsc: Option<String>,
+        /// IMS, circuit_switched or SMPP.
+        #[arg(long)]
+        source_type: Option<String>,
+        /// Take ENUM to have given this domain, and do not ask.
+        #[arg(long)]
+        enum_domain: Option<String>,
+        /// Decide the draw among equals, as 0 for the first of them.
+        #[arg(long)]
+        draw: Option<u64>,
+    },
 }
 
 /// An answer of the server.
@@ -235,6 +264,9 @@ pub(crate) fn route(server: &Remote, command: RouteCommand) -> anyhow::Result<Ex
             source_smsc,
             priority,
             weight,
+            fallback,
+            fallback_after,
+            charged,
             description,
         } => {
             let body = present(json!({
@@ -244,6 +276,9 @@ pub(crate) fn route(server: &Remote, command: RouteCommand) -> anyhow::Result<Ex
                 "source_smsc": source_smsc,
                 "priority": priority,
                 "weight": weight,
+                "fallback": fallback,
+                "fallback_after": fallback_after,
+                "charged": charged,
                 "description": description,
             }));
             let one = |data: &Value| routes(std::slice::from_ref(data));
@@ -265,6 +300,28 @@ pub(crate) fn route(server: &Remote, command: RouteCommand) -> anyhow::Result<Ex
             let shown = |data: &Value| routes(list(data.get("routes").unwrap_or(data)));
             server.show(("POST", "/api/routes/import"), Some(&body), shown)
         }
+        RouteCommand::Simulate {
+            called_number,
+            from,
+            source_smsc,
+            source_type,
+            enum_domain,
+            draw,
+        } => {
+            let body = present(json!({
+                "called_number": called_number,
+                "calling_number": from,
+                "source_smsc": source_smsc,
+                "source_type": source_type,
+                "enum_domain": enum_domain,
+                "draw": draw,
+            }));
+            server.show(
+                ("POST", "/api/routes/simulate"),
+                Some(&body),
+                crate::simulation::shown,
+            )
+        }
         RouteCommand::Export => server.show(("GET", "/api/routes/export"), None, |data| {
             format!("{data:#}\n")
         }),
@@ -279,11 +336,11 @@ fn present(mut body: Value) -> Value {
     body
 }
 
-fn list(data: &Value) -> &[Value] {
+pub(crate) fn list(data: &Value) -> &[Value] {
     data.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn cell(value: &Value) -> String {
+pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),

@@ -17,6 +17,7 @@ use zajil_telemetry::log;
 mod env;
 mod file;
 mod keys;
+mod outside;
 mod place;
 mod resolve;
 mod seed;
@@ -37,6 +38,12 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     /// How long messages live and are kept.
     pub(crate) messages: Messages,
+    /// ENUM; none = switched off.
+    pub(crate) number_lookup: Option<NumberLookup>,
+    /// Which messages are charged and how.
+    pub(crate) charging: zajil_engine::Charging,
+    /// The charging system; none = not configured.
+    pub(crate) ocs: Option<zajil_ocs::Options>,
     /// Call detail records.
     pub(crate) cdr: Cdr,
     /// Logging.
@@ -101,6 +108,25 @@ pub(crate) struct Messages {
     pub(crate) strictness: Strictness,
     /// `intake_capacity`.
     pub(crate) intake_capacity: usize,
+}
+
+/// ENUM (S6).
+#[derive(Debug, Clone)]
+pub(crate) struct NumberLookup {
+    /// `enum_domains`.
+    pub(crate) domains: Vec<String>,
+    /// `enum_dns_servers`; empty = those of the system.
+    pub(crate) servers: Vec<SocketAddr>,
+    /// `enum_timeout`.
+    pub(crate) timeout: Duration,
+    /// `enum_services`.
+    pub(crate) services: Option<Vec<String>>,
+    /// `enum_cache_size`.
+    pub(crate) cache_size: usize,
+    /// `enum_cache_min_seconds`.
+    pub(crate) shortest_ttl: Duration,
+    /// `enum_cache_max_seconds`.
+    pub(crate) longest_ttl: Duration,
 }
 
 /// Call detail records (S10).

@@ -10,8 +10,10 @@ mod config;
 mod demo;
 mod docs;
 mod listen;
+mod outside;
 mod pdu;
 mod serve;
+mod simulation;
 mod table;
 
 #[global_allocator]

@@ -11,6 +11,7 @@ use axum::routing::get;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use zajil_api::Readiness;
 use zajil_cdr::outbox::Bodies;
 use zajil_cdr::{NullSink, Outbox, SqliteSink};
 use zajil_core::outcome::Reason;
@@ -23,6 +24,7 @@ use zajil_telemetry::{Fact, Telemetry};
 
 use crate::config::{Cdr, Config};
 use crate::listen::{Listener, Observer};
+use crate::outside::{Outside, readiness};
 
 /// How long a stopping server waits for CDRs; what is left is written after the next start.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -50,11 +52,14 @@ impl Server {
         let store = open_store(&config)?;
         let telemetry = Arc::new(Telemetry::new().context("metrics")?);
         let clock: Arc<dyn zajil_core::clock::Clock> = Arc::new(zajil_engine::system::SystemClock);
+        let outside = Outside::open(&config, &telemetry)?;
         let parts = Parts {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             dice: Arc::new(zajil_engine::system::ThreadDice),
             telemetry: Arc::clone(&telemetry),
+            lookup: outside.lookup.clone(),
+            charger: outside.charger.clone(),
         };
         let engine = Engine::start(parts, engine_options(&config)).await?;
         let mut drain = Tasks::new(CancellationToken::new(), Arc::clone(&telemetry));
@@ -71,7 +76,10 @@ impl Server {
             control: engine.clone(),
             store: Arc::clone(&store),
             clock,
-            options: api_options(&config, stop_doors.clone()),
+            options: api_options(
+                &config,
+                readiness(stop_doors.clone(), Arc::clone(&store), outside),
+            ),
         });
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
@@ -188,13 +196,9 @@ fn outbox_options(cdr: &Cdr) -> zajil_cdr::outbox::Options {
     }
 }
 
-fn api_options(config: &Config, stopping: CancellationToken) -> zajil_api::Options {
-    let ready = move || match stopping.is_cancelled() {
-        true => Err("the node is stopping".to_owned()),
-        false => Ok(()),
-    };
+fn api_options(config: &Config, ready: Readiness) -> zajil_api::Options {
     zajil_api::Options {
-        ready: zajil_api::Readiness::new(ready),
+        ready,
         max_body_bytes: config.api.max_body_bytes,
         trusted_proxies: config.api.trusted_proxies.clone(),
         ..zajil_api::Options::new(&config.api.application, config.node.name.clone())
@@ -222,6 +226,7 @@ fn engine_options(config: &Config) -> zajil_engine::Options {
         retention_check_interval: messages.retention_check,
         intake_capacity: messages.intake_capacity,
         strictness: messages.strictness,
+        charging: config.charging.clone(),
         seed_routes: config.routes.clone(),
         seed_rules: config.rules.clone(),
     }

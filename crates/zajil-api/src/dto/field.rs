@@ -22,6 +22,9 @@ pub(crate) const SHORT: usize = 255;
 /// The most characters of a description or a reason.
 pub(crate) const SENTENCE: usize = 1_000;
 
+/// The longest array that any field takes.
+pub(crate) const MOST_ITEMS: usize = 64;
+
 /// A field as it came.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Field<'a> {
@@ -40,8 +43,8 @@ pub(crate) enum Field<'a> {
     Boolean(bool),
     /// An object.
     Object(Box<Map<String, Value>>),
-    /// An array.
-    Array,
+    /// An array; of its items no more than one above [`MOST_ITEMS`].
+    Array(Vec<Field<'a>>),
 }
 
 /// An optional value, or the refusal that names the field.
@@ -122,6 +125,28 @@ impl<'a> Field<'a> {
     /// The name of a frontend.
     pub(crate) fn frontend(self, name: &str) -> Read<FrontendName> {
         self.parsed(name, FrontendName::parse)
+    }
+
+    /// The names of frontends, at most `most`, none twice.
+    pub(crate) fn frontends(self, name: &str, most: usize) -> Read<Vec<FrontendName>> {
+        let items = match self {
+            Self::Absent | Self::Null => return Ok(None),
+            Self::Array(items) if items.len() <= most => items,
+            _ => {
+                let rule = format!("must be an array of at most {most} frontend names");
+                return Err(Refusal::field(name, rule));
+            }
+        };
+        let mut names = Vec::with_capacity(items.len());
+        for (at, item) in items.into_iter().enumerate() {
+            let item = item.frontend(&format!("{name}[{at}]"))?;
+            let item = item.ok_or_else(|| Refusal::field(name, "must not hold an empty name"))?;
+            if names.contains(&item) {
+                return Err(Refusal::field(name, "must not hold a name twice"));
+            }
+            names.push(item);
+        }
+        Ok(Some(names))
     }
 
     /// A telephone number, prefix or sender name, not yet judged by the numbering rules.
@@ -290,8 +315,16 @@ impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field<'a>, A::Error> {
+        let mut kept = Vec::new();
+        while kept.len() <= MOST_ITEMS {
+            match items.next_element()? {
+                Some(item) => kept.push(item),
+                None => return Ok(Field::Array(kept)),
+            }
+        }
+        // Too many for any field: read on for the syntax, and keep no more.
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Array)
+        Ok(Field::Array(kept))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Field<'a>, A::Error> {

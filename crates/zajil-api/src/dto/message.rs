@@ -108,7 +108,7 @@ fn write(out: &mut Vec<u8>, message: &Message) {
     instant(out, key!("deliver_after"), message.deliver_after);
     let leased_until = match message.life {
         Life::Pending { leased_until } => leased_until,
-        Life::Ended(_) => None,
+        Life::Charging { .. } | Life::Ended(_) => None,
     };
     instant(out, key!("leased_until"), leased_until);
     number(

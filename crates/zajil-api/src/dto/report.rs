@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use zajil_core::lifecycle::Report;
 use zajil_core::outcome::Refusal;
-use zajil_core::status::FinalStatus;
 
 use super::field::{Field, SENTENCE};
 
@@ -54,10 +53,9 @@ impl Failed<'_> {
     pub(crate) fn into_report(mut self) -> Result<Report, Refusal> {
         let permanent = std::mem::take(&mut self.permanent).boolean("permanent")?;
         match self.into_attempt()? {
-            Report::AttemptFailed { reason, .. } if permanent == Some(true) => Ok(Report::Ended {
-                how: FinalStatus::Failed,
-                reason,
-            }),
+            Report::AttemptFailed { reason, .. } if permanent == Some(true) => {
+                Ok(Report::Refused { reason })
+            }
             attempt => Ok(attempt),
         }
     }

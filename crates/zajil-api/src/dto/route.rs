@@ -1,11 +1,14 @@
 //! A route on the wire (S4.1).
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zajil_core::frontend::FrontendName;
 use zajil_core::outcome::Refusal;
-use zajil_core::route::{Action, Charged, Priority, Route, RouteId, SourceType, Terms, Weight};
+use zajil_core::route::{
+    Action, Charged, Followers, Priority, Route, RouteId, SourceType, Terms, Weight,
+};
 
 use super::field::{Field, Read, SENTENCE, SHORT};
 use crate::body::Object;
@@ -29,6 +32,8 @@ pub(crate) struct RouteIn<'a> {
     auto_reply: Field<'a>,
     auto_reply_message: Field<'a>,
     drop: Field<'a>,
+    fallback: Field<'a>,
+    fallback_after: Field<'a>,
     charged: Field<'a>,
     weight: Field<'a>,
     priority: Field<'a>,
@@ -53,6 +58,8 @@ impl RouteIn<'_> {
             drop: self.drop,
         };
         let words = SourceType::ALL.map(SourceType::as_str);
+        let action = wanted.into_action(base.map(|terms| &terms.action))?;
+        let followers = followers(self.fallback, self.fallback_after, old.followers, &action)?;
         Ok(Terms {
             calling_prefix: self
                 .calling_prefix
@@ -69,7 +76,8 @@ impl RouteIn<'_> {
             enum_domain: self
                 .enum_domain
                 .or_keep(old.enum_domain, |field| field.text("enum_domain", SHORT))?,
-            action: wanted.into_action(base.map(|terms| &terms.action))?,
+            action,
+            followers,
             charged: self
                 .charged
                 .or_keep(Some(old.charged), charged)?
@@ -101,6 +109,7 @@ fn blank() -> Terms {
         source_type: None,
         enum_domain: None,
         action: Action::Drop,
+        followers: Followers::default(),
         charged: DEFAULT_CHARGED,
         weight: Weight::default(),
         priority: Priority::default(),
@@ -158,6 +167,41 @@ impl Wanted<'_> {
     }
 }
 
+/// Who follows (D12). A route that comes to deliver to nobody loses its followers, unless they are
+/// asked for now.
+fn followers(
+    to: Field<'_>,
+    after: Field<'_>,
+    old: Followers,
+    action: &Action,
+) -> Result<Followers, Refusal> {
+    let asked = to.is_given();
+    let names = to.or_keep(Some(old.to), |field| {
+        field.frontends("fallback", Followers::MOST)
+    })?;
+    let range = Followers::AFTER;
+    let bound = |secs: u64| i64::try_from(secs).unwrap_or(i64::MAX);
+    let after = after.or_keep(Some(bound(old.after.as_secs())), |field| {
+        field.integer("fallback_after", bound(*range.start()), bound(*range.end()))
+    })?;
+    let mut to = names.unwrap_or_default();
+    match action.dest_smsc() {
+        Some(first) if to.contains(first) => {
+            return Err(Refusal::field("fallback", "must not hold dest_smsc itself"));
+        }
+        None if asked && !to.is_empty() => {
+            return Err(Refusal::field("fallback", "must come with dest_smsc"));
+        }
+        None => to.clear(),
+        Some(_) => {}
+    }
+    let after = after.and_then(|secs| u64::try_from(secs).ok());
+    Ok(Followers {
+        to,
+        after: after.map_or(Followers::default().after, Duration::from_secs),
+    })
+}
+
 fn charged(field: Field<'_>) -> Read<Charged> {
     match field {
         Field::Boolean(true) => Ok(Some(Charged::Yes)),
@@ -195,6 +239,8 @@ pub(crate) struct RouteOut<'a> {
     auto_reply: bool,
     auto_reply_message: Option<&'a str>,
     drop: bool,
+    fallback: Vec<&'a str>,
+    fallback_after: u64,
     charged: &'static str,
     weight: u8,
     priority: u8,
@@ -220,6 +266,13 @@ impl<'a> From<&'a Route> for RouteOut<'a> {
             auto_reply: text.is_some(),
             auto_reply_message: text,
             drop: matches!(terms.action, Action::Drop),
+            fallback: terms
+                .followers
+                .to
+                .iter()
+                .map(FrontendName::as_str)
+                .collect(),
+            fallback_after: terms.followers.after.as_secs(),
             charged: terms.charged.as_str(),
             weight: terms.weight.get(),
             priority: terms.priority.get(),

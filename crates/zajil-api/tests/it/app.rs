@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use serde_json::Value;
 use tower::ServiceExt as _;
-use zajil_api::{Api, Options, Readiness, router};
+use zajil_api::{Api, Options, Part, Readiness, router};
 use zajil_core::event::NodeName;
 use zajil_engine::Engine;
 use zajil_store::Store;
@@ -35,7 +35,17 @@ pub(crate) async fn app() -> App {
 /// A node that says that it is not ready.
 pub(crate) async fn app_that_is_not_ready() -> App {
     let mut options = Options::new("Zajil", NodeName::new("n1"));
-    options.ready = Readiness::new(|| Err("the store is starting".to_owned()));
+    options.ready = Readiness::new(|| {
+        let part = |name, needed, state: Result<(), &str>| Part {
+            name,
+            needed,
+            state: state.map_err(str::to_owned),
+        };
+        Box::pin(std::future::ready(vec![
+            part("charging", false, Err("no answer")),
+            part("store", true, Err("it is starting")),
+        ]))
+    });
     app_with(options).await
 }
 
@@ -47,6 +57,8 @@ async fn app_with(options: Options) -> App {
         clock: clock.clone(),
         dice: Arc::new(FixedDice::new(vec![0])),
         telemetry: Arc::new(Telemetry::new().unwrap()),
+        lookup: None,
+        charger: None,
     };
     let settings = zajil_engine::Options {
         node: NodeName::new("n1"),

@@ -10,5 +10,6 @@ mod locations;
 mod messages;
 mod messages_raw;
 mod reports;
+mod simulator;
 mod system;
 mod tables;

@@ -18,13 +18,13 @@ async fn s3_status_names_the_application() {
     .assert_eq(&app.call("GET /healthz").await);
     expect![[r#"
         200
-        {"status":"ready"}"#]]
+        {"parts":{},"status":"ready"}"#]]
     .assert_eq(&app.call("GET /readyz").await);
     let app = app_that_is_not_ready().await;
     expect![[r#"
         503
         retry-after: 1
-        {"errors":{"detail":"not ready: the store is starting"}}"#]]
+        {"errors":{"detail":"not ready: store: it is starting"}}"#]]
     .assert_eq(&app.call("GET /readyz").await);
 }
 

@@ -17,10 +17,10 @@ async fn s4_1_routes_are_added_shown_changed_and_removed() {
     let app = app().await;
     expect![[r#"
         201
-        {"data":{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70}}"#]].assert_eq(&app.call(ROUTE).await);
+        {"data":{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"fallback":[],"fallback_after":60,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70}}"#]].assert_eq(&app.call(ROUTE).await);
     expect![[r#"
         200
-        {"data":[{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70}]}"#]].assert_eq(&app.call("GET /api/routes").await);
+        {"data":[{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"fallback":[],"fallback_after":60,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70}]}"#]].assert_eq(&app.call("GET /api/routes").await);
     let patched = app.data("PATCH /api/routes/1\n\n{\"enabled\":false}").await;
     assert!(
         patched["enabled"] == false && patched["weight"] == 70,
@@ -70,7 +70,7 @@ async fn s4_4_an_export_can_be_imported_as_it_is() {
     let export = app.call("GET /api/routes/export").await;
     expect![[r#"
         200
-        {"data":{"exported_at":"2026-01-01T00:00:00.000Z","routes":[{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70},{"auto_reply":true,"auto_reply_message":"closed","called_prefix":null,"calling_prefix":null,"charged":"default","description":null,"dest_smsc":null,"drop":false,"enabled":true,"enum_domain":null,"id":2,"priority":100,"source_smsc":null,"source_type":null,"weight":100}],"version":2}}"#]].assert_eq(&export);
+        {"data":{"exported_at":"2026-01-01T00:00:00.000Z","routes":[{"auto_reply":false,"auto_reply_message":null,"called_prefix":"+1","calling_prefix":null,"charged":"default","description":"primary","dest_smsc":"gw","drop":false,"enabled":true,"enum_domain":null,"fallback":[],"fallback_after":60,"id":1,"priority":100,"source_smsc":null,"source_type":null,"weight":70},{"auto_reply":true,"auto_reply_message":"closed","called_prefix":null,"calling_prefix":null,"charged":"default","description":null,"dest_smsc":null,"drop":false,"enabled":true,"enum_domain":null,"fallback":[],"fallback_after":60,"id":2,"priority":100,"source_smsc":null,"source_type":null,"weight":100}],"version":2}}"#]].assert_eq(&export);
     let (_, backup) = export.split_once('\n').unwrap();
     let table = app.data("GET /api/routes").await;
     let merged = app

@@ -12,7 +12,7 @@ use zajil_core::cdr::Cdr;
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::event::NodeName;
 use zajil_core::id::MessageId;
-use zajil_core::message::{Content, Ending, Life, Message, TransferFields};
+use zajil_core::message::{Arranged, Content, Ending, Life, Message, TransferFields};
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::port::CdrSink;
 use zajil_core::retry::Attempt;
@@ -105,6 +105,7 @@ fn finished(id: u64) -> Draft {
         deliver_after: None,
         attempts: Attempt::new(0),
         charge_failed: false,
+        arranged: Arranged::default(),
         origin_node: node.clone(),
         life: Life::Ended(Ending {
             how: FinalStatus::Dropped,

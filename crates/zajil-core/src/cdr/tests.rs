@@ -70,14 +70,14 @@ fn s10_1_status_attempts_and_dead_letter_by_the_way_it_ended() {
     for (reports, now, status, attempts, deadletter) in [
         (vec![delivered()], 1_600, FinalStatus::Delivered, 1, false),
         (
-            vec![Report::LifeOver],
+            vec![Report::Overdue],
             EXPIRES,
             FinalStatus::Expired,
             0,
             true,
         ),
         (
-            vec![attempt_failed(), Report::LifeOver],
+            vec![attempt_failed(), Report::Overdue],
             EXPIRES,
             FinalStatus::Expired,
             1,
@@ -134,7 +134,7 @@ fn s10_1_columns_that_may_be_null_are_and_a_missing_sender_is_empty() {
         now: at(EXPIRES),
         node: NodeName::new("node-a"),
     };
-    lifecycle::report(&mut message, &Report::LifeOver, &scene).unwrap();
+    lifecycle::report(&mut message, &Report::Overdue, &scene).unwrap();
     let cdr = of(&message).unwrap();
     assert_eq!(
         (cdr.calling_number.as_str(), cdr.source_smsc, cdr.dest_smsc),

@@ -55,9 +55,26 @@ fn ended_report(how: FinalStatus, reason: Option<&str>) -> Report {
     }
 }
 
+fn arranged(message: &Message) -> String {
+    let mut text = String::new();
+    if let Some(Fallback { rest, at, .. }) = &message.arranged.fallback {
+        text += &format!("; then {rest:?} at {at:?}");
+    }
+    if let Some(parts) = message.arranged.debited {
+        text += &format!("; {parts} debited");
+    }
+    if message.charge_failed {
+        text += "; charge_failed";
+    }
+    text
+}
+
 /// What a report or an edit can change, on one line, then the lines it adds to the log.
 fn shown(message: &Message, events: &[Event]) -> String {
     let life = match &message.life {
+        Life::Charging { until, on_failure } => {
+            format!("charging until {until:?}, else {}", on_failure.as_str())
+        }
         Life::Pending { leased_until: None } => "pending".to_owned(),
         Life::Pending {
             leased_until: Some(until),
@@ -69,8 +86,9 @@ fn shown(message: &Message, events: &[Event]) -> String {
         .deliver_after
         .map_or("-".to_owned(), |due| format!("{due:?}"));
     let mut lines = format!(
-        "{life}; dest {dest}; attempts {}; after {due}\n",
-        message.attempts.get()
+        "{life}; dest {dest}; attempts {}; after {due}{}\n",
+        message.attempts.get(),
+        arranged(message)
     );
     for event in events {
         assert_eq!(
@@ -108,9 +126,14 @@ fn reports() -> Vec<Report> {
         },
         failed_attempt(None, None),
         failed_attempt(Some("absent subscriber"), Some(30)),
-        Report::LifeOver,
+        Report::Overdue,
         Report::Removed,
+        Report::Refused { reason: None },
+        Report::Refused {
+            reason: Some("barred".into()),
+        },
     ];
+    reports.extend(settlements().map(Report::Charged));
     for how in FinalStatus::ALL
         .into_iter()
         .filter(|how| *how != FinalStatus::Delivered)
@@ -119,6 +142,18 @@ fn reports() -> Vec<Report> {
         reports.push(ended_report(how, Some("unknown subscriber")));
     }
     reports
+}
+
+fn settlements() -> [Settlement; 4] {
+    let why = "no answer".to_owned();
+    [
+        Settlement::Granted { debited: None },
+        Settlement::Granted {
+            debited: NonZeroU32::new(3),
+        },
+        Settlement::Uncharged { why: why.clone() },
+        Settlement::Rejected { why },
+    ]
 }
 
 fn table(message: &Message, now: i64) -> String {
@@ -141,9 +176,17 @@ fn d11_every_report_on_a_pending_message() {
           delivery_attempt_1: failed; again in 120 s
         pending; dest gw; attempts 1; after t+1130.000
           delivery_attempt_1: failed: absent subscriber; again in 30 s
-        the message has not expired yet
+        nothing about the message is due
         failed at t+1100.000 by node-b; dest gw; attempts 0; after -
           message_deleted: removed before delivery
+        failed at t+1100.000 by node-b; dest gw; attempts 0; after -
+          message_failed: failed
+        failed at t+1100.000 by node-b; dest gw; attempts 0; after -
+          message_failed: barred
+        nothing about the message is due
+        nothing about the message is due
+        nothing about the message is due
+        nothing about the message is due
         expired at t+1100.000 by node-b; dest gw; attempts 0; after -
           message_dead_letter: expired after 0 failed attempts
         expired at t+1100.000 by node-b; dest gw; attempts 0; after -
@@ -186,6 +229,14 @@ fn d11_every_report_on_a_message_past_its_life_that_nobody_has_swept_yet() {
           message_dead_letter: expired after 0 failed attempts
         failed at t+2000.000 by node-b; dest gw; attempts 0; after -
           message_deleted: removed before delivery
+        failed at t+2000.000 by node-b; dest gw; attempts 0; after -
+          message_failed: failed
+        failed at t+2000.000 by node-b; dest gw; attempts 0; after -
+          message_failed: barred
+        nothing about the message is due
+        nothing about the message is due
+        nothing about the message is due
+        nothing about the message is due
         expired at t+2000.000 by node-b; dest gw; attempts 0; after -
           message_dead_letter: expired after 0 failed attempts
         expired at t+2000.000 by node-b; dest gw; attempts 0; after -
@@ -233,11 +284,11 @@ fn s9_1_life_is_over_at_expires_and_not_a_moment_before() {
     };
     let mut message = leased();
     assert_eq!(
-        report(&mut message, &Report::LifeOver, &early),
+        report(&mut message, &Report::Overdue, &early),
         Err(Unchanged::NotYet)
     );
     assert_eq!(message, leased());
-    assert!(report(&mut message, &Report::LifeOver, &scene(EXPIRES)).is_ok());
+    assert!(report(&mut message, &Report::Overdue, &scene(EXPIRES)).is_ok());
     assert!(message.is_dead_letter());
     assert_eq!(message.deliver_time(), None);
 }
@@ -382,9 +433,9 @@ fn an_edit_changes_every_field_it_names_and_logs_them_once() {
     edited(
         change.clone(),
         &expect![[r#"
-        pending; dest gw; attempts 4; after t+1500.000
-          message_updated: message_body, deliver_after, expires, delivery_attempts, source_imsi, dest_imsi, charge_failed
-    "#]],
+            pending; dest gw; attempts 4; after t+1500.000; charge_failed
+              message_updated: message_body, deliver_after, expires, delivery_attempts, source_imsi, dest_imsi, charge_failed
+        "#]],
     );
     let mut message = leased();
     edit(&mut message, change, &scene(NOW)).unwrap();
@@ -404,7 +455,7 @@ fn an_edit_whose_status_is_refused_changes_nothing_at_all() {
     let change = Edit {
         dest_smsc: Some(Some(name("other"))),
         attempts: Some(Attempt::new(3)),
-        report: Some(Report::LifeOver),
+        report: Some(Report::Overdue),
         ..Edit::default()
     };
     assert_eq!(
@@ -511,3 +562,5 @@ fn an_edit_that_puts_a_message_off_past_its_end_prolongs_its_life() {
         (at(EXPIRES + 9), both)
     );
 }
+
+mod arranging;

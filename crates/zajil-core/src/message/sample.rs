@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Content, Life, Message, TransferFields};
+use super::{Arranged, Content, Life, Message, TransferFields};
 use crate::clock::Timestamp;
 use crate::event::NodeName;
 use crate::frontend::FrontendName;
@@ -51,6 +51,7 @@ pub(crate) fn pending() -> Message {
         deliver_after: None,
         attempts: Attempt::default(),
         charge_failed: false,
+        arranged: Arranged::default(),
         origin_node: NodeName::new("node-a"),
         life: Life::Pending { leased_until: None },
     }

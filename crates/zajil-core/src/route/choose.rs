@@ -1,14 +1,10 @@
 //! Which route wins, and why each other lost (S4.2).
 
-use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::fmt;
-use std::ops::ControlFlow;
 
+use super::compiled::{Compiled, Rank, Subject, prefix};
 use super::table::Table;
-use super::{Action, Query, Route, SourceType};
-use crate::frontend::FrontendName;
-use crate::number;
+use super::{Query, Route};
 
 /// What became of one route in a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,89 +46,58 @@ pub struct Explanation<'t> {
     pub verdicts: Vec<(&'t Route, Verdict)>,
 }
 
-/// The order of preference: the least rank is the best. The order of the fields is the rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
-    priority: u8,
-    called_prefix: Reverse<u16>,
-    calling_prefix: Reverse<u16>,
-    names_source: Reverse<bool>,
-}
-
-/// What a choice needs of a route; prefixes are in the form in which numbers are compared.
-#[derive(Debug)]
-pub(super) struct Compiled {
-    /// Its position in the table.
-    at: usize,
-    pub(super) enabled: bool,
-    replies: bool,
-    weight: u8,
-    source_type: Option<SourceType>,
-    pub(super) rank: Rank,
-    pub(super) called_prefix: Box<str>,
-    pub(super) calling_prefix: Box<str>,
-    pub(super) source_smsc: Option<FrontendName>,
-    enum_domain: Option<Box<str>>,
-}
-
-/// A query with its numbers in the form in which they are compared.
-pub(super) struct Subject<'q> {
-    pub(super) query: &'q Query<'q>,
-    pub(super) called: Cow<'q, str>,
-    pub(super) calling: Cow<'q, str>,
+/// What may become of one route when chance has not decided yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It takes `share` of `of` such messages: its weight, and that of all who may win.
+    MayWin {
+        /// Its part, at least 1.
+        share: u32,
+        /// The whole.
+        of: u32,
+    },
+    /// It cannot win; never [`Verdict::Won`] or [`Verdict::LostDraw`].
+    Loses(Verdict),
 }
 
 /// The route that takes the message, if any; `draw` decides among equals by weight.
 #[must_use]
 pub fn choose<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Option<&'t Route> {
-    let subject = Subject::new(query);
-    let mut best: Option<Rank> = None;
-    let mut equals = Vec::new();
-    table.index().candidates(&subject, |bound, routes| {
-        if best.is_some_and(|best| best < bound) {
-            return ControlFlow::Break(());
-        }
-        for route in routes {
-            if best.is_some_and(|best| best < route.rank) {
+    let subject = Subject::new(table.conditions(), query);
+    // The best rank that fits, and the list from the first such route on: its equals follow it.
+    let mut best: Option<(Rank, &[Compiled])> = None;
+    table.index().candidates(&subject, |routes| {
+        for (at, route) in routes.iter().enumerate() {
+            if best.is_some_and(|(best, _)| best <= route.rank) {
                 break;
             }
-            if mismatch(route, &subject).is_none() {
-                if best != Some(route.rank) {
-                    equals.clear();
-                }
-                best = Some(route.rank);
-                equals.push(route);
+            if mismatch(table, route, &subject).is_none() {
+                best = routes.get(at..).map(|equals| (route.rank, equals));
+                break;
             }
         }
-        ControlFlow::Continue(())
+        best.map(|(rank, _)| rank)
     });
-    equals.sort_unstable_by_key(|route| route.at);
-    table.routes().get(drawn(&equals, draw)?)
+    let (rank, list) = best?;
+    let equals = list.iter().take_while(|route| route.rank == rank);
+    let equals = equals.filter(|route| mismatch(table, route, &subject).is_none());
+    table.at(drawn(equals, draw)?)
 }
 
 /// The same choice with a verdict on every route. It looks at all of them, so it is not for the
 /// path of a message.
 #[must_use]
 pub fn explain<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Explanation<'t> {
-    let subject = Subject::new(query);
-    let all: Vec<Compiled> = table
-        .routes()
-        .iter()
-        .enumerate()
-        .map(|(at, route)| Compiled::new(at, route))
-        .collect();
-    let fits = |route: &&Compiled| mismatch(route, &subject).is_none();
-    let best = all.iter().filter(fits).map(|route| route.rank).min();
-    let is_best = |route: &&Compiled| Some(route.rank) == best;
-    let equals: Vec<&Compiled> = all.iter().filter(is_best).filter(fits).collect();
-    let winner = drawn(&equals, draw);
+    let judged = judge(table, query);
+    let equals = judged.iter().filter(|(_, lost)| lost.is_none());
+    let winner = drawn(equals.map(|(route, _)| route), draw);
 
-    let verdict = |route: &Compiled| match mismatch(route, &subject) {
-        Some(mismatch) => mismatch,
+    let verdict = |(route, lost): &(Compiled, Option<Verdict>)| match lost {
+        Some(lost) => *lost,
         None if winner == Some(route.at) => Verdict::Won,
-        None => best.map_or(Verdict::LostDraw, |best| outranked(route.rank, best)),
+        None => Verdict::LostDraw,
     };
-    let verdicts = table.routes().iter().zip(all.iter().map(verdict));
+    let verdicts = table.routes().iter().zip(judged.iter().map(verdict));
     let verdicts: Vec<(&Route, Verdict)> = verdicts.collect();
     let won = verdicts
         .iter()
@@ -144,129 +109,96 @@ pub fn explain<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Explanatio
         "one route wins, or none"
     );
     Explanation {
-        winner: winner.and_then(|at| table.routes().get(at)),
+        winner: winner.and_then(|at| table.at(at)),
         verdicts,
     }
 }
 
+/// What may become of every route of the table, in its order, before the draw: all who may win
+/// with their exact shares, and why each other cannot.
+#[must_use]
+pub fn outcomes<'t>(table: &'t Table, query: &Query<'_>) -> Vec<(&'t Route, Outcome)> {
+    let judged = judge(table, query);
+    let equals = judged.iter().filter(|(_, lost)| lost.is_none());
+    let of = equals.map(|(route, _)| u32::from(route.weight)).sum();
+    let outcome = |(route, lost): &(Compiled, Option<Verdict>)| match lost {
+        Some(lost) => Outcome::Loses(*lost),
+        None => Outcome::MayWin {
+            share: u32::from(route.weight),
+            of,
+        },
+    };
+    let outcomes = table.routes().iter().zip(judged.iter().map(outcome));
+    outcomes.collect()
+}
+
+/// Every route of the table with the reason why it cannot win; none for those left to the draw.
+fn judge(table: &Table, query: &Query<'_>) -> Vec<(Compiled, Option<Verdict>)> {
+    let subject = Subject::new(table.conditions(), query);
+    let mut judged: Vec<(Compiled, Option<Verdict>)> = table
+        .compiled()
+        .map(|route| (route, mismatch(table, &route, &subject)))
+        .collect();
+    let fit = judged.iter().filter(|(_, lost)| lost.is_none());
+    if let Some(best) = fit.map(|(route, _)| route.rank).min() {
+        for (route, lost) in &mut judged {
+            *lost = lost.or_else(|| outranked(route.rank, best));
+        }
+    }
+    judged
+}
+
 /// The first condition of the route that does not hold, if any.
-fn mismatch(route: &Compiled, subject: &Subject<'_>) -> Option<Verdict> {
-    let query = subject.query;
-    let source_fits = route
-        .source_smsc
-        .as_ref()
-        .is_none_or(|name| query.source_smsc == Some(name.as_str()));
-    let domain_fits = route.enum_domain.as_ref().is_none_or(|wanted| {
-        query
-            .enum_domain
-            .is_some_and(|domain| domain.eq_ignore_ascii_case(wanted))
-    });
+fn mismatch(table: &Table, route: &Compiled, subject: &Subject<'_>) -> Option<Verdict> {
+    let text = |field: fn(&Route) -> Option<&str>| prefix(table.at(route.at).and_then(field));
+    let called = || text(|route| route.terms.called_prefix.as_deref());
+    let calling = || text(|route| route.terms.calling_prefix.as_deref());
     if !route.enabled {
         Some(Verdict::Disabled)
-    } else if !subject.called.starts_with(&*route.called_prefix) {
+    } else if !subject.called.begins_with(route.called, called) {
         Some(Verdict::OtherCalledPrefix)
-    } else if !subject.calling.starts_with(&*route.calling_prefix) {
+    } else if !subject.calling.begins_with(route.calling, calling) {
         Some(Verdict::OtherCallingPrefix)
-    } else if !source_fits {
+    } else if route.source.is_some() && route.source != subject.source {
         Some(Verdict::OtherSource)
-    } else if route.source_type.is_some() && route.source_type != query.source_type {
+    } else if route.source_type.is_some() && route.source_type != subject.source_type {
         Some(Verdict::OtherSourceType)
-    } else if !domain_fits {
+    } else if route.domain.is_some() && route.domain != subject.domain {
         Some(Verdict::OtherEnumDomain)
-    } else if route.replies && !query.auto_reply_allowed {
+    } else if route.replies && !subject.auto_reply_allowed {
         Some(Verdict::ReplyToReply)
     } else {
         None
     }
 }
 
-/// Why a route of this rank lost against the best.
-fn outranked(rank: Rank, best: Rank) -> Verdict {
+/// Why a route of this rank loses against the best; not at all if it is as good.
+fn outranked(rank: Rank, best: Rank) -> Option<Verdict> {
     if rank.priority != best.priority {
-        Verdict::OutrankedByPriority
+        Some(Verdict::OutrankedByPriority)
     } else if rank.called_prefix != best.called_prefix {
-        Verdict::OutrankedByCalledPrefix
+        Some(Verdict::OutrankedByCalledPrefix)
     } else if rank.calling_prefix != best.calling_prefix {
-        Verdict::OutrankedByCallingPrefix
+        Some(Verdict::OutrankedByCallingPrefix)
     } else if rank.names_source != best.names_source {
-        Verdict::OutrankedBySource
+        Some(Verdict::OutrankedBySource)
     } else {
-        Verdict::LostDraw
+        None
     }
 }
 
 /// The position that the draw falls on, each as wide as its weight, in the order of the table.
-fn drawn(equals: &[&Compiled], draw: u64) -> Option<usize> {
-    let total: u64 = equals.iter().map(|route| u64::from(route.weight)).sum();
+fn drawn<'c>(equals: impl Iterator<Item = &'c Compiled> + Clone, draw: u64) -> Option<u32> {
+    let total: u64 = equals.clone().map(|route| u64::from(route.weight)).sum();
     let mut left = draw.checked_rem(total)?;
-    let hit = equals.iter().find(|route| {
-        let hit = left < u64::from(route.weight);
-        left = left.saturating_sub(u64::from(route.weight));
-        hit
-    });
-    hit.map(|route| route.at)
-}
-
-impl Rank {
-    /// The best rank that a route of this priority and called prefix, or a lesser one, can have.
-    pub(super) fn bound(priority: u8, called_prefix: usize) -> Self {
-        Self {
-            priority,
-            called_prefix: length(called_prefix),
-            calling_prefix: Reverse(u16::MAX),
-            names_source: Reverse(true),
+    for route in equals {
+        let weight = u64::from(route.weight);
+        if left < weight {
+            return Some(route.at);
         }
+        left -= weight;
     }
-
-    pub(super) fn priority(self) -> u8 {
-        self.priority
-    }
-}
-
-/// No number comes near the largest length, so that all beyond it may be equal.
-fn length(bytes: usize) -> Reverse<u16> {
-    Reverse(u16::try_from(bytes).unwrap_or(u16::MAX))
-}
-
-impl Compiled {
-    pub(super) fn new(at: usize, route: &Route) -> Self {
-        let terms = &route.terms;
-        let key = |prefix: &Option<String>| -> Box<str> {
-            prefix
-                .as_deref()
-                .map_or(Cow::Borrowed(""), number::key)
-                .into()
-        };
-        let called_prefix = key(&terms.called_prefix);
-        let calling_prefix = key(&terms.calling_prefix);
-        Self {
-            at,
-            enabled: terms.enabled,
-            replies: matches!(terms.action, Action::AutoReply { .. }),
-            weight: terms.weight.get(),
-            source_type: terms.source_type,
-            rank: Rank {
-                priority: terms.priority.get(),
-                called_prefix: length(called_prefix.len()),
-                calling_prefix: length(calling_prefix.len()),
-                names_source: Reverse(terms.source_smsc.is_some()),
-            },
-            called_prefix,
-            calling_prefix,
-            source_smsc: terms.source_smsc.clone(),
-            enum_domain: terms.enum_domain.as_deref().map(Box::from),
-        }
-    }
-}
-
-impl<'q> Subject<'q> {
-    fn new(query: &'q Query<'q>) -> Self {
-        Self {
-            query,
-            called: number::key(query.called),
-            calling: number::key(query.calling),
-        }
-    }
+    None
 }
 
 impl fmt::Display for Verdict {

@@ -1,190 +1,144 @@
 //! Finds the few routes whose prefixes and source may fit a message, among any number (D13).
 //!
-//! Each step of a prefix's hash is the hash of a shorter prefix, so one pass over a number gives
-//! the keys of all its prefixes; only lengths that are in use are looked up, the longest first.
-//! The keys are hashes alone: a collision adds a candidate that does not fit, so the chooser
-//! checks each one and the answer never depends on them.
+//! Each prefix of a number has a key; only lengths that are in use are looked up, the longest
+//! first. A filter small enough for the caches of a core answers for nearly all prefixes that no
+//! route has; the routes of those that are left lie side by side. So a choice waits for far memory
+//! about once, among 100,000 routes as among 100 (`benches/route.rs`).
+//!
+//! Routes are placed by hashes, and routes of other prefixes may lie beside them. Nothing depends
+//! on that: the chooser checks each one that it is handed.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::ops::{ControlFlow, Range};
 
-use super::choose::{Compiled, Rank, Subject};
-
-/// Prefixes are told apart by their first this many bytes: no number is longer.
-const LONGEST: usize = 63;
+use super::compiled::{Compiled, Name, Rank, Subject};
+use super::key::{Key, LONGEST};
 
 /// Up to this many routes of one called prefix are looked at one by one.
 const FEW: usize = 8;
 
-/// The enabled routes by called prefix, calling prefix and source.
+/// The enabled routes by called prefix; those of a prefix with many also by calling prefix and
+/// source.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     lengths: Lengths,
     /// For lengths 0, 1, …: the lowest priority of a route whose called prefix is not longer.
     least_priority: Vec<u8>,
-    by_called: HashMap<u64, Group, BuildHasherDefault<Hashed>>,
-    /// The lists of groups of more than [`FEW`] routes.
-    lists: HashMap<u64, Range<usize>, BuildHasherDefault<Hashed>>,
-    /// The routes, those of a group or list together, each with the best rank first.
-    routes: Vec<Compiled>,
+    /// The called prefixes that have more than [`FEW`] routes.
+    many: HashMap<Key, Beside>,
+    places: Places,
 }
 
-/// The routes of one called prefix.
+/// The lengths of the calling prefixes beside a called one: of routes that name no source, and of
+/// those that do.
 #[derive(Debug, Default)]
-struct Group {
-    routes: Range<usize>,
-    /// The calling prefixes beside it: of routes that name no source, and of those that do.
-    of_any_source: Lengths,
-    of_named_source: Lengths,
+struct Beside {
+    any_source: Lengths,
+    named_source: Lengths,
 }
 
 /// A set of prefix lengths up to [`LONGEST`], one bit each.
 #[derive(Debug, Default, Clone, Copy)]
 struct Lengths(u64);
 
-/// The hashes of the prefixes of a text, by length.
-struct Prefixes {
-    hashes: [u64; LONGEST + 1],
-    length: usize,
-}
-
 impl Index {
     /// Indexes the enabled ones of `routes`.
     pub(super) fn new(routes: impl Iterator<Item = Compiled>) -> Self {
-        let mut keyed: Vec<(Keys, Compiled)> = routes
-            .filter(|route| route.enabled)
-            .map(|route| (Keys::of(&route), route))
-            .collect();
-        let mut sizes: HashMap<u64, usize> = HashMap::new();
-        for (keys, _) in &keyed {
-            *sizes.entry(keys.called).or_default() += 1;
+        let routes: Vec<Compiled> = routes.filter(|route| route.enabled).collect();
+        let mut sizes: HashMap<Key, usize> = HashMap::new();
+        for route in &routes {
+            *sizes.entry(route.called).or_default() += 1;
         }
-        let is_large = |keys: &Keys| sizes.get(&keys.called).is_some_and(|size| *size > FEW);
-        let list = |keys: &Keys| is_large(keys).then(|| keys.list());
-        keyed.sort_by_key(|(keys, route)| (keys.called, list(keys), route.rank));
-
         let mut index = Self {
             least_priority: vec![u8::MAX; LONGEST + 1],
             ..Self::default()
         };
-        for (at, (keys, route)) in keyed.iter().enumerate() {
-            let group = index.by_called.entry(keys.called).or_default();
-            extend(&mut group.routes, at);
-            match keys.source {
-                None => group.of_any_source.add(route.calling_prefix.len()),
-                Some(_) => group.of_named_source.add(route.calling_prefix.len()),
+        let mut placed = Vec::with_capacity(routes.len());
+        for route in routes {
+            let length = usize::from(route.rank.called_prefix.0).min(LONGEST);
+            index.lengths.add(length);
+            for least in index.least_priority.iter_mut().skip(length) {
+                *least = (*least).min(route.rank.priority);
             }
-            if let Some(list) = list(keys) {
-                extend(index.lists.entry(list).or_default(), at);
-            }
-            index.lengths.add(route.called_prefix.len());
-            for least in index
-                .least_priority
-                .iter_mut()
-                .skip(route.called_prefix.len().min(LONGEST))
-            {
-                *least = (*least).min(route.rank.priority());
-            }
+            let place = if sizes.get(&route.called).is_some_and(|size| *size > FEW) {
+                let beside = index.many.entry(route.called).or_default();
+                let lengths = match route.source {
+                    None => &mut beside.any_source,
+                    Some(_) => &mut beside.named_source,
+                };
+                lengths.add(usize::from(route.rank.calling_prefix.0));
+                place_of_three(route.called, route.calling, route.source)
+            } else {
+                place(route.called)
+            };
+            placed.push((place, route));
         }
-        index.routes = keyed.into_iter().map(|(_, route)| route).collect();
+        index.places = Places::new(placed);
         index
     }
 
-    /// Hands lists of routes to `look`, the best rank first within each, until it answers that it
-    /// has seen enough. They hold every route that fits the subject; each is still to be checked.
-    /// `look` also gets the best rank that this or any later list can hold.
+    /// Hands lists of routes to `look`, the best rank first within each, and in the order of the
+    /// table among equals. They hold every route that fits the subject, those of one rank in one
+    /// list; each is still to be checked. `look` answers with the best rank that it has found: of
+    /// routes that cannot be better, it may see none.
     pub(super) fn candidates<'t>(
         &'t self,
         subject: &Subject<'_>,
-        mut look: impl FnMut(Rank, &'t [Compiled]) -> ControlFlow<()>,
+        mut look: impl FnMut(&'t [Compiled]) -> Option<Rank>,
     ) {
-        let called = Prefixes::of(&subject.called);
-        for length in self.lengths.down_from(called.length) {
-            let key = called.hash(length);
-            let Some(group) = self.by_called.get(&key) else {
-                continue;
+        let mut best: Option<Rank> = None;
+        for length in self.lengths.down_from(subject.called.length()) {
+            let called = subject.called.key(length);
+            let told_apart = if length < LONGEST { length } else { usize::MAX };
+            let is_beaten = |least_priority: u8| {
+                let bound = Rank::bound(least_priority, told_apart);
+                best.is_some_and(|best| best < bound)
             };
-            let priority = self.least_priority.get(length).copied().unwrap_or(0);
-            let bound = Rank::bound(priority, if length < LONGEST { length } else { usize::MAX });
-            let mut look = |range: &Range<usize>| {
-                self.routes
-                    .get(range.clone())
-                    .map_or(ControlFlow::Continue(()), |l| look(bound, l))
-            };
-            let end = if group.routes.len() <= FEW {
-                look(&group.routes)
-            } else {
-                self.lists_of(group, key, subject).try_for_each(look)
-            };
-            if end.is_break() {
+            if is_beaten(self.least_priority.get(length).copied().unwrap_or(0)) {
                 return;
+            }
+            let sought = if is_beaten(self.places.common) {
+                Sought::Urgent
+            } else {
+                Sought::All
+            };
+            let mut look = |place: u64| {
+                let routes = self.places.get(place, sought);
+                if !routes.is_empty() {
+                    best = look(routes);
+                }
+            };
+            if self.many.is_empty() {
+                look(place(called));
+            } else if let Some(beside) = self.many.get(&called) {
+                beside.places(called, subject).for_each(look);
+            } else {
+                look(place(called));
             }
         }
     }
+}
 
-    fn lists_of(
-        &self,
-        group: &Group,
-        called: u64,
-        subject: &Subject<'_>,
-    ) -> impl Iterator<Item = &Range<usize>> {
-        let calling = Prefixes::of(&subject.calling);
-        let source = subject.query.source_smsc.map(hash);
-        let named = source.map_or(Lengths::default(), |_| group.of_named_source);
-        let named = named
-            .down_from(calling.length)
-            .map(move |length| (length, source));
-        let any = group
-            .of_any_source
-            .down_from(calling.length)
-            .map(|length| (length, None));
-        named.chain(any).filter_map(move |(length, source)| {
-            self.lists.get(
-                &Keys {
-                    called,
-                    calling: calling.hash(length),
-                    source,
-                }
-                .list(),
-            )
+impl Beside {
+    /// Where the routes of this called prefix are that may fit.
+    fn places(&self, called: Key, subject: &Subject<'_>) -> impl Iterator<Item = u64> {
+        let most = subject.calling.length();
+        let named = subject
+            .source
+            .map_or(Lengths::default(), |_| self.named_source);
+        let named = named.down_from(most).map(|length| (length, subject.source));
+        let any = self.any_source.down_from(most).map(|length| (length, None));
+        named.chain(any).map(move |(length, source)| {
+            place_of_three(called, subject.calling.key(length), source)
         })
     }
 }
 
-/// Makes the range, empty at first, reach to the position.
-fn extend(range: &mut Range<usize>, at: usize) {
-    if range.start == range.end {
-        range.start = at;
-    }
-    range.end = at + 1;
+fn place(called: Key) -> u64 {
+    called.mixed(0)
 }
 
-/// The hashes of what the index tells routes apart by.
-#[derive(Debug, Clone, Copy)]
-struct Keys {
-    called: u64,
-    calling: u64,
-    source: Option<u64>,
-}
-
-impl Keys {
-    fn of(route: &Compiled) -> Self {
-        Self {
-            called: Prefixes::of(&route.called_prefix).whole(),
-            calling: Prefixes::of(&route.calling_prefix).whole(),
-            source: route.source_smsc.as_ref().map(|name| hash(name.as_str())),
-        }
-    }
-
-    /// The key of the routes that share all three.
-    fn list(self) -> u64 {
-        [self.calling, self.source.unwrap_or(0)]
-            .into_iter()
-            .fold(self.called, |key, part| {
-                (key.rotate_left(23) ^ part).wrapping_mul(FNV_PRIME)
-            })
-    }
+fn place_of_three(called: Key, calling: Key, source: Option<Name>) -> u64 {
+    calling.mixed(called.mixed(1 + source.map_or(0, |name| u64::from(name.get()))))
 }
 
 impl Lengths {
@@ -203,56 +157,99 @@ impl Lengths {
     }
 }
 
-/// FNV-1a: its state after each byte is the hash of the prefix that ends there.
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
-
-fn step(state: u64, byte: u8) -> u64 {
-    (state ^ u64::from(byte)).wrapping_mul(FNV_PRIME)
+/// Lists of routes, each in the bucket that the highest bits of its place name.
+#[derive(Debug, Default)]
+struct Places {
+    /// The commonest priority.
+    common: u8,
+    shift: u32,
+    /// One more than there are: the last tells where the one before it ends.
+    buckets: Vec<Bucket>,
+    routes: Vec<Compiled>,
 }
 
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(FNV_BASIS, step)
+/// Where a bucket begins, and two small Bloom filters that tell whether to go there: all in eight
+/// bytes, so that one access answers for nearly every place that has no routes.
+#[derive(Debug, Default, Clone, Copy)]
+struct Bucket {
+    begin: u32,
+    /// The places of its routes.
+    all: u16,
+    /// The places of those of a lower than the commonest priority.
+    urgent: u16,
 }
 
-impl Prefixes {
-    fn of(text: &str) -> Self {
-        let mut hashes = [FNV_BASIS; LONGEST + 1];
-        let mut state = FNV_BASIS;
-        for (hash, byte) in hashes.iter_mut().skip(1).zip(text.bytes()) {
-            state = step(state, byte);
-            *hash = state;
+/// Which routes are still of interest. In a table where most have the common priority, few places
+/// are looked at once one of those is found.
+#[derive(Debug, Clone, Copy)]
+enum Sought {
+    All,
+    /// Those of a lower than the commonest priority.
+    Urgent,
+}
+
+impl Places {
+    fn new(mut placed: Vec<(u64, Compiled)>) -> Self {
+        let count = (placed.len() / 2).next_power_of_two().max(2);
+        let shift = u64::BITS - count.trailing_zeros();
+        placed.sort_by_key(|(place, route)| (place >> shift, route.rank, route.at));
+        let common = commonest(placed.iter().map(|(_, route)| route.rank.priority));
+        let mut buckets = vec![Bucket::default(); count + 1];
+        let mut next = 0;
+        for (bucket, number) in buckets.iter_mut().zip(0_u64..) {
+            bucket.begin = u32::try_from(next).unwrap_or(u32::MAX);
+            while let Some((place, route)) = placed.get(next)
+                && place >> shift == number
+            {
+                bucket.all |= bits(*place);
+                if route.rank.priority < common {
+                    bucket.urgent |= bits(*place);
+                }
+                next += 1;
+            }
         }
         Self {
-            hashes,
-            length: text.len().min(LONGEST),
+            common,
+            shift,
+            buckets,
+            routes: placed.into_iter().map(|(_, route)| route).collect(),
         }
     }
 
-    fn hash(&self, length: usize) -> u64 {
-        self.hashes.get(length).copied().unwrap_or(FNV_BASIS)
-    }
-
-    fn whole(&self) -> u64 {
-        self.hash(self.length)
+    /// All routes of this place, and perhaps others; none for most places where none is sought.
+    fn get(&self, place: u64, sought: Sought) -> &[Compiled] {
+        let bucket = usize::try_from(place >> self.shift).unwrap_or(0);
+        let Some([bucket, after]) = self.buckets.get(bucket..bucket + 2) else {
+            return &[];
+        };
+        let filter = match sought {
+            Sought::All => bucket.all,
+            Sought::Urgent => bucket.urgent,
+        };
+        if filter & bits(place) != bits(place) {
+            return &[];
+        }
+        let (Ok(begin), Ok(end)) = (usize::try_from(bucket.begin), usize::try_from(after.begin))
+        else {
+            return &[];
+        };
+        self.routes.get(begin..end).unwrap_or(&[])
     }
 }
 
-/// A hasher for keys that are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        // The table takes its tags from the highest bits: fold the lower ones in.
-        self.0 ^ (self.0 << 32)
+fn commonest(priorities: impl Iterator<Item = u8>) -> u8 {
+    let mut counts = [0_usize; 1 << u8::BITS];
+    for priority in priorities {
+        if let Some(count) = counts.get_mut(usize::from(priority)) {
+            *count += 1;
+        }
     }
+    let counted = (0..=u8::MAX).zip(counts);
+    let most = counted.max_by_key(|(_, count)| *count);
+    most.map_or(0, |(priority, _)| priority)
+}
 
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |state, byte| step(state, *byte));
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
+/// Up to two of 16 bits, from the lowest bits of the place: the highest choose the bucket.
+fn bits(place: u64) -> u16 {
+    (1 << (place & 15)) | (1 << ((place >> 4) & 15))
 }

@@ -3,13 +3,13 @@
 //! The expressions run in linear time (no backtracking), so that no rule an operator enters can
 //! stall the pipeline (D13).
 
-use regex::{Regex, RegexBuilder};
+use std::borrow::Cow;
+use std::fmt;
 
+use super::pattern::Rewrite;
 use super::{Rule, RuleId, RuleTerms};
 use crate::number::key;
-
-/// How large a compiled expression may become.
-const SIZE_LIMIT: usize = 1 << 20;
+use crate::route::Priority;
 
 /// A rule that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,12 +32,46 @@ pub struct Translated {
     pub called: Option<String>,
 }
 
-/// All enabled rules, compiled, in the order in which they are tried.
+/// What became of one rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It rewrote the numbers.
+    Applied,
+    /// It is disabled.
+    Disabled,
+    /// The calling number does not begin with its `calling_prefix`.
+    OtherCallingPrefix,
+    /// The called number does not begin with its `called_prefix`.
+    OtherCalledPrefix,
+    /// The message came from another `source_smsc`.
+    OtherSource,
+    /// Its `calling_match` does not match.
+    CallingMatch,
+    /// Its `called_match` does not match.
+    CalledMatch,
+    /// It would hold, but an earlier rule is applied.
+    Outranked,
+}
+
+/// A translation with its reasons, for the test call and the simulator (S4.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What the rule that is applied makes of the numbers.
+    pub translated: Option<Translated>,
+    /// Every rule, in the order in which they are tried, with what became of it.
+    pub verdicts: Vec<(RuleId, Verdict)>,
+}
+
+/// All rules, the enabled ones compiled, in the order in which they are tried.
 #[derive(Debug, Default)]
-pub struct Rules(Vec<Compiled>);
+pub struct Rules {
+    enabled: Vec<Compiled>,
+    disabled: Vec<(Priority, RuleId)>,
+}
 
 #[derive(Debug)]
 struct Compiled {
+    priority: Priority,
     id: RuleId,
     calling_prefix: Option<String>,
     called_prefix: Option<String>,
@@ -46,10 +80,13 @@ struct Compiled {
     called: Option<Rewrite>,
 }
 
-#[derive(Debug)]
-struct Rewrite {
-    pattern: Regex,
-    replacement: String,
+/// The numbers of a message, and the forms in which they are compared.
+struct Subject<'a> {
+    calling: &'a str,
+    called: &'a str,
+    calling_key: Cow<'a, str>,
+    called_key: Cow<'a, str>,
+    source_smsc: Option<&'a str>,
 }
 
 /// Checks a rule before it is stored.
@@ -62,17 +99,23 @@ pub fn check(terms: &RuleTerms) -> Result<(), BadRule> {
 }
 
 impl Rules {
-    /// Compiles the enabled ones of `rules`.
+    /// Compiles the enabled ones of `rules`; of the others only explanations speak.
     ///
     /// # Errors
     /// The first rule that cannot be used, with its id.
     pub fn compile(rules: &[Rule]) -> Result<Self, (RuleId, BadRule)> {
-        let mut enabled: Vec<&Rule> = rules.iter().filter(|rule| rule.terms.enabled).collect();
-        enabled.sort_by_key(|rule| (rule.terms.priority, rule.id));
+        let mut sorted: Vec<&Rule> = rules.iter().collect();
+        sorted.sort_by_key(|rule| (rule.terms.priority, rule.id));
+        let (enabled, disabled): (Vec<&Rule>, Vec<&Rule>) =
+            sorted.into_iter().partition(|rule| rule.terms.enabled);
         let compiled = enabled
             .into_iter()
             .map(|rule| compile(rule.id, &rule.terms).map_err(|error| (rule.id, error)));
-        compiled.collect::<Result<_, _>>().map(Self)
+        let disabled = disabled.into_iter().map(|r| (r.terms.priority, r.id));
+        Ok(Self {
+            enabled: compiled.collect::<Result<_, _>>()?,
+            disabled: disabled.collect(),
+        })
     }
 
     /// Applies the first rule whose conditions and patterns all hold; none leaves the numbers.
@@ -83,43 +126,87 @@ impl Rules {
         called: &str,
         source_smsc: Option<&str>,
     ) -> Option<Translated> {
-        if self.0.is_empty() {
+        if self.enabled.is_empty() {
             return None;
         }
-        let (calling_key, called_key) = (key(calling), key(called));
-        let rule = self.0.iter().find(|rule| {
-            begins(&calling_key, rule.calling_prefix.as_deref())
-                && begins(&called_key, rule.called_prefix.as_deref())
-                && rule
-                    .source_smsc
-                    .as_deref()
-                    .is_none_or(|name| source_smsc == Some(name))
-                && rule
-                    .calling
-                    .as_ref()
-                    .is_none_or(|rewrite| rewrite.pattern.is_match(calling))
-                && rule
-                    .called
-                    .as_ref()
-                    .is_none_or(|rewrite| rewrite.pattern.is_match(called))
-        })?;
-        let run = |rewrite: &Option<Rewrite>, text: &str| {
-            let rewrite = rewrite.as_ref()?;
-            let new = rewrite
-                .pattern
-                .replace_all(text, rewrite.replacement.as_str());
-            (new != text).then(|| new.into_owned())
-        };
-        Some(Translated {
-            rule: rule.id,
-            calling: run(&rule.calling, calling),
-            called: run(&rule.called, called),
-        })
+        let subject = Subject::new(calling, called, source_smsc);
+        let holds = |rule: &&Compiled| rule.mismatch(&subject).is_none();
+        Some(self.enabled.iter().find(holds)?.run(&subject))
+    }
+
+    /// The same with a verdict on every rule. It tries all of them, so it is not for the path of a
+    /// message.
+    #[must_use]
+    pub fn explain(&self, calling: &str, called: &str, source_smsc: Option<&str>) -> Explanation {
+        let subject = Subject::new(calling, called, source_smsc);
+        let mut translated = None;
+        let mut verdicts: Vec<(Priority, RuleId, Verdict)> = Vec::new();
+        for rule in &self.enabled {
+            let verdict = match rule.mismatch(&subject) {
+                Some(mismatch) => mismatch,
+                None if translated.is_some() => Verdict::Outranked,
+                None => {
+                    translated = Some(rule.run(&subject));
+                    Verdict::Applied
+                }
+            };
+            verdicts.push((rule.priority, rule.id, verdict));
+        }
+        let disabled = self.disabled.iter();
+        verdicts.extend(disabled.map(|(priority, id)| (*priority, *id, Verdict::Disabled)));
+        verdicts.sort_by_key(|(priority, id, _)| (*priority, *id));
+        let verdicts = verdicts.into_iter().map(|(_, id, verdict)| (id, verdict));
+        Explanation {
+            translated,
+            verdicts: verdicts.collect(),
+        }
     }
 }
 
-fn begins(number: &str, prefix: Option<&str>) -> bool {
-    prefix.is_none_or(|prefix| number.starts_with(prefix))
+impl<'a> Subject<'a> {
+    fn new(calling: &'a str, called: &'a str, source_smsc: Option<&'a str>) -> Self {
+        Self {
+            calling,
+            called,
+            calling_key: key(calling),
+            called_key: key(called),
+            source_smsc,
+        }
+    }
+}
+
+impl Compiled {
+    /// The first condition or pattern that does not hold, if any.
+    fn mismatch(&self, subject: &Subject<'_>) -> Option<Verdict> {
+        let begins = |number: &str, prefix: &Option<String>| {
+            prefix.as_ref().is_none_or(|p| number.starts_with(p))
+        };
+        let matches = |number: &str, rewrite: &Option<Rewrite>| {
+            rewrite.as_ref().is_none_or(|r| r.matches(number))
+        };
+        let source = self.source_smsc.as_deref();
+        if !begins(&subject.calling_key, &self.calling_prefix) {
+            Some(Verdict::OtherCallingPrefix)
+        } else if !begins(&subject.called_key, &self.called_prefix) {
+            Some(Verdict::OtherCalledPrefix)
+        } else if source.is_some() && source != subject.source_smsc {
+            Some(Verdict::OtherSource)
+        } else if !matches(subject.calling, &self.calling) {
+            Some(Verdict::CallingMatch)
+        } else if !matches(subject.called, &self.called) {
+            Some(Verdict::CalledMatch)
+        } else {
+            None
+        }
+    }
+
+    fn run(&self, subject: &Subject<'_>) -> Translated {
+        Translated {
+            rule: self.id,
+            calling: self.calling.as_ref().and_then(|r| r.run(subject.calling)),
+            called: self.called.as_ref().and_then(|r| r.run(subject.called)),
+        }
+    }
 }
 
 fn compile(id: RuleId, terms: &RuleTerms) -> Result<Compiled, BadRule> {
@@ -140,6 +227,7 @@ fn compile(id: RuleId, terms: &RuleTerms) -> Result<Compiled, BadRule> {
     }
     let prefix = |text: &Option<String>| text.as_deref().map(|text| key(text).into_owned());
     Ok(Compiled {
+        priority: terms.priority,
         id,
         calling_prefix: prefix(&terms.calling_prefix),
         called_prefix: prefix(&terms.called_prefix),
@@ -155,72 +243,36 @@ fn rewrite(
     (match_field, pattern): Field<'_>,
     (replace_field, replacement): Field<'_>,
 ) -> Result<Option<Rewrite>, BadRule> {
-    let (pattern, replacement) = match (pattern, replacement) {
-        (None, None) => return Ok(None),
-        (Some(pattern), Some(replacement)) => (pattern, replacement),
-        (Some(_), None) => {
-            let rule = format!("must be given with {match_field}");
-            return Err(BadRule {
-                field: replace_field,
-                rule,
-            });
+    let bad = |field| move |rule: String| BadRule { field, rule };
+    match (pattern, replacement) {
+        (None, None) => Ok(None),
+        (Some(pattern), Some(replacement)) => {
+            let rewrite = Rewrite::new(pattern).map_err(bad(match_field))?;
+            let rewrite = rewrite.with_replacement(replacement);
+            rewrite.map(Some).map_err(bad(replace_field))
         }
-        (None, Some(_)) => {
-            let rule = format!("must be given with {replace_field}");
-            return Err(BadRule {
-                field: match_field,
-                rule,
-            });
-        }
-    };
-    let pattern = RegexBuilder::new(pattern)
-        .size_limit(SIZE_LIMIT)
-        .build()
-        .map_err(|error| {
-            let text = error.to_string();
-            let line: Vec<&str> = text
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect();
-            BadRule {
-                field: match_field,
-                rule: format!("is no usable expression: {}", line.join(" ")),
-            }
-        })?;
-    let replacement = template(replacement, pattern.captures_len()).map_err(|rule| BadRule {
-        field: replace_field,
-        rule,
-    })?;
-    Ok(Some(Rewrite {
-        pattern,
-        replacement,
-    }))
+        (Some(_), None) => Err(bad(replace_field)(format!(
+            "must be given with {match_field}"
+        ))),
+        (None, Some(_)) => Err(bad(match_field)(format!(
+            "must be given with {replace_field}"
+        ))),
+    }
 }
 
-/// Turns `\1` into the library's `${1}`; a dollar sign is only a dollar sign.
-fn template(text: &str, groups: usize) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '$' => out.push_str("$$"),
-            '\\' => match chars.next() {
-                Some('\\') => out.push('\\'),
-                Some(digit) if digit.is_ascii_digit() => {
-                    if digit.to_digit(10).is_some_and(|n| n as usize >= groups) {
-                        return Err(format!("names group \\{digit}, which its pattern lacks"));
-                    }
-                    out.push_str("${");
-                    out.push(digit);
-                    out.push('}');
-                }
-                _ => return Err("must have a digit or '\\' after each '\\'".to_owned()),
-            },
-            other => out.push(other),
-        }
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Applied => "applied",
+            Self::Disabled => "disabled",
+            Self::OtherCallingPrefix => "the calling number does not begin with calling_prefix",
+            Self::OtherCalledPrefix => "the called number does not begin with called_prefix",
+            Self::OtherSource => "came from another source_smsc",
+            Self::CallingMatch => "calling_match does not match",
+            Self::CalledMatch => "called_match does not match",
+            Self::Outranked => "outranked by an earlier rule",
+        })
     }
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -84,6 +84,8 @@ async fn a_bad_configured_rule_stops_the_start() {
         clock: world.clock.clone(),
         dice: Arc::new(zajil_testkit::dice::FixedDice::new([])),
         telemetry: world.telemetry.clone(),
+        lookup: None,
+        charger: None,
     };
     let options = Options {
         seed_rules: vec![RuleTerms::default()],

@@ -3,13 +3,19 @@
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod charge;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod edit;
 #[cfg(test)]
+mod fallback;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod moody;
+#[cfg(test)]
+mod outside;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]

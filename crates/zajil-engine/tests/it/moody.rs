@@ -15,8 +15,8 @@ use zajil_core::message::Message;
 use zajil_core::offer::Asker;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_store::contract::{
-    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Reply, Retention,
-    Store, Swept,
+    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reply,
+    Reported, Retention, Store,
 };
 use zajil_store::memory::MemoryStore;
 
@@ -106,7 +106,11 @@ impl Store for Moody {
         messages(filter: Filter) -> Vec<Message>;
         events(id: MessageId) -> Vec<Event>;
         add_event(id: MessageId, event: Event) -> bool;
-        expire(scene: Scene, limit: u32) -> Vec<Swept>;
+        sweep(scene: Scene, limit: u32) -> Vec<Reported>;
+        refunds(limit: u32) -> Vec<Refund>;
+        begin_refund(id: MessageId, now: Timestamp) -> bool;
+        refund_done(id: MessageId, event: Option<Event>) -> ();
+        postpone_refund(id: MessageId) -> ();
         expire_locations(now: Timestamp, limit: u32) -> u64;
         register(registration: Registration, now: Timestamp) -> (Presence, bool);
         frontends() -> Vec<Presence>;

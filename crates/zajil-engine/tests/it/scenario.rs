@@ -5,7 +5,9 @@
 //! rule called ^00(\d+)$ +\1      submit FROM TO BODY [dest=gw] [key=K] [after=SECONDS]
 //! async FROM TO BODY …           offer gw [unrouted] [lease=SECONDS]
 //! delivered m1 gw                failed m1            ended m1         remove m1
-//! locate IMSI MSISDN gw          +90s                 stop
+//! refused m1                     locate IMSI MSISDN gw          +90s                 stop
+//! route … [then=b,c] [charged=yes] [enum=DOMAIN]      enum NUMBER DOMAIN
+//! charges ANSWER…                books
 //! ```
 //! Words have `_` for a blank; `-` is an empty sender or prefix; `m1` is the first message.
 
@@ -22,7 +24,7 @@ use zajil_core::outcome::Refusal;
 use zajil_core::port::{
     Ask, Control as _, Dedupe, Desk as _, Intake as _, RoutingChange, Submission,
 };
-use zajil_core::route::Action;
+use zajil_core::route::{Action, Charged};
 use zajil_core::status::FinalStatus;
 use zajil_core::translate::RuleTerms;
 use zajil_engine::{Engine, Options, Parts};
@@ -33,12 +35,15 @@ use zajil_testkit::clock::FakeClock;
 use zajil_testkit::dice::FixedDice;
 
 use crate::moody::Moody;
+use crate::outside::{Book, Ledger};
 
 pub(crate) struct World {
     pub(crate) store: Arc<Moody>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) book: Arc<Book>,
     ids: Vec<MessageId>,
     out: String,
 }
@@ -58,11 +63,14 @@ impl World {
     pub(crate) async fn over(store: Arc<Moody>, options: Options) -> Self {
         let clock = Arc::new(FakeClock::default());
         let telemetry = Arc::new(Telemetry::new().unwrap());
+        let (ledger, book) = (Arc::<Ledger>::default(), Arc::<Book>::default());
         let parts = Parts {
             store: store.clone(),
             clock: clock.clone(),
             dice: Arc::new(FixedDice::new([0])),
             telemetry: telemetry.clone(),
+            lookup: Some(book.clone()),
+            charger: Some(ledger.clone()),
         };
         let engine = Engine::start(parts, options).await.unwrap();
         Self {
@@ -70,6 +78,8 @@ impl World {
             clock,
             telemetry,
             engine,
+            ledger,
+            book,
             ids: Vec::new(),
             out: String::new(),
         }
@@ -103,6 +113,15 @@ impl World {
                 Ok(if began { "new" } else { "renewed" }.into())
             }
             ["route", prefix, action @ ..] => self.add_route(prefix, action).await,
+            ["charges", answers @ ..] => {
+                self.ledger.expect(answers);
+                Ok(String::new())
+            }
+            ["books"] => Ok(format!("{:?}", self.ledger.calls())),
+            ["enum", number, domain] => {
+                self.book.learn(number, domain);
+                Ok(String::new())
+            }
             ["rule", side, pattern, replacement] => self.add_rule(side, pattern, replacement).await,
             ["submit", from, to, body, rest @ ..] => {
                 let submission = self.submission(from, to, body, rest);
@@ -132,6 +151,7 @@ impl World {
                 };
                 self.report(id, report).await
             }
+            ["refused", id] => self.report(id, Report::Refused { reason: None }).await,
             ["ended", id] => {
                 let how = FinalStatus::Failed;
                 self.report(id, Report::Ended { how, reason: None }).await
@@ -176,8 +196,10 @@ impl World {
         self.learn().await;
     }
 
-    async fn add_route(&self, prefix: &str, action: &[&str]) -> Result<String, Refusal> {
-        let action = match action {
+    async fn add_route(&self, prefix: &str, words: &[&str]) -> Result<String, Refusal> {
+        let (options, action): (Vec<&str>, Vec<&str>) =
+            words.iter().partition(|word| word.contains('='));
+        let action = match action.as_slice() {
             ["drop"] => Action::Drop,
             ["reply", text, to @ ..] => Action::AutoReply {
                 text: (*text).into(),
@@ -187,7 +209,18 @@ impl World {
             other => panic!("no such action: {other:?}"),
         };
         let prefix = if prefix == "-" { "" } else { prefix };
-        let change = RoutingChange::AddRoute(build::route(prefix, action));
+        let mut terms = build::route(prefix, action);
+        for option in options {
+            match option.split_once('=').unwrap() {
+                ("then", names) => {
+                    terms.followers.to = names.split(',').map(build::name).collect();
+                }
+                ("charged", word) => terms.charged = Charged::parse(word).unwrap(),
+                ("enum", domain) => terms.enum_domain = Some(domain.to_owned()),
+                other => panic!("no such option: {other:?}"),
+            }
+        }
+        let change = RoutingChange::AddRoute(terms);
         let (_, about) = self.engine.change_routing(change).await?;
         Ok(format!("route {}", about.unwrap()))
     }

@@ -6,7 +6,7 @@ use zajil_core::clock::Timestamp;
 use zajil_core::event::{EventName, NodeName, Scene};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
-use zajil_core::message::{Content, Life, Message, TransferFields};
+use zajil_core::message::{Arranged, Content, Life, Message, TransferFields};
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::retry::Attempt;
 use zajil_store::contract::Draft;
@@ -51,6 +51,7 @@ pub(crate) fn draft(number: u64, dest: &str, secs: i64) -> Draft {
         deliver_after: None,
         attempts: Attempt::default(),
         charge_failed: false,
+        arranged: Arranged::default(),
         origin_node: NodeName::new("n1"),
         life: Life::Pending { leased_until: None },
     };

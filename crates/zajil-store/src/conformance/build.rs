@@ -8,7 +8,7 @@ use zajil_core::frontend::{FrontendName, FrontendType, Registration};
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::location::Sighting;
-use zajil_core::message::{Content, Ending, Life, Message, TransferFields};
+use zajil_core::message::{Arranged, Content, Ending, Life, Message, TransferFields};
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::offer::Asker;
 use zajil_core::port::Dedupe;
@@ -83,6 +83,7 @@ pub(super) fn message(number: u64) -> Message {
         deliver_after: None,
         attempts: Attempt::default(),
         charge_failed: false,
+        arranged: Arranged::default(),
         origin_node: node(),
         life: Life::Pending { leased_until: None },
     }

@@ -102,7 +102,8 @@ impl Lockstep {
             85..=90 => self.locate().await,
             91 => self.forget_location().await,
             92..=93 => self.change_routing().await,
-            94..=95 => self.drain().await,
+            94 => self.drain().await,
+            95 => self.refund().await,
             96..=97 => self.next_due().await,
             _ => self.compare_figures().await,
         }

@@ -189,12 +189,15 @@ pub async fn s9_1_a_longer_life_is_not_swept_and_a_shorter_one_is(s: Subject) {
     s.edit(1, life(at(DAY)), at(1)).await;
     s.edit(2, life(at(60)), at(1)).await;
     assert_eq!(s.offered(plain("gw"), at(60)).await, [1]);
-    let swept = s.store.expire(scene(at(60)), ALL).await.unwrap();
+    let swept = s.store.sweep(scene(at(60)), ALL).await.unwrap();
     assert_eq!(
-        swept.iter().map(|swept| swept.id).collect::<Vec<_>>(),
+        swept
+            .iter()
+            .map(|swept| swept.message.id)
+            .collect::<Vec<_>>(),
         [id(2)]
     );
-    assert_eq!(s.store.expire(scene(at(DAY)), ALL).await.unwrap().len(), 1);
+    assert_eq!(s.store.sweep(scene(at(DAY)), ALL).await.unwrap().len(), 1);
 }
 
 pub async fn s3_a_status_in_a_patch_ends_the_message(s: Subject) {

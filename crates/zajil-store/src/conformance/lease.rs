@@ -142,7 +142,7 @@ pub async fn s9_1_a_held_message_expires_all_the_same(s: Subject) {
     short.message.expires = at(30);
     s.accept(vec![short]).await;
     assert_eq!(s.leased(plain("gw"), at(0), at(60)).await, [1]);
-    assert_eq!(s.store.expire(scene(at(30)), ALL).await.unwrap().len(), 1);
+    assert_eq!(s.store.sweep(scene(at(30)), ALL).await.unwrap().len(), 1);
     assert_eq!(s.get(1).await.status(), Status::Final(FinalStatus::Expired));
     assert_eq!(s.offered(plain("gw"), at(61)).await, NOBODY);
 }

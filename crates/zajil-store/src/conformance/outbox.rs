@@ -16,8 +16,8 @@ pub async fn s10_2_every_ending_has_exactly_one_entry(s: Subject) {
     assert!(s.store.remove(id(3), scene(at(3))).await.unwrap());
     let late = (0..3).map(|_| s.try_report(1, delivered(), at(4)));
     assert!(all_at_once(late).await.iter().all(Result::is_err));
-    s.store.expire(scene(at(1_000_000)), ALL).await.unwrap();
-    s.store.expire(scene(at(1_000_000)), ALL).await.unwrap();
+    s.store.sweep(scene(at(1_000_000)), ALL).await.unwrap();
+    s.store.sweep(scene(at(1_000_000)), ALL).await.unwrap();
     let mut ids: Vec<_> = s.cdrs().await.iter().map(|cdr| cdr.message_id).collect();
     assert_eq!(ids[..4], [6, 1, 2, 3]);
     ids.sort_unstable();

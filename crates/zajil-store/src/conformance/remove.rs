@@ -45,7 +45,7 @@ pub async fn s3_a_removed_message_is_found_by_nobody(s: Subject) {
     assert_eq!(s.offered(fallback("gw"), at(99)).await, [4]);
     assert_eq!(
         s.store
-            .expire(scene(at(1_000_000)), ALL)
+            .sweep(scene(at(1_000_000)), ALL)
             .await
             .unwrap()
             .len(),

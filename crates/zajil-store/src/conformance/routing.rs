@@ -1,7 +1,9 @@
 //! The routing tables: routes and translation rules (S4.4, S5).
 
 use zajil_core::port::{Routing, RoutingChange};
-use zajil_core::route::{Action, Charged, Priority, Route, RouteId, SourceType, Terms, Weight};
+use zajil_core::route::{
+    Action, Charged, Followers, Priority, Route, RouteId, SourceType, Terms, Weight,
+};
 use zajil_core::translate::{Rule, RuleId, RuleTerms};
 
 use super::Subject;
@@ -17,6 +19,7 @@ pub(super) fn terms(description: &str) -> Terms {
         source_type: None,
         enum_domain: None,
         action: Action::Deliver(name("gw")),
+        followers: Followers::default(),
         charged: Charged::AsConfigured,
         weight: Weight::default(),
         priority: Priority::default(),
@@ -128,6 +131,7 @@ pub async fn s4_1_every_term_of_a_route_is_kept(s: Subject) {
             source_type: Some(SourceType::ALL[index % 3]),
             enum_domain: Some("voip.example.com".into()),
             action,
+            followers: Followers::default(),
             charged: Charged::ALL[index % 3],
             weight: Weight::new(1).unwrap(),
             priority: Priority::new(255).unwrap(),

@@ -91,6 +91,7 @@ impl Subject {
     pub(super) async fn leased_until(&self, number: u64) -> Option<Timestamp> {
         match self.get(number).await.life {
             Life::Pending { leased_until } => leased_until,
+            Life::Charging { .. } => panic!("message {number} is not charged yet"),
             Life::Ended(ending) => panic!("message {number} is {}", ending.how),
         }
     }

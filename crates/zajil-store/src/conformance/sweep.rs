@@ -8,15 +8,15 @@ use zajil_core::status::{FinalStatus, Status};
 use super::Subject;
 use super::build::{at, delivered, failed_attempt, id, name, routed, scene, unrouted};
 use super::subject::{ALL, all_at_once};
-use crate::contract::{Draft, Swept};
+use crate::contract::{Draft, Reported};
 
 fn until(mut draft: Draft, second: i64) -> Draft {
     draft.message.expires = at(second);
     draft
 }
 
-fn ids(swept: &[Swept]) -> BTreeSet<MessageId> {
-    swept.iter().map(|swept| swept.id).collect()
+fn ids(swept: &[Reported]) -> BTreeSet<MessageId> {
+    swept.iter().map(|swept| swept.message.id).collect()
 }
 
 pub async fn s9_1_only_a_life_that_is_over_expires(s: Subject) {
@@ -28,8 +28,8 @@ pub async fn s9_1_only_a_life_that_is_over_expires(s: Subject) {
     ];
     s.accept(drafts).await;
     s.report(4, delivered(), at(1)).await;
-    assert!(s.store.expire(scene(at(59)), ALL).await.unwrap().is_empty());
-    let swept = s.store.expire(scene(at(60)), ALL).await.unwrap();
+    assert!(s.store.sweep(scene(at(59)), ALL).await.unwrap().is_empty());
+    let swept = s.store.sweep(scene(at(60)), ALL).await.unwrap();
     assert_eq!(ids(&swept), [id(1), id(3)].into());
     let message = s.get(1).await;
     assert_eq!(message.status(), Status::Final(FinalStatus::Expired));
@@ -51,11 +51,12 @@ pub async fn s9_1_an_expired_message_is_told_to_the_caller(s: Subject) {
         .await;
     s.report(1, failed_attempt(), at(0)).await;
     s.report(1, failed_attempt(), at(200)).await;
-    let mut swept = s.store.expire(scene(at(600)), ALL).await.unwrap();
-    swept.sort_by_key(|swept| swept.id);
+    let mut swept = s.store.sweep(scene(at(600)), ALL).await.unwrap();
+    swept.sort_by_key(|swept| swept.message.id);
     let told: Vec<_> = swept
         .iter()
-        .map(|s| (s.id.get(), s.dest_smsc.clone(), s.attempts))
+        .map(|s| &s.message)
+        .map(|m| (m.id.get(), m.dest_smsc.clone(), m.attempts.get()))
         .collect();
     assert_eq!(told, [(1, Some(name("gw")), 2), (2, None, 0)]);
 }
@@ -65,7 +66,7 @@ pub async fn s9_1_the_sweep_honours_its_limit(s: Subject) {
         .await;
     let mut all = BTreeSet::new();
     for expected in [2, 2, 1, 0] {
-        let swept = s.store.expire(scene(at(99)), 2).await.unwrap();
+        let swept = s.store.sweep(scene(at(99)), 2).await.unwrap();
         assert_eq!(swept.len(), expected);
         all.extend(ids(&swept));
     }
@@ -76,10 +77,10 @@ pub async fn s9_1_the_sweep_honours_its_limit(s: Subject) {
 pub async fn s9_1_two_sweeps_at_once_end_each_message_once(s: Subject) {
     s.accept((1..=50).map(|n| until(routed(n, "gw"), 60)).collect())
         .await;
-    let sweeps = (0..4).map(|_| s.store.expire(scene(at(60)), ALL));
+    let sweeps = (0..4).map(|_| s.store.sweep(scene(at(60)), ALL));
     let mut swept: Vec<u64> = Vec::new();
     for sweep in all_at_once(sweeps).await {
-        swept.extend(sweep.unwrap().iter().map(|swept| swept.id.get()));
+        swept.extend(sweep.unwrap().iter().map(|swept| swept.message.id.get()));
     }
     swept.sort_unstable();
     assert_eq!(swept, (1..=50).collect::<Vec<_>>());

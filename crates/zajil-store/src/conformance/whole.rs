@@ -44,7 +44,7 @@ pub async fn s12_the_figures_follow_every_change(s: Subject) {
     is(4, 2, Some(20), 3).await;
     assert!(s.store.remove(id(5), scene(at(52))).await.unwrap());
     is(3, 2, Some(20), 3).await;
-    assert_eq!(s.store.expire(scene(at(1_000)), 10).await.unwrap().len(), 2);
+    assert_eq!(s.store.sweep(scene(at(1_000)), 10).await.unwrap().len(), 2);
     is(3, 0, None, 5).await;
     s.drain().await;
     is(3, 0, None, 0).await;
@@ -86,7 +86,7 @@ pub async fn d5_a_closed_store_answers_closed(s: Subject) {
             .err(),
         store.events(id(1)).await.err(),
         store.add_event(id(1), event).await.err(),
-        store.expire(scene(at(0)), 9).await.err(),
+        store.sweep(scene(at(0)), 9).await.err(),
         store.purge(keep, at(0), 9).await.err(),
         store.expire_locations(at(0), 9).await.err(),
         store.register(registration("gw"), at(0)).await.err(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use zajil_core::cdr;
+use zajil_core::charge;
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::frontend::FrontendName;
@@ -15,7 +16,7 @@ use zajil_core::status::Status;
 
 use super::{KnownKey, State, next_id, size};
 use crate::contract::{
-    Draft, Error, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Reported, Swept,
+    Draft, Error, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Refund, Reported,
 };
 
 impl State {
@@ -71,6 +72,14 @@ impl State {
             self.outbox
                 .insert(OutboxSeq(next_id(&mut self.last_outbox)), cdr);
         }
+        if let (Some(call), Some(ending)) = (charge::to_refund(&message), message.ending()) {
+            let refund = Refund {
+                call,
+                how: ending.how,
+                begun: None,
+            };
+            self.refunds.insert(message.id, refund);
+        }
         self.logs.entry(message.id).or_default().extend(events);
         self.messages.insert(message.id, message);
     }
@@ -91,7 +100,18 @@ impl State {
                 .as_ref()
                 .or_else(|| self.serving(message, now))
                 .cloned(),
-            Life::Ended(_) => None,
+            // Before it is charged it is nobody's.
+            Life::Charging { .. } | Life::Ended(_) => None,
+        }
+    }
+
+    pub(super) fn begin_refund(&mut self, id: MessageId, now: Timestamp) -> bool {
+        match self.refunds.get_mut(&id) {
+            Some(refund) if refund.begun.is_none() => {
+                refund.begun = Some(now);
+                true
+            }
+            Some(_) | None => false,
         }
     }
 
@@ -212,26 +232,17 @@ impl State {
             .collect()
     }
 
-    pub(super) fn expire(&mut self, scene: &Scene, limit: u32) -> Vec<Swept> {
+    pub(super) fn sweep(&mut self, scene: &Scene, limit: u32) -> Vec<Reported> {
         let pending = self
             .messages
             .values()
             .filter(|message| message.ending().is_none());
-        let over = pending.filter(|message| message.expires <= scene.now);
-        let mut over: Vec<_> = over.map(|message| (message.expires, message.id)).collect();
+        let turns = pending.map(|message| (message.next_turn(), message.id));
+        let mut over: Vec<_> = turns.filter(|(turn, _)| *turn <= scene.now).collect();
         over.sort_unstable();
         over.truncate(size(limit));
-        let ended = over.into_iter().filter_map(|(_, id)| {
-            self.report(id, &Report::LifeOver, scene)
-                .ok()
-                .map(|done| done.message)
-        });
-        ended
-            .map(|message| Swept {
-                id: message.id,
-                dest_smsc: message.dest_smsc,
-                attempts: message.attempts.get(),
-            })
+        over.into_iter()
+            .filter_map(|(_, id)| self.report(id, &Report::Overdue, scene).ok())
             .collect()
     }
 }

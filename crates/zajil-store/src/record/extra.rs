@@ -1,16 +1,21 @@
-//! The rare fields of a message's content: absent for most messages, one JSON object otherwise.
+//! The rare fields of a message: absent for most messages, one JSON object otherwise.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use zajil_core::charge::FailureAction;
 use zajil_core::clock::Timestamp;
-use zajil_core::message::{CharacterSet, Content, TransferFields};
+use zajil_core::frontend::FrontendName;
+use zajil_core::message::{
+    Arranged, CharacterSet, Content, Fallback, Life, Message, TransferFields,
+};
 
-use super::{Form, VERSION, damaged, decode, encode, instant, is_false};
+use super::{Form, VERSION, damaged, decode, encode, instant, is_false, name};
 use crate::contract::Error;
 
-/// The fields of [`Content`] that most messages lack.
+/// What most messages lack.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Extra {
     /// `source_imsi`.
@@ -29,6 +34,10 @@ pub struct Extra {
     pub raw_data: bool,
     /// `raw_sip_flag`.
     pub raw_sip: bool,
+    /// What was arranged.
+    pub arranged: Arranged,
+    /// Until when it waits for its charge, and what happens then.
+    pub charging: Option<(Timestamp, FailureAction)>,
 }
 
 /// Version 1; the fields carry the names of S2, and those that say nothing are left out.
@@ -64,6 +73,27 @@ struct ExtraForm {
     raw_data_flag: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     raw_sip_flag: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<FallbackForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debited: Option<NonZeroU32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charging: Option<ChargingForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FallbackForm {
+    to: Vec<String>,
+    after_ms: u64,
+    at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChargingForm {
+    until: i64,
+    on_failure: String,
 }
 
 impl Form for ExtraForm {
@@ -76,8 +106,16 @@ impl Form for ExtraForm {
 
 /// Writes the rare fields; nothing, without allocating, when the message has none.
 #[must_use]
-pub fn encode_extra(content: &Content) -> Option<String> {
-    if is_plain(content) {
+pub fn encode_extra(message: &Message) -> Option<String> {
+    let content = &message.content;
+    let charging = match message.life {
+        Life::Charging { until, on_failure } => Some(ChargingForm {
+            until: until.millis(),
+            on_failure: on_failure.as_str().to_owned(),
+        }),
+        Life::Pending { .. } | Life::Ended(_) => None,
+    };
+    if charging.is_none() && message.arranged == Arranged::default() && is_plain(content) {
         return None;
     }
     let tp = &content.tp;
@@ -97,6 +135,13 @@ pub fn encode_extra(content: &Content) -> Option<String> {
         raw_pdu: content.raw_pdu.as_deref().map(hex),
         raw_data_flag: content.raw_data,
         raw_sip_flag: content.raw_sip,
+        fallback: message.arranged.fallback.as_ref().map(|next| FallbackForm {
+            to: next.rest.iter().map(FrontendName::to_string).collect(),
+            after_ms: u64::try_from(next.after.as_millis()).unwrap_or(u64::MAX),
+            at: next.at.millis(),
+        }),
+        debited: message.arranged.debited,
+        charging,
     }))
 }
 
@@ -136,7 +181,31 @@ pub fn decode_extra(text: Option<&str>) -> Result<Extra, Error> {
         raw_pdu: raw_pdu.transpose()?,
         raw_data: form.raw_data_flag,
         raw_sip: form.raw_sip_flag,
+        arranged: Arranged {
+            fallback: form.fallback.map(FallbackForm::read).transpose()?,
+            debited: form.debited,
+        },
+        charging: form.charging.map(ChargingForm::read).transpose()?,
     })
+}
+
+impl FallbackForm {
+    fn read(self) -> Result<Fallback, Error> {
+        let names = self.to.iter().map(|text| name(ExtraForm::WHAT, text));
+        Ok(Fallback {
+            rest: names.collect::<Result<_, _>>()?,
+            after: Duration::from_millis(self.after_ms),
+            at: instant(ExtraForm::WHAT, self.at)?,
+        })
+    }
+}
+
+impl ChargingForm {
+    fn read(self) -> Result<(Timestamp, FailureAction), Error> {
+        let on_failure = FailureAction::parse(&self.on_failure)
+            .ok_or_else(|| damaged(ExtraForm::WHAT, "an unknown on_failure"))?;
+        Ok((instant(ExtraForm::WHAT, self.until)?, on_failure))
+    }
 }
 
 fn is_plain(content: &Content) -> bool {

@@ -1,9 +1,11 @@
 //! Routes and translation rules as JSON objects, in the words of S4.1 and S5.1.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use zajil_core::frontend::FrontendName;
-use zajil_core::route::{Action, Charged, Priority, SourceType, Terms, Weight};
+use zajil_core::route::{Action, Charged, Followers, Priority, SourceType, Terms, Weight};
 use zajil_core::translate::RuleTerms;
 
 use super::{Form, VERSION, damaged, decode, encode, is_false, name};
@@ -31,6 +33,11 @@ struct RouteForm {
     auto_reply_message: Option<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     drop: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fallback: Vec<String>,
+    /// In seconds; the default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback_after: Option<u64>,
     charged: String,
     weight: i64,
     priority: i64,
@@ -97,6 +104,14 @@ pub fn encode_route(terms: &Terms) -> String {
         dest_smsc: terms.action.dest_smsc().map(FrontendName::to_string),
         auto_reply_message,
         drop: terms.action == Action::Drop,
+        fallback: terms
+            .followers
+            .to
+            .iter()
+            .map(FrontendName::to_string)
+            .collect(),
+        fallback_after: Some(terms.followers.after.as_secs())
+            .filter(|secs| *secs != Followers::default().after.as_secs()),
         charged: terms.charged.as_str().to_owned(),
         weight: terms.weight.get().into(),
         priority: terms.priority.get().into(),
@@ -123,6 +138,13 @@ pub fn decode_route(text: &str) -> Result<Terms, Error> {
     let source_type = form
         .source_type
         .map(|word| SourceType::parse(&word).ok_or_else(|| bad("an unknown source_type")));
+    let to = form.fallback.into_iter().map(frontend);
+    let followers = Followers {
+        to: to.collect::<Result<_, _>>()?,
+        after: form
+            .fallback_after
+            .map_or(Followers::default().after, Duration::from_secs),
+    };
     Ok(Terms {
         calling_prefix: form.calling_prefix,
         called_prefix: form.called_prefix,
@@ -130,6 +152,7 @@ pub fn decode_route(text: &str) -> Result<Terms, Error> {
         source_type: source_type.transpose()?,
         enum_domain: form.enum_domain,
         action,
+        followers,
         charged: Charged::parse(&form.charged).ok_or_else(|| bad("an unknown charged"))?,
         weight: Weight::new(form.weight).map_err(|why| damaged(RouteForm::WHAT, why))?,
         priority: Priority::new(form.priority).map_err(|why| damaged(RouteForm::WHAT, why))?,

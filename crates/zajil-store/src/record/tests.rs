@@ -1,18 +1,25 @@
 //! Fixtures of every version ever written, and what happens to anything else.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
+use zajil_core::charge::{Call, FailureAction};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, NodeName};
 use zajil_core::frontend::{FrontendName, FrontendType, Presence, Registration};
+use zajil_core::id::MessageId;
 use zajil_core::location::Location;
-use zajil_core::message::{CharacterSet, Content, TransferFields};
+use zajil_core::message::{
+    Arranged, CharacterSet, Content, Fallback, Life, Message, TransferFields,
+};
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::retry::Attempt;
-use zajil_core::route::{Action, Charged, Priority, SourceType, Terms, Weight};
+use zajil_core::route::{Action, Charged, Followers, Priority, SourceType, Terms, Weight};
+use zajil_core::status::FinalStatus;
 use zajil_core::translate::RuleTerms;
 
 use super::*;
+use crate::contract::Refund;
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -24,8 +31,9 @@ fn frontend(text: &str) -> FrontendName {
     FrontendName::parse(text).unwrap()
 }
 
-fn plain() -> Content {
-    Content {
+fn plain() -> Message {
+    let at = Timestamp::from_millis(1_732_354_000_000);
+    let content = Content {
         source: Sender::restore("7726"),
         destination: Msisdn::restore("+15551234567"),
         body: "hello".into(),
@@ -39,6 +47,20 @@ fn plain() -> Content {
         raw_pdu: None,
         raw_data: false,
         raw_sip: false,
+    };
+    Message {
+        id: MessageId::new(7).unwrap(),
+        content,
+        dest_smsc: None,
+        inserted_at: at,
+        updated_at: at,
+        expires: at,
+        deliver_after: None,
+        attempts: Attempt::default(),
+        charge_failed: false,
+        arranged: Arranged::default(),
+        origin_node: NodeName::new("node-a"),
+        life: Life::Pending { leased_until: None },
     }
 }
 
@@ -85,11 +107,45 @@ fn rare() -> Extra {
         raw_pdu: Some(vec![0x01, 0x00, 0xff, 0x9a]),
         raw_data: true,
         raw_sip: true,
+        ..Extra::default()
     }
 }
 
-fn with(extra: Extra) -> Content {
-    Content {
+/// What the pipeline adds to a message.
+fn arranged() -> Extra {
+    let at = |secs: i64| Timestamp::from_millis(1_732_354_000_000 + 1_000 * secs);
+    Extra {
+        arranged: Arranged {
+            fallback: Some(Fallback {
+                rest: vec![frontend("b"), frontend("c")],
+                after: Duration::from_secs(60),
+                at: at(60),
+            }),
+            debited: NonZeroU32::new(3),
+        },
+        charging: Some((at(35), FailureAction::Deny)),
+        ..Extra::default()
+    }
+}
+
+fn refund() -> Refund {
+    Refund {
+        call: Call {
+            message: MessageId::new(7).unwrap(),
+            calling: "+15550001".into(),
+            called: "+15550002".into(),
+            source_smsc: Some("api".into()),
+            parts: NonZeroU32::new(3).unwrap(),
+            at: Timestamp::from_millis(1_732_354_000_000),
+        },
+        how: FinalStatus::Expired,
+        begun: None,
+    }
+}
+
+fn with(extra: Extra) -> Message {
+    let mut message = plain();
+    message.content = Content {
         source_imsi: extra.source_imsi,
         dest_imsi: extra.dest_imsi,
         part_number: extra.part_number,
@@ -98,8 +154,13 @@ fn with(extra: Extra) -> Content {
         raw_pdu: extra.raw_pdu,
         raw_data: extra.raw_data,
         raw_sip: extra.raw_sip,
-        ..plain()
+        ..message.content
+    };
+    message.arranged = extra.arranged;
+    if let Some((until, on_failure)) = extra.charging {
+        message.life = Life::Charging { until, on_failure };
     }
+    message
 }
 
 fn route(action: Action) -> Terms {
@@ -110,6 +171,7 @@ fn route(action: Action) -> Terms {
         source_type: Some(SourceType::CircuitSwitched),
         enum_domain: Some("voip.example.com".into()),
         action,
+        followers: Followers::default(),
         charged: Charged::AsConfigured,
         weight: Weight::new(70).unwrap(),
         priority: Priority::new(255).unwrap(),
@@ -178,6 +240,12 @@ fn version_1_is_read_and_written_as_it_always_was() {
     let text = fixture!("extra.json");
     assert_eq!(decode_extra(Some(text)).unwrap(), rare());
     assert_eq!(encode_extra(&with(rare())).as_deref(), Some(text));
+    let text = fixture!("extra_arranged.json");
+    assert_eq!(decode_extra(Some(text)).unwrap(), arranged());
+    assert_eq!(encode_extra(&with(arranged())).as_deref(), Some(text));
+    let text = fixture!("refund.json");
+    assert_eq!(decode_refund(text).unwrap(), refund());
+    assert_eq!(encode_refund(&refund()), text);
     let text = fixture!("rule.json");
     assert_eq!(decode_rule(text).unwrap(), rule());
     assert_eq!(encode_rule(&rule()), text);
@@ -211,6 +279,18 @@ fn version_1_of_a_route_has_every_action() {
         assert_eq!(decode_route(text).unwrap(), route(action.clone()));
         assert_eq!(encode_route(&route(action)), text);
     }
+}
+
+#[test]
+fn d12_a_route_with_followers_survives() {
+    let mut terms = route(Action::Deliver(frontend("gw")));
+    terms.followers = Followers {
+        to: vec![frontend("b"), frontend("c")],
+        after: Duration::from_secs(30),
+    };
+    let text = fixture!("route_fallback.json");
+    assert_eq!(decode_route(text).unwrap(), terms);
+    assert_eq!(encode_route(&terms), text);
 }
 
 #[test]

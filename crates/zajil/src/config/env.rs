@@ -18,9 +18,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "WEB_PORT",
     "WEB_HOSTNAME",
     "WEB_ENABLE_TLS",
-    "OCS_URL",
-    "OCS_TENANT",
-    "OCS_ACCOUNT",
 ];
 
 /// Applies the variables; answers what the operator should know.
@@ -52,6 +49,18 @@ pub(super) fn apply(
             "NODE_NAME" => {
                 file.node.smsc_node_name = Some(value.clone());
                 places.set_by("node.smsc_node_name", "NODE_NAME");
+            }
+            "OCS_URL" => {
+                file.charging.ocs_url = Some(value.clone());
+                places.set_by("charging.ocs_url", "OCS_URL");
+            }
+            "OCS_TENANT" => {
+                file.charging.ocs_tenant = Some(value.clone());
+                places.set_by("charging.ocs_tenant", "OCS_TENANT");
+            }
+            "OCS_ACCOUNT" => {
+                file.charging.ocs_account = Some(value.clone());
+                places.set_by("charging.ocs_account", "OCS_ACCOUNT");
             }
             other if WITHOUT_EFFECT.contains(&other) => {
                 notes.push(format!(

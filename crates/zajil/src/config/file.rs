@@ -15,6 +15,9 @@ pub(super) struct File {
     pub(super) metrics: MetricsSection,
     pub(super) store: StoreSection,
     pub(super) messages: MessagesSection,
+    #[serde(rename = "enum")]
+    pub(super) number_lookup: EnumSection,
+    pub(super) charging: ChargingSection,
     pub(super) cdr: CdrSection,
     pub(super) log: LogSection,
     pub(super) sms_routes: Vec<toml::Table>,
@@ -69,6 +72,57 @@ pub(super) struct MessagesSection {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct EnumSection {
+    pub(super) enum_enabled: Option<bool>,
+    pub(super) enum_domains: Vec<String>,
+    pub(super) enum_dns_servers: Vec<DnsServer>,
+    pub(super) enum_timeout: Option<u64>,
+    pub(super) enum_services: Option<Vec<String>>,
+    pub(super) enum_cache_size: Option<u32>,
+    pub(super) enum_cache_min_seconds: Option<u64>,
+    pub(super) enum_cache_max_seconds: Option<u64>,
+}
+
+/// A name server: `["192.0.2.1", 53]` as in the reference, or `"192.0.2.1:53"`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum DnsServer {
+    Pair(String, u16),
+    Text(String),
+}
+
+/// Without `Debug`: the URL may hold a password.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ChargingSection {
+    pub(super) default_charging_enabled: Option<bool>,
+    pub(super) charging_failure_action: Option<String>,
+    pub(super) charging_mode: Option<String>,
+    pub(super) ocs_url: Option<String>,
+    pub(super) ocs_tenant: Option<String>,
+    pub(super) ocs_account: Option<String>,
+    pub(super) ocs_subject: Option<String>,
+    pub(super) ocs_destination: Option<String>,
+    pub(super) ocs_source: Option<String>,
+    pub(super) ocs_category: Option<String>,
+    pub(super) ocs_request_type: Option<String>,
+    pub(super) ocs_attributes: Option<bool>,
+    pub(super) ocs_timeout: Option<u64>,
+    pub(super) ocs_pool_size: Option<u32>,
+    pub(super) ocs_one_per_account: Option<bool>,
+    pub(super) ocs_ca_file: Option<String>,
+    pub(super) refund_on: Vec<String>,
+    pub(super) refund_method: Option<String>,
+}
+
+impl std::fmt::Debug for ChargingSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChargingSection").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct CdrSection {
     pub(super) cdr_enabled: Option<bool>,
     pub(super) delete_message_body_after_delivery: Option<bool>,
@@ -113,7 +167,7 @@ fn with_hint(message: &str) -> String {
 }
 
 fn known_names() -> impl Iterator<Item = &'static str> {
-    let sections = ["node", "api", "metrics", "store", "messages", "cdr", "log"];
+    let sections = KEYS.iter().map(|key| key.section);
     let lists = ["sms_routes", "translation_rules"];
     KEYS.iter().map(|key| key.name).chain(sections).chain(lists)
 }

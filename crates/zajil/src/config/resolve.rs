@@ -11,23 +11,28 @@ use zajil_telemetry::log;
 
 use super::file::{ApiSection, CdrSection, File, LogSection, MessagesSection, MetricsSection};
 use super::place::Places;
-use super::{Api, Cdr, Config, Invalid, Messages, Node, Store, seed};
+use super::{Api, Cdr, Config, Invalid, Messages, Node, Store, outside, seed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Collects what is wrong, so that one run of `config check` shows all of it.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     places: &'a Places,
     wrong: Vec<String>,
 }
 
 impl Check<'_> {
-    fn rule(&mut self, key: &str, rule: impl std::fmt::Display) {
+    pub(super) fn rule(&mut self, key: &str, rule: impl std::fmt::Display) {
         let complaint = self.places.complaint(key, &rule.to_string());
         self.wrong.push(complaint);
     }
 
-    fn number<T: TryFrom<u64> + Default>(&mut self, key: &str, value: u64, range: (u64, u64)) -> T {
+    pub(super) fn number<T: TryFrom<u64> + Default>(
+        &mut self,
+        key: &str,
+        value: u64,
+        range: (u64, u64),
+    ) -> T {
         if !(range.0..=range.1).contains(&value) {
             self.rule(
                 key,
@@ -37,7 +42,7 @@ impl Check<'_> {
         T::try_from(value).unwrap_or_default()
     }
 
-    fn time(&mut self, key: &str, value: u64, most: u64, unit: Duration) -> Duration {
+    pub(super) fn time(&mut self, key: &str, value: u64, most: u64, unit: Duration) -> Duration {
         let count: u32 = self.number(key, value, (1, most));
         unit * count
     }
@@ -68,6 +73,8 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let api = api(file.api, &mut check);
     let metrics = metrics(file.metrics, &mut check);
     let messages = messages(&file.messages, &mut check);
+    let number_lookup = outside::number_lookup(file.number_lookup, &mut check);
+    let (charging, ocs) = outside::charging(file.charging, &node_name, &mut check);
     let cdr = cdr(file.cdr, &directory, &mut check);
     let log = log_options(file.log, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
@@ -85,6 +92,9 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
                 cache_mib,
             },
             messages,
+            number_lookup,
+            charging,
+            ocs,
             cdr,
             log,
             routes,

@@ -7,7 +7,7 @@ use expect_test::expect;
 use serde_json::Value;
 use zajil_core::event::NodeName;
 use zajil_core::id::MessageId;
-use zajil_core::message::{Content, Ending, TransferFields};
+use zajil_core::message::{Arranged, Content, Ending, TransferFields};
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::retry::Attempt;
 use zajil_core::status::FinalStatus;
@@ -40,6 +40,7 @@ fn bare() -> Message {
         deliver_after: None,
         attempts: Attempt::default(),
         charge_failed: false,
+        arranged: Arranged::default(),
         origin_node: NodeName::new("n1"),
         life: Life::Pending { leased_until: None },
     }

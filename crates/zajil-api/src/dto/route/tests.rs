@@ -20,7 +20,7 @@ fn shown(terms: &Terms) -> String {
 #[test]
 fn s4_1_a_route_has_defaults() {
     let terms = read(r#"{"dest_smsc":"gw"}"#, None).unwrap();
-    expect![[r#"{"id":7,"calling_prefix":null,"called_prefix":null,"source_smsc":null,"source_type":null,"enum_domain":null,"dest_smsc":"gw","auto_reply":false,"auto_reply_message":null,"drop":false,"charged":"default","weight":100,"priority":100,"description":null,"enabled":true}"#]]
+    expect![[r#"{"id":7,"calling_prefix":null,"called_prefix":null,"source_smsc":null,"source_type":null,"enum_domain":null,"dest_smsc":"gw","auto_reply":false,"auto_reply_message":null,"drop":false,"fallback":[],"fallback_after":60,"charged":"default","weight":100,"priority":100,"description":null,"enabled":true}"#]]
     .assert_eq(&shown(&terms));
 }
 

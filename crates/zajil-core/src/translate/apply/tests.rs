@@ -91,12 +91,127 @@ fn replacements_are_literal_but_for_groups() {
 }
 
 #[test]
+fn s4_5_every_rule_has_a_verdict_in_the_order_in_which_they_are_tried() {
+    let some = |text: &str| Some(text.to_owned());
+    let mut terms = vec![called("^44", "uk"); 8];
+    terms[0].priority = Priority::new(200).unwrap();
+    terms[1].enabled = false;
+    terms[2].calling_prefix = some("+9");
+    terms[3].called_prefix = some("45");
+    terms[4].source_smsc = FrontendName::parse("acme").ok();
+    terms[5].calling_match = some("^0");
+    terms[5].calling_replace = some("");
+    terms[6].called_match = some("^45");
+    let rules = rules(terms);
+    let explanation = rules.explain("1", "447700", Some("other"));
+    let lines = explanation.verdicts.iter();
+    let lines: String = lines.map(|(id, why)| format!("{id} {why}\n")).collect();
+    expect_test::expect![[r"
+        2 disabled
+        3 the calling number does not begin with calling_prefix
+        4 the called number does not begin with called_prefix
+        5 came from another source_smsc
+        6 calling_match does not match
+        7 called_match does not match
+        8 applied
+        1 outranked by an earlier rule
+    "]]
+    .assert_eq(&lines);
+    let applied = rules.apply("1", "447700", Some("other"));
+    assert_eq!(explanation.translated, applied);
+    assert_eq!(applied.unwrap().called.as_deref(), Some("uk7700"));
+    assert_eq!(rules.explain("1", "3", None).translated, None);
+}
+
+#[test]
+fn s5_1_passing_over_rules_changes_nothing() {
+    let patterns = [
+        r"^(\d{10})$",
+        r"^00(\d+)$",
+        r"00",
+        r"^\+?1?[\s\-]*(\d{3})$",
+        r"",
+        r"^$",
+        r"$",
+        r"^",
+        r"a|^b",
+        r"^(?:12|13)4",
+        r"(?m)^1$",
+        r"(?i)^ab$",
+        r"^(?i)ab",
+        r"\b1",
+        r"^\d{2,4}$",
+        r"^1?2$",
+        r"é$",
+        r"^١+$",
+        r"^(1|)$",
+        r"(^1|2$)",
+        r"^[^1]*$",
+        r"(?s)^.{3}$",
+        r"^1$|^22$",
+        r"[0&&1]",
+        r"^\D$",
+    ];
+    let texts = [
+        "",
+        "1",
+        "2",
+        "12",
+        "22",
+        "13",
+        "134",
+        "124",
+        "0012",
+        "1001",
+        "5551234567",
+        "+1 555",
+        "ab",
+        "aB",
+        "AB1",
+        "b",
+        "é",
+        "cé",
+        "١",
+        "١١",
+        "1\n2",
+        "2\n1",
+        "\n",
+        "000",
+        "x1",
+        " 1",
+    ];
+    for pattern in patterns {
+        let expression = regex::Regex::new(pattern).unwrap();
+        let rules = rules(vec![called(pattern, "x")]);
+        for text in texts {
+            let expected = expression.is_match(text);
+            let applied = rules.apply("", text, None).is_some();
+            assert_eq!(applied, expected, "{pattern} on {text:?}");
+        }
+    }
+}
+
+#[test]
 fn d13_bad_rules_are_refused_by_field_and_position() {
     let refused = |terms: &RuleTerms| check(terms).unwrap_err();
     assert_eq!(refused(&RuleTerms::default()).field, "called_match");
     let open = refused(&called("^(1", "1"));
     assert_eq!(open.field, "called_match");
-    assert!(open.rule.contains("unclosed group"), "{}", open.rule);
+    for (pattern, why) in [
+        ("^(1", "at character 2: unclosed group"),
+        ("١٢[1", "at character 3: unclosed character class"),
+        (
+            "1\n(*2)",
+            "at character 4: repetition operator missing expression",
+        ),
+        (
+            r"\p{Nonsense}",
+            "at character 1: Unicode property not found",
+        ),
+    ] {
+        let error = refused(&called(pattern, "1"));
+        assert_eq!(error.rule, format!("is no usable expression: {why}"));
+    }
     assert_eq!(refused(&called("^1", r"\1")).field, "called_replace");
     assert_eq!(refused(&called("^1", r"\x")).field, "called_replace");
     assert!(

@@ -7,7 +7,7 @@ use zajil_core::message::Message;
 use super::super::build::id;
 use super::super::subject::ALL;
 use super::Lockstep;
-use crate::contract::{Filter, NotDone, Outcome, Swept};
+use crate::contract::{Filter, NotDone, Outcome, Reported};
 
 /// An outcome in parts that can be compared.
 pub(super) type Told = Result<(Message, Option<FrontendName>), NotDone>;
@@ -26,13 +26,13 @@ pub(super) fn in_common_words(mut events: Vec<Event>) -> Vec<Event> {
     events
 }
 
-/// What a sweep ended, in the order of ids.
-pub(super) fn by_id(swept: Vec<Swept>) -> Vec<(u64, Option<FrontendName>, u32)> {
+/// What a sweep did, in the order of ids.
+pub(super) fn by_id(swept: Vec<Reported>) -> Vec<(Message, Option<FrontendName>)> {
     let mut swept: Vec<_> = swept
         .into_iter()
-        .map(|s| (s.id.get(), s.dest_smsc, s.attempts))
+        .map(|done| (done.message, done.queued_for))
         .collect();
-    swept.sort_unstable();
+    swept.sort_unstable_by_key(|(message, _)| message.id);
     swept
 }
 

@@ -3,9 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use zajil_core::charge::FailureAction;
 use zajil_core::event::{Event, EventName, NodeName};
-use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::lifecycle::{Edit, Report, Settlement};
 use zajil_core::location::Sighting;
+use zajil_core::message::{Fallback, Life};
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::offer::Asker;
 use zajil_core::port::RoutingChange;
@@ -73,6 +75,21 @@ impl Lockstep {
             message.deliver_after = Some(self.later());
         }
         message.expires = self.later();
+        if self.dice.chance(10) && message.dest_smsc.is_some() {
+            message.arranged.fallback = Some(Fallback {
+                rest: vec![name(FRONTENDS[0]), name(FRONTENDS[2])],
+                after: Duration::from_secs(60),
+                at: self.now.plus(Duration::from_secs(60)),
+            });
+        }
+        if self.dice.chance(10) {
+            message.arranged.debited = NonZeroU32::new(2);
+        }
+        if self.dice.chance(10) && message.ending().is_none() {
+            let on_failure = *self.dice.pick(&FailureAction::ALL);
+            let until = self.now.plus(Duration::from_secs(30));
+            message.life = Life::Charging { until, on_failure };
+        }
         if self.dice.chance(10) {
             message.content.raw_pdu = Some(self.dice.roll().to_be_bytes().to_vec());
         }
@@ -141,7 +158,12 @@ impl Lockstep {
     }
 
     fn some_report(&mut self) -> Report {
-        match self.dice.below(10) {
+        match self.dice.below(13) {
+            10 => Report::Refused { reason: None },
+            11 => Report::Charged(Settlement::Granted {
+                debited: NonZeroU32::new(4),
+            }),
+            12 => Report::Charged(Settlement::Rejected { why: "no".into() }),
             0..=2 => {
                 let by = self.dice.chance(50).then(|| name(self.frontend()));
                 Report::Delivered {
@@ -268,8 +290,8 @@ impl Lockstep {
     }
 
     pub(super) async fn expire(&mut self) {
-        let theirs = self.theirs.store.expire(scene(self.now), ALL).await;
-        let ours = self.ours.store.expire(scene(self.now), ALL).await;
+        let theirs = self.theirs.store.sweep(scene(self.now), ALL).await;
+        let ours = self.ours.store.sweep(scene(self.now), ALL).await;
         self.same("expire", theirs.map(by_id), ours.map(by_id));
     }
 
@@ -294,6 +316,28 @@ impl Lockstep {
         let ours = purge(&self.ours, keep, self.now).await;
         self.same("purged keys", theirs.keys, ours.keys);
         self.same("purged frontends", theirs.frontends, ours.frontends);
+    }
+
+    /// Looks at the refunds, begins one, and is done with one.
+    pub(super) async fn refund(&mut self) {
+        let theirs = self.theirs.store.refunds(ALL).await.unwrap();
+        let ours = self.ours.store.refunds(ALL).await.unwrap();
+        self.same("refunds", &theirs, &ours);
+        let number = ours.first().map_or(1, |refund| refund.call.message.get());
+        let theirs = self.theirs.store.begin_refund(id(number), self.now).await;
+        let ours = self.ours.store.begin_refund(id(number), self.now).await;
+        self.same("begin_refund", theirs, ours);
+        if self.dice.chance(50) {
+            let line = scene(self.now).event(EventName::ChargingAttempted, "refunded");
+            let line = self.dice.chance(70).then_some(line);
+            let theirs = self
+                .theirs
+                .store
+                .refund_done(id(number), line.clone())
+                .await;
+            let ours = self.ours.store.refund_done(id(number), line).await;
+            self.same("refund_done", theirs, ours);
+        }
     }
 
     pub(super) async fn register(&mut self) {

@@ -1,0 +1,223 @@
+//! Charging on the way in (S7, D14): asked before a message is stored, or, where money moves,
+//! written down first, so that a crash never charges twice and never charges for nothing known.
+
+use std::time::Duration;
+
+use zajil_core::charge::{self, Call, Decision, FailureAction, Mode, Refused, Verdict};
+use zajil_core::event::{Event, EventName};
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{self, Report, Settlement};
+use zajil_core::message::{Life, Message};
+use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::port::{Accepted, Charger};
+use zajil_core::route::Charged;
+use zajil_core::status::FinalStatus;
+use zajil_store::contract::{Error, Placed};
+use zajil_telemetry::{Fact, Stopwatch};
+
+use crate::accept::{Decided, is_pending};
+use crate::refuse;
+use crate::shared::Shared;
+
+/// How messages are charged.
+#[derive(Debug, Clone)]
+pub struct Charging {
+    /// `default_charging_enabled`: messages whose route does not say otherwise are charged.
+    pub by_default: bool,
+    /// Whether money moves.
+    pub mode: Mode,
+    /// `charging_failure_action`.
+    pub on_failure: FailureAction,
+    /// How long a message waits for its charge before the answer counts as lost; longer than the
+    /// charging system may take.
+    pub hold: Duration,
+    /// The endings after which a debit is given back.
+    pub refund_on: Vec<FinalStatus>,
+}
+
+impl Default for Charging {
+    /// Nothing is charged by default; authorize; allow; 35 s; nothing is given back.
+    fn default() -> Self {
+        Self {
+            by_default: false,
+            mode: Mode::Authorize,
+            on_failure: FailureAction::Allow,
+            hold: Duration::from_secs(35),
+            refund_on: Vec::new(),
+        }
+    }
+}
+
+/// When a message is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// One transaction: nothing is lost with an answer that moves no money.
+    BeforeItIsStored,
+    /// Two: money moves, or the submit may be a repetition (D6) that must not be asked about again.
+    OnceItIsStored,
+}
+
+/// Why a charged message is not accepted: the reason for the client, and for the log.
+type Rejected = Option<(Reason, String)>;
+
+impl Shared {
+    /// Whether this message is to be charged, and when. One that ends on its way in is not: there
+    /// is nothing to deliver.
+    pub(crate) fn charging(&self, decided: &Decided) -> Option<When> {
+        let charging = &self.options.charging;
+        if !self.would_charge(decided.charged) || !is_pending(&decided.draft.message) {
+            return None;
+        }
+        Some(match (charging.mode, &decided.draft.dedupe) {
+            (Mode::Authorize, None) => When::BeforeItIsStored,
+            (Mode::Authorize, Some(_)) | (Mode::Debit, _) => When::OnceItIsStored,
+        })
+    }
+
+    /// Whether a message is charged whose route says this.
+    pub(crate) fn would_charge(&self, route: Option<Charged>) -> bool {
+        let configured = self.parts.charger.is_some();
+        configured && charge::is_charged(route, self.options.charging.by_default)
+    }
+
+    async fn ask(&self, charger: &dyn Charger, message: &Message) -> (Settlement, Rejected) {
+        let call = Call::of(message, message.content.parts);
+        let watch = Stopwatch::start();
+        let verdict = charger.charge(&call).await;
+        let (id, took) = (message.id, watch.elapsed());
+        let why = match &verdict {
+            Verdict::Granted => String::new(),
+            Verdict::Refused(refused) => refused.to_string(),
+            Verdict::Failed(failed) => failed.to_string(),
+        };
+        self.record(&match verdict {
+            Verdict::Granted => Fact::ChargeGranted { id, took },
+            Verdict::Refused(_) | Verdict::Failed(_) => Fact::ChargeFailed {
+                id,
+                took,
+                refused: matches!(verdict, Verdict::Refused(_)),
+                why: &why,
+            },
+        });
+        let options = &self.options.charging;
+        match charge::decide(&verdict, options.on_failure) {
+            Decision::Go => {
+                let debited = (options.mode == Mode::Debit).then_some(call.parts);
+                (Settlement::Granted { debited }, None)
+            }
+            Decision::GoUncharged => (Settlement::Uncharged { why }, None),
+            Decision::Reject(reason) => {
+                let rejected = Some((reason, why.clone()));
+                (Settlement::Rejected { why }, rejected)
+            }
+        }
+    }
+
+    /// Asks whether the account could pay, before anything is stored. A rejected message is to be
+    /// stored as such.
+    pub(crate) async fn authorize(&self, decided: &mut Decided) -> Rejected {
+        let charger = self.parts.charger.as_deref()?;
+        let (settlement, rejected) = self.ask(charger, &decided.draft.message).await;
+        let scene = self.scene();
+        let draft = &mut decided.draft;
+        let events = lifecycle::settle(&mut draft.message, &settlement, &scene);
+        draft.events.extend(events);
+        rejected
+    }
+
+    /// Writes the message down, has it charged, and lets it go or rejects it. To be run to its end
+    /// whatever becomes of the client: half-way, the answer counts as lost.
+    pub(crate) async fn charge_stored(&self, mut decided: Decided) -> Result<Accepted, Refusal> {
+        let Some(charger) = self.parts.charger.as_deref() else {
+            return Err(Refusal::new(Reason::Internal, "internal error"));
+        };
+        let options = &self.options.charging;
+        let message = &mut decided.draft.message;
+        message.life = Life::Charging {
+            until: message.inserted_at.plus(options.hold),
+            on_failure: options.on_failure,
+        };
+        let waiting = message.clone();
+        let placed = self.parts.store.accept(vec![decided.draft.clone()]).await;
+        match placed
+            .map_err(|error| refuse::failed(error, "record"))?
+            .pop()
+        {
+            Some(Placed::Stored(_)) => {}
+            Some(Placed::Repeated(first)) => return self.accepted_before(first).await,
+            Some(Placed::KeyReused) => return Err(refuse::key_reused()),
+            None => return Err(Refusal::new(Reason::Internal, "internal error")),
+        }
+        let (settlement, rejected) = self.ask(charger, &waiting).await;
+        let settled = self.write_settlement(waiting.id, settlement).await;
+        let done = self.take_effect(
+            waiting.id,
+            settled.map_err(|error| refuse::failed(error, "message"))?,
+        )?;
+        self.record(&Fact::Accepted {
+            id: done.id,
+            took: decided.watch.elapsed(),
+            queued: is_pending(&done),
+        });
+        if let Some((reason, why)) = rejected {
+            return Err(refusal(done.id, reason, &why));
+        }
+        self.reply_late(&mut decided, &done).await;
+        Ok(Accepted {
+            message: done,
+            repeated: false,
+        })
+    }
+
+    /// The answer is known, and lost if it is not stored: tries again while the message waits.
+    async fn write_settlement(
+        &self,
+        id: MessageId,
+        settlement: Settlement,
+    ) -> Result<zajil_store::contract::Outcome, Error> {
+        let (watch, mut pause) = (Stopwatch::start(), Duration::from_millis(20));
+        loop {
+            let report = vec![(id, Report::Charged(settlement.clone()))];
+            match self.parts.store.report(report, self.scene()).await {
+                Ok(mut outcomes) => {
+                    return outcomes
+                        .pop()
+                        .ok_or_else(|| Error::Damaged("no outcome of a report".into()));
+                }
+                Err(error @ (Error::Closed | Error::Damaged(_))) => return Err(error),
+                Err(error) if watch.elapsed() + pause > self.options.charging.hold => {
+                    tracing::error!(%id, %error, ?settlement, "the answer to a charge is lost");
+                    return Err(error);
+                }
+                Err(error) => {
+                    tracing::warn!(%id, %error, "the answer to a charge waits for the store");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+            }
+        }
+    }
+}
+
+/// What a client is told of a message that charging rejected: its id, for who looks it up.
+pub(crate) fn refusal(id: MessageId, reason: Reason, why: &str) -> Refusal {
+    let detail = match reason {
+        Reason::ChargingDown => {
+            format!("charging is not available, and message {id} was rejected: submit it anew")
+        }
+        _ => format!("charging refused message {id}: {why}"),
+    };
+    Refusal::new(reason, detail)
+}
+
+/// The refusal of a message that was rejected before, from its log.
+pub(crate) fn refusal_again(id: MessageId, events: &[Event]) -> Refusal {
+    let failed = |event: &&Event| event.name == EventName::ChargingFailed;
+    let why = events.iter().rev().find(failed);
+    let why = why.map_or("", |event| event.description.as_str());
+    let refused = Refused::ALL
+        .into_iter()
+        .find(|refused| refused.to_string() == why);
+    let reason = refused.map_or(Reason::ChargingDown, Refused::reason);
+    refusal(id, reason, why)
+}

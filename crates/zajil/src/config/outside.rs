@@ -1,0 +1,183 @@
+//! ENUM and charging: the settings of what is asked outside.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use zajil_core::charge::{FailureAction, Mode};
+use zajil_core::status::FinalStatus;
+use zajil_engine::Charging;
+
+use super::NumberLookup;
+use super::file::{ChargingSection, DnsServer, EnumSection};
+use super::resolve::Check;
+
+const MILLI: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+/// A charge that is not answered for so much longer than it may take counts as lost.
+const GRACE: Duration = Duration::from_secs(30);
+/// The endings that may be refunded: the others are not undelivered, or were not paid for.
+const REFUNDABLE: [FinalStatus; 2] = [FinalStatus::Failed, FinalStatus::Expired];
+
+pub(super) fn number_lookup(section: EnumSection, check: &mut Check<'_>) -> Option<NumberLookup> {
+    let enabled = section
+        .enum_enabled
+        .unwrap_or(!section.enum_domains.is_empty());
+    let mut servers = Vec::new();
+    for server in &section.enum_dns_servers {
+        let address: Result<SocketAddr, _> = match server {
+            DnsServer::Pair(ip, port) => ip.parse().map(|ip| SocketAddr::new(ip, *port)),
+            DnsServer::Text(text) => text.parse(),
+        };
+        match address {
+            Ok(address) => servers.push(address),
+            Err(_) => check.rule(
+                "enum.enum_dns_servers",
+                "must be a list of [\"ip\", port] or \"ip:port\"",
+            ),
+        }
+    }
+    let seconds = |check: &mut Check<'_>, key: &str, value: Option<u64>, default| {
+        check.time(key, value.unwrap_or(default), 604_800, SECOND)
+    };
+    let least = section.enum_cache_min_seconds;
+    let most = section.enum_cache_max_seconds;
+    let lookup = NumberLookup {
+        domains: section.enum_domains,
+        servers,
+        timeout: check.time(
+            "enum.enum_timeout",
+            section.enum_timeout.unwrap_or(5_000),
+            60_000,
+            MILLI,
+        ),
+        services: section.enum_services,
+        cache_size: check.number(
+            "enum.enum_cache_size",
+            section.enum_cache_size.unwrap_or(100_000).into(),
+            (1, 10_000_000),
+        ),
+        shortest_ttl: seconds(check, "enum.enum_cache_min_seconds", least, 5),
+        longest_ttl: seconds(check, "enum.enum_cache_max_seconds", most, 86_400),
+    };
+    if lookup.longest_ttl < lookup.shortest_ttl {
+        let rule = "must not be below enum_cache_min_seconds";
+        check.rule("enum.enum_cache_max_seconds", rule);
+    }
+    if enabled && lookup.domains.is_empty() {
+        check.rule("enum.enum_domains", "must be set when ENUM is enabled");
+    }
+    enabled.then_some(lookup)
+}
+
+/// A word of a closed list; the first value without one.
+fn word<T: Copy, const N: usize>(
+    (key, value): (&str, Option<String>),
+    all: [T; N],
+    as_str: fn(T) -> &'static str,
+    check: &mut Check<'_>,
+) -> T {
+    let Some(value) = value else { return all[0] };
+    let found = all.into_iter().find(|item| as_str(*item) == value);
+    found.unwrap_or_else(|| {
+        check.rule(
+            key,
+            format!("must be one of {}", all.map(as_str).join(", ")),
+        );
+        all[0]
+    })
+}
+
+pub(super) fn charging(
+    mut section: ChargingSection,
+    node: &str,
+    check: &mut Check<'_>,
+) -> (Charging, Option<zajil_ocs::Options>) {
+    let timeout = check.time(
+        "charging.ocs_timeout",
+        section.ocs_timeout.unwrap_or(5_000),
+        60_000,
+        MILLI,
+    );
+    let mut refund_on = Vec::new();
+    for text in &section.refund_on {
+        match REFUNDABLE.into_iter().find(|how| how.as_str() == text) {
+            Some(how) => refund_on.push(how),
+            None => check.rule("charging.refund_on", "must be a list of failed and expired"),
+        }
+    }
+    let charging = Charging {
+        by_default: section.default_charging_enabled.unwrap_or(false),
+        mode: word(
+            ("charging.charging_mode", section.charging_mode.take()),
+            Mode::ALL,
+            Mode::as_str,
+            check,
+        ),
+        on_failure: word(
+            (
+                "charging.charging_failure_action",
+                section.charging_failure_action.take(),
+            ),
+            FailureAction::ALL,
+            FailureAction::as_str,
+            check,
+        ),
+        hold: timeout + GRACE,
+        refund_on,
+    };
+    let Some(url) = section.ocs_url.take() else {
+        if charging.by_default {
+            check.rule("charging.ocs_url", "must be set when messages are charged");
+        }
+        return (charging, None);
+    };
+    let mut options = zajil_ocs::Options::new(url, node);
+    options.mode = charging.mode;
+    options.timeout = timeout;
+    (charging, Some(ocs(section, options, check)))
+}
+
+/// The rest of what concerns the charging system itself.
+fn ocs(
+    section: ChargingSection,
+    mut ocs: zajil_ocs::Options,
+    check: &mut Check<'_>,
+) -> zajil_ocs::Options {
+    ocs.account = section.ocs_account;
+    ocs.subject = section.ocs_subject;
+    ocs.destination = section.ocs_destination;
+    ocs.source = section.ocs_source;
+    ocs.tenant = section.ocs_tenant.unwrap_or(ocs.tenant);
+    ocs.category = section.ocs_category.unwrap_or(ocs.category);
+    ocs.attributes = section.ocs_attributes.unwrap_or(ocs.attributes);
+    ocs.one_per_account = section.ocs_one_per_account.unwrap_or(ocs.one_per_account);
+    ocs.ca_file = section.ocs_ca_file.map(PathBuf::from);
+    ocs.kept_connections = check.number(
+        "charging.ocs_pool_size",
+        section.ocs_pool_size.unwrap_or(16).into(),
+        (1, 256),
+    );
+    ocs.request_type = word(
+        ("charging.ocs_request_type", section.ocs_request_type),
+        zajil_ocs::RequestType::ALL,
+        zajil_ocs::RequestType::as_str,
+        check,
+    );
+    ocs.refund = word(
+        ("charging.refund_method", section.refund_method),
+        zajil_ocs::Refund::ALL,
+        zajil_ocs::Refund::as_str,
+        check,
+    );
+    match zajil_ocs::Client::check_options(&ocs) {
+        Ok(()) => {}
+        Err(zajil_ocs::Error::Url(why)) => check.rule("charging.ocs_url", why),
+        Err(zajil_ocs::Error::Template { option, .. }) => check.rule(
+            &format!("charging.{option}"),
+            "may hold {calling}, {called} and {source_smsc} only",
+        ),
+        Err(zajil_ocs::Error::Certificates(why)) => check.rule("charging.ocs_ca_file", why),
+    }
+    ocs
+}

@@ -1,0 +1,83 @@
+//! What the node asks outside, opened from the configuration, and how each part is (`/readyz`).
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use zajil_api::{Part, Readiness};
+use zajil_core::port::{Charger, NumberLookup};
+use zajil_store::Store;
+use zajil_telemetry::Telemetry;
+
+use crate::config::Config;
+
+/// How long a part has to say how it is.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
+/// What is configured of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Outside {
+    pub(crate) lookup: Option<Arc<dyn NumberLookup>>,
+    pub(crate) charger: Option<Arc<dyn Charger>>,
+}
+
+impl Outside {
+    pub(crate) fn open(config: &Config, telemetry: &Arc<Telemetry>) -> anyhow::Result<Self> {
+        let charger = match &config.ocs {
+            None => None,
+            Some(options) => {
+                let client = zajil_ocs::Client::new(options.clone(), Arc::clone(telemetry));
+                Some(Arc::new(client.context("charging")?) as Arc<dyn Charger>)
+            }
+        };
+        Ok(Self {
+            lookup: None,
+            charger,
+        })
+    }
+}
+
+/// The answer to `/readyz`.
+pub(crate) fn readiness(
+    stopping: CancellationToken,
+    store: Arc<dyn Store>,
+    outside: Outside,
+) -> Readiness {
+    Readiness::new(move || {
+        let (stopping, store, outside) = (stopping.clone(), Arc::clone(&store), outside.clone());
+        Box::pin(async move {
+            let mut parts = Vec::new();
+            let running = match stopping.is_cancelled() {
+                true => Err("it is stopping".to_owned()),
+                false => Ok(()),
+            };
+            parts.push(part("node", true, running));
+            let figures = in_time(async {
+                let figures = store.figures().await;
+                figures.map(drop).map_err(|error| error.to_string())
+            });
+            parts.push(part("store", true, figures.await));
+            if let Some(charger) = &outside.charger {
+                parts.push(part("charging", false, in_time(charger.health()).await));
+            }
+            parts
+        })
+    })
+}
+
+fn part(name: &'static str, needed: bool, state: Result<(), String>) -> Part {
+    Part {
+        name,
+        needed,
+        state,
+    }
+}
+
+async fn in_time(answer: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let seconds = ANSWERS_WITHIN.as_secs();
+    tokio::time::timeout(ANSWERS_WITHIN, answer)
+        .await
+        .unwrap_or_else(|_| Err(format!("no answer within {seconds} s")))
+}
