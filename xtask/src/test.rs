@@ -13,7 +13,8 @@ struct Need {
 }
 
 /// Rust builds nothing without a C compiler's linker; the bundled SQLite needs the compiler too.
-/// The walk-through of the README calls curl.
+/// The walk-through of the README calls curl. ENUM asks real name servers: Knot serves zones, BIND
+/// recurses.
 const NEEDS: &[Need] = &[
     Need {
         binary: "cc",
@@ -22,6 +23,14 @@ const NEEDS: &[Need] = &[
     Need {
         binary: "curl",
         package: "curl",
+    },
+    Need {
+        binary: "knotd",
+        package: "knot",
+    },
+    Need {
+        binary: "named",
+        package: "bind9",
     },
 ];
 

@@ -100,14 +100,19 @@ impl Walk<'_> {
         };
         let mut trail = Trail::new(&start);
         let mut ahead = VecDeque::from([Step::Ask(start)]);
-        let mut broken = None;
+        let (mut silent, mut broken) = (None, None);
         while let Some(step) = ahead.pop_front() {
             let name = match step {
                 Step::Ask(name) => name,
                 Step::Uri { uri, service } => return Said::Found(found(uri, service, zone)),
             };
             let records = match self.servers.ask(&name, self.deadline).await {
-                Err(why) => return Said::Nothing(why),
+                // Another record of the same order may do without that name.
+                Err(why) => {
+                    self.ttl = self.ttl.min(self.options.negative_ttl);
+                    silent = silent.or(Some(why));
+                    continue;
+                }
                 Ok(Reply::None { ttl, .. }) => {
                     self.shorten(ttl.unwrap_or(self.options.negative_ttl));
                     continue;
@@ -136,7 +141,11 @@ impl Walk<'_> {
                 .rev()
                 .for_each(|step| ahead.push_front(step));
         }
-        broken.map_or(Said::Absent, Said::Broken)
+        match (silent, broken) {
+            (Some(why), _) => Said::Nothing(why),
+            (None, Some(why)) => Said::Broken(why),
+            (None, None) => Said::Absent,
+        }
     }
 
     fn shorten(&mut self, ttl: Duration) {

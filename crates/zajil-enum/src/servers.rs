@@ -22,7 +22,7 @@ use zajil_core::enum_query::Naptr;
 
 use crate::options::{Error, Options};
 
-/// A server that has said nothing for so long gets company.
+/// A server that has said nothing for so long gets company; sooner when time is short.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Clients of the configured servers.
@@ -86,22 +86,25 @@ impl Servers {
         name.set_fqdn(true);
         let first = self.preferred.load(Ordering::Relaxed);
         let count = self.clients.len();
+        let shares = u32::try_from(count).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(Instant::now()) / shares;
+        let patience = PATIENCE.min(share);
         let order = self.clients.iter().enumerate().cycle().skip(first);
         let mut waiting = order.take(count).collect::<Vec<_>>().into_iter();
         let mut asked = FuturesUnordered::new();
         let mut why = String::new();
         loop {
-            let patience = if let Some((index, (address, client))) = waiting.next() {
+            let until = if let Some((index, (address, client))) = waiting.next() {
                 let name = name.clone();
                 asked.push(async move {
                     let answer = client.lookup(name, RecordType::NAPTR).await;
                     (index, *address, read(answer))
                 });
-                deadline.min(Instant::now() + PATIENCE)
+                deadline.min(Instant::now() + patience)
             } else {
                 deadline
             };
-            let done = timeout_at(patience, asked.next()).await;
+            let done = timeout_at(until, asked.next()).await;
             match done {
                 Ok(Some((index, _, Ok(reply)))) => {
                     self.preferred.store(index, Ordering::Relaxed);
