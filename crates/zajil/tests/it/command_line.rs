@@ -36,15 +36,15 @@ fn d3_messages_and_routes_from_the_command_line() {
     for part in ["dest_smsc", "gw", "message_inserted", "message_routed"] {
         assert!(shown.contains(part), "{part} in:\n{shown}");
     }
-    let part = r#"{"destination_msisdn":"+15551234567","direction":"sc-ms","pdu":"400b919746121611f\
-        10000811170021232230f06080412340202a0fb5bce268700"}"#;
-    let part = server.post("/api/messages_raw", &part.replace(char::is_whitespace, ""));
-    let id = part["data"]["id"].to_string();
-    let shown = text(&run(&["message", "show", &id]).stdout);
+    let pdu = "400b919746121611f10000811170021232230f06080412340202a0fb5bce268700";
+    let part = json!({ "destination_msisdn": "+1555", "direction": "sc-ms", "pdu": pdu });
+    let (_, part) = server.client().call("POST", "/api/messages_raw", &part);
+    let part = part["data"]["id"].to_string();
+    let shown = text(&run(&["message", "show", &part]).stdout);
     for row in [
         "1 of 2 parts",
         "[part 1 missing] world!",
-        &format!("2: {id}"),
+        &format!("2: {part}"),
     ] {
         assert!(shown.contains(row), "{row} in:\n{shown}");
     }
