@@ -82,38 +82,37 @@ fn d9_a_message_that_is_whole_is_joined_with_nothing() {
 
 #[test]
 fn d9_parts_of_one_text_have_numbers_client_reference_and_total_in_common() {
-    let concatenation = |reference, total| {
+    fn concatenation(reference: Reference, total: u8) -> Option<Concatenation> {
         Some(Concatenation {
             reference,
             total,
             sequence: 2,
         })
-    };
-    let eight = Reference::Bits8;
-    let changes: [(&str, bool, &dyn Fn(&mut Content)); 9] = [
-        ("the same", true, &|_| ()),
-        ("another way to write the destination", true, &|content| {
+    }
+    let changes: [(&str, bool, fn(&mut Content)); 9] = [
+        ("the same", true, |_| ()),
+        ("another way to write the destination", true, |content| {
             content.destination = Msisdn::restore("1555 123-4567");
         }),
-        ("another destination", false, &|content| {
+        ("another destination", false, |content| {
             content.destination = Msisdn::restore("+15551234568");
         }),
-        ("another source", false, &|content| {
+        ("another source", false, |content| {
             content.source = Sender::restore("7727");
         }),
-        ("another client", false, &|content| {
+        ("another client", false, |content| {
             content.source_smsc = Some(name("app"));
         }),
-        ("another reference", false, &|content| {
-            content.tp.concatenation = concatenation(eight(8), 3);
+        ("another reference", false, |content| {
+            content.tp.concatenation = concatenation(Reference::Bits8(8), 3);
         }),
-        ("a wider reference", false, &|content| {
+        ("a wider reference", false, |content| {
             content.tp.concatenation = concatenation(Reference::Bits16(7), 3);
         }),
-        ("another total", false, &|content| {
-            content.tp.concatenation = concatenation(eight(7), 4);
+        ("another total", false, |content| {
+            content.tp.concatenation = concatenation(Reference::Bits8(7), 4);
         }),
-        ("another IMSI, when there is a number", true, &|content| {
+        ("another IMSI, when there is a number", true, |content| {
             content.source_imsi = Some("001010000000001".into());
         }),
     ];
