@@ -89,7 +89,8 @@ fn d9_parts_of_one_text_have_numbers_client_reference_and_total_in_common() {
             sequence: 2,
         })
     }
-    let changes: [(&str, bool, fn(&mut Content)); 9] = [
+    type Change = fn(&mut Content);
+    let changes: [(&str, bool, Change); 9] = [
         ("the same", true, |_| ()),
         ("another way to write the destination", true, |content| {
             content.destination = Msisdn::restore("1555 123-4567");
