@@ -1,7 +1,7 @@
 //! Outside tools: found, installed, or asked for in one line.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
@@ -10,13 +10,7 @@ use crate::step::{cargo, succeeds};
 
 /// Makes `cargo <name>` work, installing the crate `cargo-<name>` where it is missing.
 pub(crate) fn ensure_cargo_tool(name: &str) -> Result<()> {
-    let found = Command::new("cargo")
-        .args([name, "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if found {
+    if runs(Command::new("cargo").args([name, "--version"])) {
         return Ok(());
     }
     let package = format!("cargo-{name}");
@@ -32,17 +26,58 @@ pub(crate) fn ensure_debian_package(binary: &str, package: &str) -> Result<()> {
     if is_on_path(binary) {
         return Ok(());
     }
+    install_debian_package(package)?;
+    if !is_on_path(binary) {
+        bail!("the tests need {binary}; please install it: sudo apt-get install {package}");
+    }
+    Ok(())
+}
+
+fn install_debian_package(package: &str) -> Result<()> {
     if is_root() && is_on_path("apt-get") {
-        println!("installing {package}, which has {binary}: apt-get install {package}");
+        println!("installing {package}: apt-get install {package}");
         // A new machine has no lists yet; an old one need not fetch them again.
-        if (apt_get(&["install", package])? || {
-            apt_get(&["update"])? && apt_get(&["install", package])?
-        }) && is_on_path(binary)
+        if apt_get(&["install", package])?
+            || apt_get(&["update"])? && apt_get(&["install", package])?
         {
             return Ok(());
         }
     }
-    bail!("the tests need {binary}; please install it: sudo apt-get install {package}")
+    bail!("the tests need {package}; please install it: sudo apt-get install {package}")
+}
+
+/// Makes a Python environment in `folder` that has `package` in exactly this version, and answers
+/// its interpreter.
+pub(crate) fn ensure_python_package(folder: &Path, package: &str, module: &str) -> Result<PathBuf> {
+    let python = folder.join("bin").join("python3");
+    let has_module = || runs(Command::new(&python).args(["-c", &format!("import {module}")]));
+    // Its name has the version in it, so another version is another folder.
+    if has_module() {
+        return Ok(python);
+    }
+    ensure_debian_package("python3", "python3")?;
+    if !runs(Command::new("python3").args(["-c", "import ensurepip"])) {
+        install_debian_package("python3-venv")?;
+    }
+    println!("installing {package} into {}", folder.display());
+    let mut venv = Command::new("python3");
+    let made = succeeds(venv.args(["-m", "venv", "--clear"]).arg(folder))?;
+    let mut pip = Command::new(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    if made && succeeds(pip.arg(package))? && has_module() {
+        return Ok(python);
+    }
+    let folder = folder.display();
+    bail!(
+        "the tests need {package}; please install it: sudo apt-get install python3-venv && \
+         python3 -m venv {folder} && {folder}/bin/pip install {package}"
+    )
 }
 
 fn apt_get(arguments: &[&str]) -> Result<bool> {
@@ -55,6 +90,12 @@ fn apt_get(arguments: &[&str]) -> Result<bool> {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdout(Stdio::null()),
     )
+}
+
+/// Whether a command starts and succeeds; what it prints is nobody's concern.
+fn runs(command: &mut Command) -> bool {
+    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
 }
 
 /// Debian keeps servers in `/usr/sbin`, which a user's path may lack; tests find them there.

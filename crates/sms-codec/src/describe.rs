@@ -86,7 +86,7 @@ pub fn septets(septets: &[u8], shift: Shift) -> Tree {
 fn language(language: Language) -> String {
     match language {
         Language::Default => "default".into(),
-        language => format!("{language:?}({})", language.id()).to_lowercase(),
+        language => format!("{}({})", language.name(), language.id()),
     }
 }
 

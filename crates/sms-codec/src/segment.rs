@@ -90,6 +90,8 @@ impl Options {
 pub enum Choice {
     /// GSM 7-bit if every character has a code, else UCS-2.
     Best,
+    /// GSM 7-bit with these tables, needed or not, if every character has a code, else UCS-2.
+    Gsm7(Shift),
     /// UCS-2 in any case.
     Ucs2,
 }
@@ -122,15 +124,20 @@ pub struct Plan {
 /// single shift, a locking shift, both. A part never ends inside an escape or surrogate pair.
 #[must_use]
 pub fn count(text: &str, options: &Options) -> Plan {
-    if options.choice == Choice::Ucs2 {
-        return measure(text, Alphabet::Ucs2, ucs2::count(text), options);
+    let ucs2 = || measure(text, Alphabet::Ucs2, ucs2::count(text), options);
+    let gsm7 = |shift, units| measure(text, Alphabet::Gsm7(shift), units, options);
+    match options.choice {
+        Choice::Best => {}
+        Choice::Gsm7(shift) => {
+            let units = gsm7::count(text, shift);
+            return units.map_or_else(ucs2, |units| gsm7(shift, units));
+        }
+        Choice::Ucs2 => return ucs2(),
     }
-    let plain = gsm7::count_default(text)
-        .map(|units| measure(text, Alphabet::Gsm7(Shift::DEFAULT), units, options));
+    let plain = gsm7::count_default(text).map(|units| gsm7(Shift::DEFAULT, units));
     match plain {
         Some(plan) if options.languages.is_empty() || plan.parts == NonZeroU32::MIN => plan,
-        plain => national(text, plain, options)
-            .unwrap_or_else(|| measure(text, Alphabet::Ucs2, ucs2::count(text), options)),
+        plain => national(text, plain, options).unwrap_or_else(ucs2),
     }
 }
 

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
+use zajil_core::concatenation;
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
 use zajil_core::number;
@@ -183,13 +184,18 @@ async fn offer_to(
     Ok(message::many(&api.desk.offer(ask).await?))
 }
 
-/// `GET /api/messages/{id}`.
+/// `GET /api/messages/{id}`: a part of a text comes with what is there of the text (D9).
 pub(crate) async fn show(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let id = query::message_id(&mut parts).await?;
     let found = api.store.message(id).await.map_err(error::from_store)?;
     let found = found.ok_or_else(|| Refusal::no_message(id))?;
-    Ok(message::one(StatusCode::OK, &found))
+    if concatenation::key(&found.content).is_none() {
+        return Ok(message::one(StatusCode::OK, &found));
+    }
+    let parts = api.store.parts(id).await.map_err(error::from_store)?;
+    let joined = concatenation::joined(&found, &parts);
+    Ok(message::one_of_several(&found, joined.as_ref()))
 }
 
 /// `PATCH /api/messages/{id}`.

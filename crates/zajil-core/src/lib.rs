@@ -6,6 +6,7 @@
 pub mod cdr;
 pub mod charge;
 pub mod clock;
+pub mod concatenation;
 pub mod enum_query;
 pub mod event;
 pub mod frontend;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::charge::FailureAction;
 use crate::clock::Timestamp;
+use crate::concatenation::Concatenation;
 use crate::event::NodeName;
 use crate::frontend::FrontendName;
 use crate::id::MessageId;
@@ -64,6 +65,15 @@ pub struct TransferFields {
     pub message_class: Option<u8>,
     /// `tp_user_data_header`: a JSON object as text.
     pub user_data_header: Option<String>,
+    /// Which part of which text it is, as its user data header says. An edit does not change it,
+    /// unlike [`Content::parts`].
+    pub concatenation: Option<Concatenation>,
+}
+
+/// A text as messages keep it: no database holds U+0000.
+#[must_use]
+pub fn storable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
 }
 
 /// What was submitted, after translation of its numbers.

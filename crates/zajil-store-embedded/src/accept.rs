@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 use zajil_core::clock::Timestamp;
+use zajil_core::concatenation;
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::message::{Life, Message};
@@ -10,6 +11,7 @@ use zajil_store::contract::{Draft, Placed};
 use zajil_store::{Error, record};
 
 use crate::error::Done;
+use crate::parts;
 use crate::writer::Tx;
 
 /// A draft with its records encoded, so that the writer thread only binds and steps.
@@ -18,6 +20,8 @@ pub(crate) struct Prepared {
     draft: Draft,
     extra: Option<String>,
     events: String,
+    /// What the parts of its text have in common, if it is one.
+    part: Option<String>,
 }
 
 impl Prepared {
@@ -25,10 +29,12 @@ impl Prepared {
     pub(crate) fn new(draft: Draft) -> Self {
         let extra = record::encode_extra(&draft.message);
         let events = record::encode_events(&draft.events);
+        let part = concatenation::key(&draft.message.content);
         Self {
             draft,
             extra,
             events,
+            part,
         }
     }
 }
@@ -85,6 +91,9 @@ fn insert(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<()> {
             prepared.extra,
             prepared.events,
         ])?;
+    if let Some(key) = &prepared.part {
+        parts::add(tx, message, key)?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod accept;
 mod error;
 mod offer;
 mod open;
+mod parts;
 mod reader;
 mod refund;
 mod report;

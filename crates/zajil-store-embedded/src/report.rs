@@ -10,6 +10,7 @@ use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_store::record;
 
 use crate::error::Done;
+use crate::parts;
 use crate::row::{Before, find};
 use crate::writer::Tx;
 
@@ -73,6 +74,7 @@ pub(crate) fn remove(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<bool
     let Some(mut message) = find(tx.db, id)? else {
         return Ok(false);
     };
+    parts::remove(tx, id.as_i64())?;
     let before = Before::of(&message);
     if let Ok(events) = lifecycle::report(&mut message, &Report::Removed, scene) {
         tx.finish(&message, &events, true)?;

@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2];
+const STEPS: &[&str] = &[V1, V2, V3];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -97,6 +97,13 @@ CREATE TABLE rule (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
 /// the number -1.
 const V2: &str = "
 CREATE TABLE refund (id INTEGER PRIMARY KEY, begun INTEGER, record TEXT NOT NULL);
+";
+
+/// The messages that are parts of a text, found by what its parts have in common. Parts that an
+/// older file holds are not there: their messages are shown as they are.
+const V3: &str = "
+CREATE TABLE part (id INTEGER PRIMARY KEY, key TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX part_key ON part (key, at);
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

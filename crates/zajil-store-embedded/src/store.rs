@@ -25,7 +25,7 @@ use crate::accept::{self, Prepared};
 use crate::error::Done;
 use crate::open::EmbeddedStore;
 use crate::row::{EITHER, MSG, either, find, location_of};
-use crate::{offer, refund, report, sweep, tables};
+use crate::{offer, parts, refund, report, sweep, tables};
 
 impl Store for EmbeddedStore {
     fn highest_id(&self) -> Reply<'_, Option<MessageId>> {
@@ -93,6 +93,10 @@ impl Store for EmbeddedStore {
 
     fn messages(&self, filter: Filter) -> Reply<'_, Vec<Message>> {
         Box::pin(self.readers.run(move |db| list(db, &filter)))
+    }
+
+    fn parts(&self, id: MessageId) -> Reply<'_, Vec<Message>> {
+        Box::pin(self.readers.run(move |db| parts::around(db, id)))
     }
 
     fn events(&self, id: MessageId) -> Reply<'_, Vec<Event>> {

@@ -9,9 +9,9 @@ use zajil_store::contract::{Purged, Reported, Retention};
 use zajil_store::{Error, record};
 
 use crate::error::Done;
-use crate::report;
 use crate::tables::rehome;
 use crate::writer::Tx;
+use crate::{parts, report};
 
 /// How many locations a lease tidies up on its way.
 pub(crate) const LOCATIONS_AT_ONCE: u32 = 1_000;
@@ -152,6 +152,7 @@ fn archive(tx: &mut Tx<'_>, id: i64) -> Done<()> {
     ] {
         tx.db.prepare_cached(sql)?.execute([id])?;
     }
+    parts::remove(tx, id)?;
     if hidden == Some(false) {
         tx.delta.messages -= 1;
     }

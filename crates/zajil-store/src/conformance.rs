@@ -35,6 +35,7 @@ pub mod located;
 pub mod location;
 pub mod offer;
 pub mod outbox;
+pub mod parts;
 pub mod purge;
 pub mod remove;
 pub mod reopen;
@@ -187,6 +188,12 @@ macro_rules! each_conformance_case {
                 s8_a_log_keeps_the_order_of_what_happened
                 s8_outside_systems_add_their_own_events
                 s8_an_unknown_message_has_no_log
+            }
+            parts {
+                d9_the_parts_of_a_text_find_each_other
+                d9_parts_are_found_within_a_day_of_each_other
+                d9_a_part_is_found_in_every_state_until_it_is_gone
+                d9_only_the_nearest_of_many_parts_are_found
             }
             sweep {
                 s9_1_only_a_life_that_is_over_expires

@@ -220,6 +220,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Many messages, newest id first.
     fn messages(&self, filter: Filter) -> Reply<'_, Vec<Message>>;
 
+    /// The messages that may be parts of the same text as this one, itself included: those with
+    /// the same key (`zajil_core::concatenation`), inserted within its `WINDOW` before or after
+    /// this one, on either side the nearest `MOST_ON_A_SIDE`. Ordered by (`inserted_at`, `id`);
+    /// empty when there is no such message or it is whole.
+    fn parts(&self, id: MessageId) -> Reply<'_, Vec<Message>>;
+
     /// The event log of a message, oldest first; empty when it is unknown or its time is over.
     fn events(&self, id: MessageId) -> Reply<'_, Vec<Event>>;
 

@@ -147,6 +147,10 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.list(&filter)))
     }
 
+    fn parts(&self, id: MessageId) -> Reply<'_, Vec<Message>> {
+        self.run(|state| Ok(state.parts(id)))
+    }
+
     fn events(&self, id: MessageId) -> Reply<'_, Vec<Event>> {
         self.run(|state| Ok(state.logs.get(&id).cloned().unwrap_or_default()))
     }

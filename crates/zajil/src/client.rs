@@ -399,10 +399,29 @@ fn fields(item: &Value) -> String {
     let Some(fields) = item.as_object() else {
         return format!("{item:#}\n");
     };
-    let shown: Vec<Vec<String>> = fields
+    let mut shown: Vec<Vec<String>> = fields
         .iter()
-        .filter(|(_, value)| !value.is_null())
+        .filter(|(name, value)| !value.is_null() && *name != "joined")
         .map(|(name, value)| vec![name.clone(), cell(value)])
         .collect();
+    if let Some(joined) = fields.get("joined") {
+        shown.extend(joined_rows(joined));
+    }
     aligned(&["field", "value"], &shown) + "\n"
+}
+
+/// The text that a message is a part of: how much of it is there, what it says, and where.
+fn joined_rows(joined: &Value) -> [Vec<String>; 3] {
+    let [present, total] = ["parts_present", "parts_total"].map(|name| cell(&joined[name]));
+    let part = |part: &Value| {
+        let [number, id] = ["message_part_number", "id"].map(|name| cell(&part[name]));
+        format!("{number}: {id}")
+    };
+    let parts: Vec<String> = list(&joined["parts"]).iter().map(part).collect();
+    [
+        ("joined", format!("{present} of {total} parts")),
+        ("joined.message_body", cell(&joined["message_body"])),
+        ("joined.parts", parts.join(", ")),
+    ]
+    .map(|(name, value)| vec![name.to_owned(), value])
 }

@@ -2,22 +2,23 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use clap::{Args, Subcommand, ValueEnum};
 use sms_codec::Error;
-use sms_codec::address::{Address, NumberingPlan, TypeOfNumber};
-use sms_codec::dcs::Class;
 use sms_codec::describe::{self, Tree};
+use sms_codec::gsm7::{self, FillBits, Language, Shift};
 use sms_codec::rp;
-use sms_codec::segment::{self, Alphabet, Envelope};
-use sms_codec::tpdu::{self, Submit, Tpdu};
-use sms_codec::udh::Reference;
-use sms_codec::validity::Validity;
-use sms_codec::{gsm7, ucs2};
+use sms_codec::segment::{self, Alphabet};
+use sms_codec::tpdu::{self, Tpdu};
+use sms_codec::ucs2;
 
+use self::alphabet::{AlphabetArgs, National};
+use self::encode::{EncodeArgs, encode};
 use crate::cli::say;
 use crate::table::aligned;
+
+mod alphabet;
+mod encode;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PduCommand {
@@ -32,6 +33,8 @@ pub(crate) enum PduCommand {
         /// Who sends them; ms-sc when left out. Relay messages say it themselves.
         #[arg(long, value_enum)]
         direction: Option<Direction>,
+        #[command(flatten)]
+        septets: SeptetArgs,
     },
     /// Print a text as SMS-SUBMITs in hexadecimal, one line a part.
     Encode(EncodeArgs),
@@ -39,29 +42,24 @@ pub(crate) enum PduCommand {
     Segments {
         /// The text.
         text: String,
+        #[command(flatten)]
+        alphabet: AlphabetArgs,
     },
 }
 
+/// How packed septets are read: octets alone do not say it.
 #[derive(Debug, Args)]
-pub(crate) struct EncodeArgs {
-    /// Recipient; international with a leading '+'.
-    #[arg(long)]
-    to: String,
-    /// Text.
-    #[arg(long)]
-    text: String,
-    /// Message class: 0 is shown at once and not kept.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=3))]
-    class: Option<u8>,
-    /// Ask for a status report.
-    #[arg(long)]
-    report: bool,
-    /// Validity period, rounded down to one that can be written.
-    #[arg(long, value_name = "SECONDS")]
-    validity: Option<u64>,
-    /// Ties the parts together, and is the first part's message reference.
-    #[arg(long, default_value_t = 0)]
-    reference: u8,
+#[command(next_help_heading = "With --layer gsm7")]
+pub(crate) struct SeptetArgs {
+    /// Fill bits before the first septet, 0 to 6.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(0..=6))]
+    fill: Option<u8>,
+    /// How many septets there are; as many as the octets hold when left out.
+    #[arg(long, value_name = "COUNT")]
+    septets: Option<usize>,
+    /// The tables: none, single:LANGUAGE, locking:LANGUAGE or both:LANGUAGE.
+    #[arg(long, value_name = "TABLES", value_parser = National::parse)]
+    national: Option<National>,
 }
 
 /// A protocol layer.
@@ -71,6 +69,8 @@ pub(crate) enum Layer {
     Tpdu,
     /// Relay layer (3GPP TS 24.011).
     Rp,
+    /// Packed septets (3GPP TS 23.038 6.1.2.1).
+    Gsm7,
 }
 
 /// Who sends.
@@ -95,17 +95,53 @@ pub(crate) fn run(command: PduCommand, json: bool) -> anyhow::Result<ExitCode> {
             hex,
             layer,
             direction,
-        } => match layer {
-            Layer::Tpdu => transfer(&hex, direction.unwrap_or(Direction::MsSc))?,
-            Layer::Rp => relay(&hex, direction)?,
-        },
+            septets,
+        } => {
+            septets.check(layer)?;
+            match layer {
+                Layer::Tpdu => transfer(&hex, direction.unwrap_or(Direction::MsSc))?,
+                Layer::Rp => relay(&hex, direction)?,
+                Layer::Gsm7 => septets.read(&hex)?,
+            }
+        }
         PduCommand::Encode(args) => encode(&args)?,
-        PduCommand::Segments { text } => segments(&text),
+        PduCommand::Segments { text, alphabet } => segments(&text, &alphabet.options()),
     };
     if json {
         say(&format!("{}\n", shown.tree))
     } else {
         say(&shown.text)
+    }
+}
+
+impl SeptetArgs {
+    fn check(&self, layer: Layer) -> anyhow::Result<()> {
+        let given = self.fill.is_some() || self.septets.is_some() || self.national.is_some();
+        anyhow::ensure!(
+            !given || layer == Layer::Gsm7,
+            "--fill, --septets and --national are for --layer gsm7"
+        );
+        Ok(())
+    }
+
+    fn read(&self, octets: &[u8]) -> anyhow::Result<Shown> {
+        let shift = match self.national {
+            None => Shift::DEFAULT,
+            Some(National::Tables(shift)) => shift,
+            Some(National::Auto) => {
+                anyhow::bail!("--national auto: the octets do not say which tables they need")
+            }
+        };
+        let fill = FillBits::new(self.fill.unwrap_or_default())?;
+        let bits = (octets.len() * 8).saturating_sub(usize::from(fill.bits()));
+        let count = self.septets.unwrap_or(bits / 7);
+        let tree = describe::septets(&gsm7::unpack(octets, fill, count)?, shift);
+        let mut rows = vec![vec!["septets".to_owned(), count.to_string()]];
+        flatten("", &tree, &mut rows);
+        Ok(Shown {
+            text: aligned(&["field", "value"], &rows),
+            tree,
+        })
     }
 }
 
@@ -166,57 +202,23 @@ fn relay(octets: &Bytes, direction: Option<Direction>) -> anyhow::Result<Shown> 
     })
 }
 
-fn encode(args: &EncodeArgs) -> anyhow::Result<Shown> {
-    let destination = match args.to.strip_prefix('+') {
-        Some(digits) => Address::new(
-            TypeOfNumber::International,
-            NumberingPlan::Telephone,
-            digits,
-        ),
-        None => Address::new(TypeOfNumber::Unknown, NumberingPlan::Telephone, &args.to),
+fn segments(text: &str, options: &segment::Options) -> Shown {
+    let plan = segment::count(text, options);
+    let (alphabet, shift) = match plan.alphabet {
+        Alphabet::Gsm7(shift) => ("gsm7", shift),
+        Alphabet::Ucs2 => ("ucs2", Shift::DEFAULT),
     };
-    let destination = destination.with_context(|| format!("--to {}", args.to))?;
-    anyhow::ensure!(destination.semi_octets() > 0, "--to must hold digits");
-    let validity = args.validity.map_or(Ok(Validity::Absent), validity)?;
-    let envelope = Envelope {
-        reference: Reference::Bits8(args.reference),
-        class: args.class.map(Class::from_code),
-        elements: &[],
-    };
-    let parts = segment::split(&args.text, &segment::Options::PLAIN, &envelope)?;
-    let mut lines = Vec::with_capacity(parts.len());
-    let mut reference = args.reference;
-    for user_data in parts {
-        let submit = Submit {
-            status_report_request: args.report,
-            reference,
-            validity,
-            ..Submit::new(destination, user_data)
-        };
-        lines.push(hex(&Tpdu::Submit(submit).encode()));
-        reference = reference.wrapping_add(1);
-    }
-    Ok(Shown {
-        text: lines.iter().map(|line| format!("{line}\n")).collect(),
-        tree: Tree::List(lines.into_iter().map(Tree::Text).collect()),
-    })
-}
-
-/// The longest period that does not outlive `seconds`: below five minutes in the enhanced format.
-fn validity(seconds: u64) -> anyhow::Result<Validity> {
-    match Validity::relative_within(seconds) {
-        Some(validity) => Ok(validity),
-        None => Validity::enhanced_seconds(u8::try_from(seconds).unwrap_or(u8::MAX))
-            .context("--validity must be 1 second or more"),
-    }
-}
-
-fn segments(text: &str) -> Shown {
-    let plan = segment::count(text, &segment::Options::PLAIN);
-    let alphabet = match plan.alphabet {
-        Alphabet::Gsm7(_) => "gsm7",
-        Alphabet::Ucs2 => "ucs2",
-    };
+    let tables = [
+        ("locking_shift", shift.locking),
+        ("single_shift", shift.single),
+    ];
+    let tables = tables
+        .into_iter()
+        .filter(|(_, language)| *language != Language::Default);
+    let named: String = tables
+        .clone()
+        .map(|(name, language)| format!(", {name} {}", language.name()))
+        .collect();
     let pieces = segment::cut(text, &plan).map(|range| text.get(range).unwrap_or_default());
     let pieces: Vec<(usize, &str)> = pieces.map(|piece| (units(piece, &plan), piece)).collect();
     let rows = (1_usize..).zip(&pieces).map(|(number, (units, piece))| {
@@ -230,19 +232,21 @@ fn segments(text: &str) -> Shown {
         ])
     });
     let head = format!(
-        "alphabet {alphabet}, units {}, parts {}\n\n",
+        "alphabet {alphabet}{named}, units {}, parts {}\n\n",
         plan.units, plan.parts
     );
     let rows: Vec<_> = rows.collect();
+    let mut fields = vec![("alphabet", Tree::Text(alphabet.to_owned()))];
+    fields.extend(tables.map(|(name, language)| (name, language.id().into())));
+    fields.extend([
+        ("units", number(plan.units)),
+        ("capacity", number(plan.capacity)),
+        ("parts", plan.parts.get().into()),
+        ("segments", Tree::List(listed.collect())),
+    ]);
     Shown {
         text: head + &aligned(&["part", "units", "text"], &rows),
-        tree: Tree::Group(vec![
-            ("alphabet", Tree::Text(alphabet.to_owned())),
-            ("units", number(plan.units)),
-            ("capacity", number(plan.capacity)),
-            ("parts", plan.parts.get().into()),
-            ("segments", Tree::List(listed.collect())),
-        ]),
+        tree: Tree::Group(fields),
     }
 }
 
@@ -304,8 +308,4 @@ fn octets(text: &str) -> Result<Bytes, String> {
         return Err(format!("octet {} has only one digit", pairs.len()));
     }
     Ok(pairs.iter().map(|[high, low]| high << 4 | low).collect())
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

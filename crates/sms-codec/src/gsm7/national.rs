@@ -93,6 +93,28 @@ impl Language {
         }
     }
 
+    /// The language in one lower-case word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Turkish => "turkish",
+            Self::Spanish => "spanish",
+            Self::Portuguese => "portuguese",
+            Self::Bengali => "bengali",
+            Self::Gujarati => "gujarati",
+            Self::Hindi => "hindi",
+            Self::Kannada => "kannada",
+            Self::Malayalam => "malayalam",
+            Self::Oriya => "oriya",
+            Self::Punjabi => "punjabi",
+            Self::Tamil => "tamil",
+            Self::Telugu => "telugu",
+            Self::Urdu => "urdu",
+            Self::Other(_) => "other",
+        }
+    }
+
     /// Whether the language has a locking shift table of its own.
     #[must_use]
     pub fn has_locking_table(self) -> bool {

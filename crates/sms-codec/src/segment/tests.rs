@@ -74,3 +74,33 @@ fn ucs2_can_be_asked_for() {
     };
     assert_eq!(plan("abc", &options), (false, 3, 1));
 }
+
+#[test]
+fn tables_can_be_asked_for() {
+    let turkish = Shift {
+        locking: Language::Default,
+        single: Language::Turkish,
+    };
+    let options = Options {
+        choice: Choice::Gsm7(turkish),
+        ..Options::PLAIN
+    };
+    let count = |text: &str| count(text, &options);
+    assert_eq!(
+        count("abc").alphabet,
+        Alphabet::Gsm7(turkish),
+        "needed or not"
+    );
+    assert_eq!(count("ışık").units, 7, "three of them are escaped");
+    assert_eq!(
+        count(&"a".repeat(155)).parts.get(),
+        1,
+        "160 less the header of 4 octets"
+    );
+    assert_eq!(count(&"a".repeat(156)).parts.get(), 2);
+    assert_eq!(
+        count("Привет").alphabet,
+        Alphabet::Ucs2,
+        "no other tables are tried"
+    );
+}

@@ -1,4 +1,5 @@
 //! Generated TPDUs, read by us, by tshark and by pycrate. Slow: runs with `SLOW_TESTS=1`.
+//! `cargo xtask test` brings both programs; without it the tests use what they find.
 //!
 //! Not compared, because the other decoder is known to be wrong or silent:
 //! * tshark 4.0: national tables, enhanced validity in format 001, the sign of a time zone;
@@ -73,6 +74,11 @@ fn is_wanted(test: &str, program: &str, argument: &[&str]) -> bool {
         .status()
         .is_ok_and(|status| status.success());
     if !starts {
+        let brought = variable("PYCRATE_PYTHON").is_some();
+        assert!(
+            !brought,
+            "{program} {argument:?} must run: it was installed for this"
+        );
         println!("SKIPPED {test}: {program} {argument:?} does not run here");
     }
     starts
@@ -219,7 +225,7 @@ fn generated_tpdus_mean_the_same_to_tshark() {
 #[test]
 fn generated_tpdus_mean_the_same_to_pycrate() {
     let test = "generated_tpdus_mean_the_same_to_pycrate";
-    let python = variable("SMS_CODEC_PYTHON").unwrap_or_else(|| "python3".into());
+    let python = variable("PYCRATE_PYTHON").unwrap_or_else(|| "python3".into());
     if !is_wanted(test, &python, &["-c", "import pycrate_mobile"]) {
         return;
     }

@@ -119,12 +119,9 @@ fn septets_read_as_the_tables_say() {
         let expect = &vector["expect"];
         let table = |name: &str| {
             let language = expect[name].as_str().unwrap();
-            let known =
-                |known: &&Language| language.starts_with(&format!("{known:?}").to_lowercase());
             Language::NATIONAL
-                .iter()
-                .find(known)
-                .copied()
+                .into_iter()
+                .find(|known| language.starts_with(known.name()))
                 .unwrap_or(Language::Default)
         };
         let shift = Shift {

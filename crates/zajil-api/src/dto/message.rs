@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use zajil_core::clock::Timestamp;
+use zajil_core::concatenation::Joined;
 use zajil_core::frontend::FrontendName;
 use zajil_core::message::{CharacterSet, Life, Message};
 
@@ -14,6 +15,13 @@ const FRAME: usize = 1_280;
 /// The octets after which a page takes no further message.
 const LARGEST_PAGE: usize = 8 << 20;
 
+/// `,"name":`, ready to be written.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
 /// An answer with one message: `{"status":"success","data":…}`.
 pub(crate) fn one(status: StatusCode, message: &Message) -> Response {
     let mut out = Vec::with_capacity(FRAME + message.content.body.len());
@@ -21,6 +29,36 @@ pub(crate) fn one(status: StatusCode, message: &Message) -> Response {
     write(&mut out, message);
     out.push(b'}');
     json::written(status, out)
+}
+
+/// An answer with one message that is a part of a text, and the text as far as it is there.
+pub(crate) fn one_of_several(message: &Message, joined: Option<&Joined>) -> Response {
+    let text = joined.map_or(0, |joined| joined.body.len());
+    let mut out = Vec::with_capacity(2 * FRAME + message.content.body.len() + text);
+    out.extend_from_slice(br#"{"status":"success","data":"#);
+    write_fields(&mut out, message);
+    if let Some(joined) = joined {
+        write_joined(&mut out, joined);
+    }
+    out.extend_from_slice(b"}}");
+    json::written(StatusCode::OK, out)
+}
+
+fn write_joined(out: &mut Vec<u8>, joined: &Joined) {
+    let present = u64::try_from(joined.parts.len()).unwrap_or(u64::MAX);
+    number(out, ",\"joined\":{\"parts_total\":", joined.total.into());
+    number(out, key!("parts_present"), present);
+    truth(out, key!("complete"), Some(joined.is_complete()));
+    optional(out, key!("message_body"), Some(&joined.body));
+    raw(out, key!("parts"), "[");
+    for (index, part) in joined.parts.iter().enumerate() {
+        let open = if index == 0 { "{" } else { ",{" };
+        raw(out, open, "\"message_part_number\":");
+        number(out, "", part.number.into());
+        number(out, key!("id"), part.id.get());
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
 }
 
 /// An answer with all of these messages: who has leased one must see it.
@@ -63,14 +101,13 @@ pub(crate) fn accepted(message: &Message) -> Response {
     json::written(StatusCode::ACCEPTED, out)
 }
 
-/// `,"name":`, ready to be written.
-macro_rules! key {
-    ($name:literal) => {
-        concat!(",\"", $name, "\":")
-    };
+fn write(out: &mut Vec<u8>, message: &Message) {
+    write_fields(out, message);
+    out.push(b'}');
 }
 
-fn write(out: &mut Vec<u8>, message: &Message) {
+/// An object that is still open.
+fn write_fields(out: &mut Vec<u8>, message: &Message) {
     let content = &message.content;
     number(out, "{\"id\":", message.id.get());
     optional(
@@ -121,7 +158,6 @@ fn write(out: &mut Vec<u8>, message: &Message) {
     truth(out, key!("raw_data_flag"), Some(content.raw_data));
     truth(out, key!("raw_sip_flag"), Some(content.raw_sip));
     octets(out, key!("raw_pdu"), content.raw_pdu.as_deref());
-    out.push(b'}');
 }
 
 fn transfer_fields(out: &mut Vec<u8>, message: &Message) {

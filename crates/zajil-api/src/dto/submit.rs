@@ -82,6 +82,7 @@ impl Submit<'_> {
             user_data_header: self
                 .tp_user_data_header
                 .object("tp_user_data_header", LONGEST_HEADER)?,
+            concatenation: None,
         };
         let submission = Submission {
             source: self.source_msisdn.number("source_msisdn")?,

@@ -5,6 +5,7 @@ mod app;
 mod errors;
 mod frontends;
 mod hostile;
+mod joined;
 mod listings;
 mod locations;
 mod messages;

@@ -239,10 +239,11 @@ async fn s5_1_rules_are_tested_exported_and_imported() {
     let import = |body: &str| format!("POST /api/translations/import\n\n{body}");
     app.data(&import(backup)).await;
     assert_eq!(app.data("GET /api/translations").await, rules);
-    let bad = r#"{"rules":[{"called_match":"a","called_replace":"b"},{"called_match":"(","called_replace":""}]}"#;
+    let good = r#"{"called_match":"a","called_replace":"b"}"#;
+    let bad = format!(r#"{{"rules":[{good},{{"called_match":"(","called_replace":""}}]}}"#);
     expect![[r#"
         422
-        {"errors":{"detail":"rules[1]: called_match is no usable expression: at character 1: unclosed group"}}"#]].assert_eq(&app.call(&import(bad)).await);
+        {"errors":{"detail":"rules[1]: called_match is no usable expression: at character 1: unclosed group"}}"#]].assert_eq(&app.call(&import(&bad)).await);
     assert_eq!(app.data("GET /api/translations").await, rules);
     let replaced = app.data(&import(r#"{"mode":"replace","rules":[]}"#)).await;
     assert_eq!(replaced["total"], 0);

@@ -104,6 +104,7 @@ impl Store for Moody {
         remove(id: MessageId, scene: Scene) -> bool;
         message(id: MessageId) -> Option<Message>;
         messages(filter: Filter) -> Vec<Message>;
+        parts(id: MessageId) -> Vec<Message>;
         events(id: MessageId) -> Vec<Event>;
         add_event(id: MessageId, event: Event) -> bool;
         sweep(scene: Scene, limit: u32) -> Vec<Reported>;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use zajil_core::concatenation::{Concatenation, Reference};
 use zajil_core::frontend::FrontendName;
 use zajil_core::lifecycle::Report;
+use zajil_core::number::Msisdn;
 use zajil_core::offer::Asker;
 use zajil_store::contract::OfferAsk;
 use zajil_store::{Error, Store};
@@ -59,6 +61,34 @@ async fn foreign_and_newer_files_are_refused_untouched() {
         open(&directory),
         Err(OpenError::Newer { found: 99, .. })
     ));
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_version_gains_what_it_lacks() {
+    let part = |number| {
+        let mut draft = draft(number, "gw", 0);
+        draft.message.content.destination = Msisdn::restore("+15550000001");
+        draft.message.content.tp.concatenation = Some(Concatenation {
+            reference: Reference::Bits8(7),
+            total: 2,
+            sequence: 1,
+        });
+        draft
+    };
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory).unwrap();
+    store.accept(vec![part(1)]).await.unwrap();
+    drop(store);
+    // As version 2 left it.
+    let db = rusqlite::Connection::open(directory.path().join("queue.db")).unwrap();
+    db.execute_batch("DROP TABLE part; PRAGMA user_version = 2")
+        .unwrap();
+    drop(db);
+    let store = open(&directory).unwrap();
+    assert_eq!(store.messages(filter()).await.unwrap().len(), 1);
+    assert_eq!(store.parts(id(1)).await.unwrap(), []);
+    store.accept(vec![part(2)]).await.unwrap();
+    assert_eq!(store.parts(id(2)).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

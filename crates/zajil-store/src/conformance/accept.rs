@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use zajil_core::cdr;
+use zajil_core::concatenation::{Concatenation, Reference};
 use zajil_core::event::EventName;
 use zajil_core::message::{CharacterSet, Life, Message, TransferFields};
 use zajil_core::number::{Msisdn, Sender};
@@ -34,6 +35,11 @@ pub(super) fn full(number: u64) -> Message {
         has_message_class: Some(true),
         message_class: Some(2),
         user_data_header: Some("{\"concat\":{\"ref\":7}}".into()),
+        concatenation: Some(Concatenation {
+            reference: Reference::Bits16(40_846),
+            total: 3,
+            sequence: 2,
+        }),
     };
     message.content.send_time = Some(at(-3));
     message.content.raw_pdu = Some(vec![0, 255, 17, 0]);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use zajil_core::cdr;
 use zajil_core::charge;
 use zajil_core::clock::Timestamp;
+use zajil_core::concatenation;
 use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
@@ -229,6 +230,32 @@ impl State {
             .skip(size(filter.offset))
             .take(size(filter.limit))
             .cloned()
+            .collect()
+    }
+
+    pub(super) fn parts(&self, id: MessageId) -> Vec<Message> {
+        let Some((message, key)) = self
+            .messages
+            .get(&id)
+            .and_then(|message| Some((message, concatenation::key(&message.content)?)))
+        else {
+            return Vec::new();
+        };
+        let earliest = message.inserted_at.minus(concatenation::WINDOW);
+        let latest = message.inserted_at.plus(concatenation::WINDOW);
+        let belongs = |other: &&Message| {
+            (earliest..=latest).contains(&other.inserted_at)
+                && concatenation::key(&other.content).as_ref() == Some(&key)
+        };
+        let place = |other: &Message| (other.inserted_at, other.id);
+        let mut parts: Vec<&Message> = self.messages.values().filter(belongs).collect();
+        parts.sort_unstable_by_key(|other| place(other));
+        let before = parts.partition_point(|other| place(other) < place(message));
+        let side = size(concatenation::MOST_ON_A_SIDE);
+        let nearest = parts.iter().skip(before.saturating_sub(side));
+        nearest
+            .take(before.min(side) + 1 + side)
+            .map(|other| Message::clone(other))
             .collect()
     }
 

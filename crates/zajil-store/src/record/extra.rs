@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use zajil_core::charge::FailureAction;
 use zajil_core::clock::Timestamp;
+use zajil_core::concatenation::{Concatenation, Reference};
 use zajil_core::frontend::FrontendName;
 use zajil_core::message::{
     Arranged, CharacterSet, Content, Fallback, Life, Message, TransferFields,
@@ -66,6 +67,8 @@ struct ExtraForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     tp_user_data_header: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    concatenation: Option<ConcatenationForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     send_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_pdu: Option<String>,
@@ -79,6 +82,15 @@ struct ExtraForm {
     debited: Option<NonZeroU32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     charging: Option<ChargingForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConcatenationForm {
+    reference: u16,
+    reference_bits: u8,
+    total: u8,
+    sequence: u8,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,6 +143,7 @@ pub fn encode_extra(message: &Message) -> Option<String> {
         tp_dcs_has_message_class: tp.has_message_class,
         tp_dcs_message_class: tp.message_class,
         tp_user_data_header: tp.user_data_header.clone(),
+        concatenation: tp.concatenation.map(ConcatenationForm::of),
         send_time: content.send_time.map(Timestamp::millis),
         raw_pdu: content.raw_pdu.as_deref().map(hex),
         raw_data_flag: content.raw_data,
@@ -173,6 +186,10 @@ pub fn decode_extra(text: Option<&str>) -> Result<Extra, Error> {
             has_message_class: form.tp_dcs_has_message_class,
             message_class: form.tp_dcs_message_class,
             user_data_header: form.tp_user_data_header,
+            concatenation: form
+                .concatenation
+                .map(ConcatenationForm::read)
+                .transpose()?,
         },
         send_time: form
             .send_time
@@ -187,6 +204,35 @@ pub fn decode_extra(text: Option<&str>) -> Result<Extra, Error> {
         },
         charging: form.charging.map(ChargingForm::read).transpose()?,
     })
+}
+
+impl ConcatenationForm {
+    fn of(part: Concatenation) -> Self {
+        let (reference, reference_bits) = match part.reference {
+            Reference::Bits8(reference) => (reference.into(), 8),
+            Reference::Bits16(reference) => (reference, 16),
+        };
+        Self {
+            reference,
+            reference_bits,
+            total: part.total,
+            sequence: part.sequence,
+        }
+    }
+
+    fn read(self) -> Result<Concatenation, Error> {
+        let reference = match self.reference_bits {
+            8 => u8::try_from(self.reference).ok().map(Reference::Bits8),
+            16 => Some(Reference::Bits16(self.reference)),
+            _ => None,
+        };
+        let reference = reference.filter(|_| (1..=self.total).contains(&self.sequence));
+        Ok(Concatenation {
+            reference: reference.ok_or_else(|| damaged(ExtraForm::WHAT, "no such part"))?,
+            total: self.total,
+            sequence: self.sequence,
+        })
+    }
 }
 
 impl FallbackForm {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use zajil_core::charge::{Call, FailureAction};
 use zajil_core::clock::Timestamp;
+use zajil_core::concatenation::{Concatenation, Reference};
 use zajil_core::event::{Event, EventName, NodeName};
 use zajil_core::frontend::{FrontendName, FrontendType, Presence, Registration};
 use zajil_core::id::MessageId;
@@ -102,11 +103,29 @@ fn rare() -> Extra {
             has_message_class: Some(true),
             message_class: Some(1),
             user_data_header: Some("{\"concat\":{\"ref\":7}}".into()),
+            concatenation: None,
         },
         send_time: Some(Timestamp::from_millis(1_732_354_000_123)),
         raw_pdu: Some(vec![0x01, 0x00, 0xff, 0x9a]),
         raw_data: true,
         raw_sip: true,
+        ..Extra::default()
+    }
+}
+
+/// The second of three parts.
+fn part() -> Extra {
+    let concatenation = Some(Concatenation {
+        reference: Reference::Bits16(40_846),
+        total: 3,
+        sequence: 2,
+    });
+    Extra {
+        part_number: NonZeroU32::new(2),
+        tp: TransferFields {
+            concatenation,
+            ..TransferFields::default()
+        },
         ..Extra::default()
     }
 }
@@ -243,6 +262,9 @@ fn version_1_is_read_and_written_as_it_always_was() {
     let text = fixture!("extra_arranged.json");
     assert_eq!(decode_extra(Some(text)).unwrap(), arranged());
     assert_eq!(encode_extra(&with(arranged())).as_deref(), Some(text));
+    let text = fixture!("extra_concatenation.json");
+    assert_eq!(decode_extra(Some(text)).unwrap(), part());
+    assert_eq!(encode_extra(&with(part())).as_deref(), Some(text));
     let text = fixture!("refund.json");
     assert_eq!(decode_refund(text).unwrap(), refund());
     assert_eq!(encode_refund(&refund()), text);
@@ -334,6 +356,10 @@ fn s2_each_rare_field_alone_survives() {
             ..one()
         },
         Extra {
+            tp: part().tp,
+            ..one()
+        },
+        Extra {
             send_time: Some(Timestamp::EPOCH),
             ..one()
         },
@@ -399,6 +425,15 @@ fn anything_else_is_damaged() {
     );
     damaged(decode_extra(Some("{\"v\":2}")).err(), "version 2");
     damaged(decode_extra(Some("{\"v\":1,\"colour\":1}")).err(), "colour");
+    let part = fixture!("extra_concatenation.json");
+    for (sound, damaged) in [
+        ("\"sequence\":2", "\"sequence\":4"),
+        ("\"sequence\":2", "\"sequence\":0"),
+        ("\"reference_bits\":16", "\"reference_bits\":8"),
+        ("\"reference_bits\":16", "\"reference_bits\":12"),
+    ] {
+        assert!(decode_extra(Some(&part.replace(sound, damaged))).is_err());
+    }
     let later = fixture!("route_drop.json").replace("\"v\":1", "\"v\":2,\"new\":[]");
     damaged(decode_route(&later).err(), "version 2");
     let both = fixture!("route_deliver.json").replace("\"charged\"", "\"drop\":true,\"charged\"");

@@ -36,6 +36,18 @@ fn d3_messages_and_routes_from_the_command_line() {
     for part in ["dest_smsc", "gw", "message_inserted", "message_routed"] {
         assert!(shown.contains(part), "{part} in:\n{shown}");
     }
+    let pdu = "400b919746121611f10000811170021232230f06080412340202a0fb5bce268700";
+    let part = json!({ "destination_msisdn": "+1555", "direction": "sc-ms", "pdu": pdu });
+    let (_, part) = server.client().call("POST", "/api/messages_raw", &part);
+    let part = part["data"]["id"].to_string();
+    let shown = text(&run(&["message", "show", &part]).stdout);
+    for row in [
+        "1 of 2 parts",
+        "[part 1 missing] world!",
+        &format!("2: {part}"),
+    ] {
+        assert!(shown.contains(row), "{row} in:\n{shown}");
+    }
     let exported = data.path().join("routes.json");
     std::fs::write(&exported, run(&["route", "export", "--json"]).stdout).unwrap();
     let imported = run(&["route", "import", "--replace", exported.to_str().unwrap()]);

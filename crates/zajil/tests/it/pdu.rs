@@ -173,3 +173,173 @@ fn segments_shows_where_a_text_is_cut() {
     });
     assert_eq!(shown, expect);
 }
+
+#[test]
+fn decode_reads_packed_septets() {
+    for vector in vectors("gsm7") {
+        let expect = &vector["expect"];
+        let table = |name: &str| expect[name].as_str().unwrap().split('(').next().unwrap();
+        let national = match (table("locking"), table("single")) {
+            ("default", "default") => "none".to_owned(),
+            ("default", single) => format!("single:{single}"),
+            (locking, "default") => format!("locking:{locking}"),
+            (both, _) => format!("both:{both}"),
+        };
+        let count = vector["septets"].to_string();
+        let shown = printed(&[
+            "decode",
+            "--layer",
+            "gsm7",
+            vector["hex"].as_str().unwrap(),
+            "--septets",
+            &count,
+            "--national",
+            &national,
+            "--json",
+        ]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(&shown, expect, "{}", vector["id"]);
+    }
+    let gsm7 = ["decode", "--layer", "gsm7"];
+    let shown = printed(&[&gsm7[..], &["e8329bfd4697d9ec37"]].concat());
+    assert!(shown.contains("text     hellohello"), "{shown}");
+    assert!(shown.contains("septets  10"), "{shown}");
+    // The body of vector dlv-concat16-2: the octets would hold an eighth septet.
+    let world = [&gsm7[..], &["a0fb5bce268700"]].concat();
+    assert!(printed(&world).contains("text      world!@"));
+    let counted = printed(&[&world[..], &["--septets", "7"]].concat());
+    assert!(counted.contains("text      world!\n"), "{counted}");
+}
+
+#[test]
+fn decode_skips_fill_bits() {
+    // What follows the 6 octets of the header in vector sub-concat8-2of3.
+    let shown = printed(&[
+        "decode",
+        "--layer",
+        "gsm7",
+        "--fill",
+        "1",
+        "40e6349b0da2a3cba0badb",
+    ]);
+    assert!(shown.contains("text      fill the un\n"), "{shown}");
+    let refusals = [
+        (vec!["--layer", "gsm7", "41", "--fill", "7"], 2, "0..=6"),
+        (
+            vec!["--layer", "gsm7", "41", "--septets", "2"],
+            1,
+            "ends 1 octets too early",
+        ),
+        (
+            vec!["--layer", "gsm7", "41", "--national", "auto"],
+            1,
+            "do not say which",
+        ),
+        (vec!["01000b9143", "--fill", "1"], 1, "are for --layer gsm7"),
+    ];
+    for (arguments, expect, rule) in refusals {
+        let (code, why) = refused(&[&["decode"], &arguments[..]].concat());
+        assert_eq!(code, Some(expect), "{why}");
+        assert!(why.contains(rule), "{why}");
+    }
+}
+
+/// The parts that `encode` makes of a text, decoded again.
+fn encoded(text: &str, arguments: &[&str]) -> Vec<Value> {
+    let lines = printed(&[&["encode", "--to", "155", "--text", text], arguments].concat());
+    let decode = |line: &str| printed(&["decode", "--json", line]);
+    let decoded = lines.lines().map(decode);
+    decoded
+        .map(|tree| serde_json::from_str(&tree).unwrap())
+        .collect()
+}
+
+#[test]
+fn encode_ties_parts_with_16_bits_on_demand() {
+    let long = "0123456789".repeat(17);
+    let wide = ["--reference-bits", "16", "--reference", "4660"];
+    let parts = encoded(&long, &wide);
+    assert_eq!(parts.len(), 2);
+    for (index, part) in parts.iter().enumerate() {
+        let concat = json!({ "ref": 4660, "ref_bits": 16, "total": 2, "seq": index + 1 });
+        assert_eq!(part["concat"], concat);
+        assert_eq!(part["mr"], 0x34 + index);
+    }
+    assert_eq!(encoded(&"x".repeat(153 * 3), &[]).len(), 3);
+    assert_eq!(encoded(&"x".repeat(153 * 3), &wide).len(), 4, "152 fit");
+    let narrow = [
+        "encode",
+        "--to",
+        "155",
+        "--text",
+        "hi",
+        "--reference",
+        "256",
+    ];
+    let (code, why) = refused(&narrow);
+    assert_eq!(code, Some(1));
+    assert!(why.contains("--reference must be at most 255"), "{why}");
+}
+
+#[test]
+fn encode_writes_national_tables_as_the_vectors_do() {
+    for (id, national) in [
+        ("dlv-nl-turkish-locking", "locking:turkish"),
+        ("dlv-nl-spanish-single", "single:spanish"),
+    ] {
+        let vector = vectors("tpdu")
+            .into_iter()
+            .find(|vector| vector["id"] == id);
+        let vector = vector.unwrap();
+        let text = vector["expect"]["text"].as_str().unwrap();
+        let line = printed(&[
+            "encode",
+            "--to",
+            "155",
+            "--text",
+            text,
+            "--national",
+            national,
+        ]);
+        // A DELIVER from this originator has 19 octets before the length of its user data.
+        let user_data = vector["hex"].as_str().unwrap().get(38..).unwrap();
+        assert!(line.trim_end().ends_with(user_data), "{line} {user_data}");
+    }
+}
+
+#[test]
+fn encode_takes_tables_only_where_they_help() {
+    let turkish = "ışık ".repeat(16);
+    assert_eq!(encoded(&turkish, &[]).len(), 2, "UCS-2");
+    let auto = encoded(&turkish, &["--national", "auto"]);
+    assert_eq!(auto.len(), 1);
+    assert_eq!(auto[0]["text"], turkish);
+    assert_eq!(auto[0]["single_shift"], 1);
+    let shown = printed(&["segments", "--national", "auto", &turkish]);
+    assert!(
+        shown.starts_with("alphabet gsm7, single_shift turkish, units 128,"),
+        "{shown}"
+    );
+    for (national, text, rule) in [
+        ("single:turkish", "Привет", "'П' at byte 0"),
+        (
+            "single:klingon",
+            "hi",
+            "the language must be one of turkish, spanish,",
+        ),
+        ("both:spanish", "hi", "spanish has no locking shift table"),
+        ("turkish", "hi", "must be none, auto, or a language after"),
+    ] {
+        let arguments = [
+            "encode",
+            "--to",
+            "155",
+            "--text",
+            text,
+            "--national",
+            national,
+        ];
+        let (_, why) = refused(&arguments);
+        assert!(why.contains(rule), "{why}");
+    }
+}

@@ -64,6 +64,7 @@ fn full() -> Message {
         has_message_class: Some(true),
         message_class: Some(1),
         user_data_header: Some(r#"{"ref":7}"#.into()),
+        concatenation: None,
     };
     message.content.send_time = Some(Timestamp::EPOCH);
     message.content.raw_pdu = Some(vec![0, 0xab]);

@@ -11,7 +11,7 @@ use sms_codec::tpdu::{Direction, Tpdu};
 use sms_codec::user_data::UserData;
 use sms_codec::validity::Validity;
 use zajil_core::clock::Timestamp;
-use zajil_core::message::{CharacterSet, TransferFields};
+use zajil_core::message::{CharacterSet, TransferFields, storable};
 use zajil_core::number::Given;
 use zajil_core::outcome::Refusal;
 
@@ -117,10 +117,9 @@ impl Pdu {
             .map_err(|rule| Refusal::field("pdu", format!("cannot be used: {field} {rule}")))
     }
 
-    /// The text; empty for data. No database holds U+0000.
+    /// The text; empty for data.
     pub(super) fn body(&self) -> String {
-        let text = self.user_data.text().unwrap_or_default();
-        text.replace('\0', "\u{FFFD}")
+        storable(&self.user_data.text().unwrap_or_default())
     }
 
     /// `message_parts` and `message_part_number`: a PDU is one part, whatever is in it.
@@ -167,6 +166,7 @@ impl Pdu {
             has_message_class: Some(dcs.class().is_some()),
             message_class: dcs.class().map(sms_codec::dcs::Class::code),
             user_data_header: self.described.as_ref().map(header),
+            concatenation: self.user_data.concatenation(),
         }
     }
 

@@ -40,6 +40,9 @@ impl Lockstep {
     pub(super) async fn compare_message(&self, number: u64) {
         let (theirs, ours) = (self.theirs.find(number).await, self.ours.find(number).await);
         self.same(&format!("message {number}"), theirs, ours);
+        let theirs = self.theirs.store.parts(id(number)).await;
+        let ours = self.ours.store.parts(id(number)).await;
+        self.same(&format!("parts around {number}"), theirs, ours);
         let theirs = in_common_words(self.theirs.store.events(id(number)).await.unwrap());
         let ours = in_common_words(self.ours.store.events(id(number)).await.unwrap());
         self.same(&format!("events of {number}"), theirs, ours);

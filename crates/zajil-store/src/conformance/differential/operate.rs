@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use zajil_core::charge::FailureAction;
+use zajil_core::concatenation::{Concatenation, Reference};
 use zajil_core::event::{Event, EventName, NodeName};
 use zajil_core::lifecycle::{Edit, Report, Settlement};
 use zajil_core::location::Sighting;
@@ -90,6 +91,9 @@ impl Lockstep {
             let until = self.now.plus(Duration::from_secs(30));
             message.life = Life::Charging { until, on_failure };
         }
+        if self.dice.chance(30) {
+            message.content.tp.concatenation = Some(self.some_part());
+        }
         if self.dice.chance(10) {
             message.content.raw_pdu = Some(self.dice.roll().to_be_bytes().to_vec());
         }
@@ -99,6 +103,21 @@ impl Lockstep {
             return keyed(draft, key, body, until);
         }
         draft
+    }
+
+    /// A part of a text, of few that there are.
+    fn some_part(&mut self) -> Concatenation {
+        let reference = if self.dice.chance(80) {
+            Reference::Bits8(7)
+        } else {
+            Reference::Bits16(7)
+        };
+        let total = *self.dice.pick(&[1, 3, 3, 3]);
+        Concatenation {
+            reference,
+            total,
+            sequence: 1 + u8::try_from(self.dice.below(total.into())).unwrap(),
+        }
     }
 
     pub(super) async fn accept(&mut self) {
