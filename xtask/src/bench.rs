@@ -1,9 +1,11 @@
-//! What the server costs next to a server that does nothing, and what a long queue costs it.
+//! What the server costs next to a server that does nothing, what a long queue costs it, and what
+//! it costs when nothing outside answers.
 //!
 //! Figures are printed, never judged: a shared machine says little about absolute rates. The null
 //! server runs in every round beside the real one, so that the ratio means something anywhere.
 
 mod load;
+mod outside;
 mod queue;
 mod rounds;
 mod server;
@@ -22,6 +24,7 @@ const LOADGEN: &str = "loadgen";
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
     queue: bool,
+    outside: bool,
     /// Short enough to see that it works, too short to mean much.
     quick: bool,
     rounds: Option<u32>,
@@ -43,6 +46,7 @@ impl Options {
             };
             match argument.as_str() {
                 "queue" => options.queue = true,
+                "outside" => options.outside = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
                 "--seconds" => options.seconds = Some(number(argument, value()?)?),
@@ -122,6 +126,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let bench = Bench::prepare(&options)?;
     let json = if options.queue {
         serde_json::to_string_pretty(&queue::run(&bench, &options)?)?
+    } else if options.outside {
+        serde_json::to_string_pretty(&outside::run(&bench, &options)?)?
     } else {
         serde_json::to_string_pretty(&rounds::run(&bench, &options)?)?
     };

@@ -22,6 +22,7 @@ use crate::number::{Given, Msisdn, Sender};
 use crate::offer::Asker;
 use crate::outcome::Refusal;
 use crate::route::{Route, RouteId, SourceType, choose};
+use crate::status::FinalStatus;
 pub use crate::tables::{Routing, RoutingChange};
 use crate::translate;
 use crate::translate::apply::Translated;
@@ -257,6 +258,56 @@ pub trait CdrSink: Send + Sync + std::fmt::Debug {
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 }
 
+/// Which CDRs are looked for; `None` means any. Newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CdrFilter {
+    /// Calling or called number, whole, compared as it stands in the column.
+    pub number: Option<String>,
+    /// `calling_number`.
+    pub calling_number: Option<String>,
+    /// `called_number`.
+    pub called_number: Option<String>,
+    /// `message_id`.
+    pub message_id: Option<i64>,
+    /// `status`.
+    pub status: Option<FinalStatus>,
+    /// `source_smsc`.
+    pub source_smsc: Option<String>,
+    /// `dest_smsc`.
+    pub dest_smsc: Option<String>,
+    /// `submission_time` at or after this.
+    pub from: Option<Timestamp>,
+    /// `submission_time` before this.
+    pub to: Option<Timestamp>,
+}
+
+/// The place of a row in the table `cdrs`: its `id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CdrPlace(pub i64);
+
+/// The answer of a search: a sentence for the operator when it fails.
+pub type Found<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+
+/// Looks CDRs up where [`CdrSink`] has put them (S10.3).
+pub trait CdrSearch: Send + Sync + std::fmt::Debug {
+    /// Rows that fit, the newest `id` first, at most `limit`, from the place before `before` on
+    /// (a page's last place leads to the next page). Costs what it returns, however large the
+    /// table is, when a number, a message or a status is given.
+    fn search<'a>(
+        &'a self,
+        filter: &'a CdrFilter,
+        before: Option<CdrPlace>,
+        limit: u32,
+    ) -> Found<'a, Vec<(CdrPlace, Cdr)>>;
+
+    /// Deletes rows whose `submission_time` is before this, at most `limit` in one short
+    /// transaction; answers how many.
+    fn purge(&self, before: Timestamp, limit: u32) -> Found<'_, u64>;
+
+    /// Whether the database answers.
+    fn health(&self) -> Found<'_, ()>;
+}
+
 /// Asks ENUM about numbers (S6). Implementations cache, bound and count by themselves.
 pub trait NumberLookup: Send + Sync + std::fmt::Debug {
     /// What ENUM knows of a number in international form. Answers within the configured timeout,
@@ -282,6 +333,9 @@ pub trait Charger: Send + Sync + std::fmt::Debug {
         &'a self,
         call: &'a charge::Call,
     ) -> Pin<Box<dyn Future<Output = Result<(), charge::Failed>> + Send + 'a>>;
+
+    /// Why nobody is asked now, if that is so: a call would fail at once, unsent. Answers at once.
+    fn unusable(&self) -> Option<charge::Failed>;
 
     /// Whether the charging system can be used now.
     ///

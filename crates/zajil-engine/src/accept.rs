@@ -50,13 +50,18 @@ impl Shared {
         let mut decided = self.decide(submission).await?;
         let rejected = match self.charging(&decided) {
             None => None,
+            Some(When::Never(failed)) => self.leave_uncharged(&mut decided, failed),
             Some(When::BeforeItIsStored) => self.authorize(&mut decided).await,
             Some(When::OnceItIsStored) => return self.charge_to_the_end(decided).await,
         };
         if let Some((reason, why)) = rejected {
             let id = decided.draft.message.id;
-            self.store(decided).await?;
-            return Err(charge::refusal(id, reason, &why));
+            let stored = self.store(decided).await?;
+            // A repetition has the first answer, however charging is now (D6).
+            return match stored.repeated {
+                true => Ok(stored),
+                false => Err(charge::refusal(id, reason, &why)),
+            };
         }
         self.draft_reply_to(&mut decided);
         self.store(decided).await

@@ -43,6 +43,7 @@ impl Shared {
         let mut decided = self.decide(submission).await?;
         let rejected = match self.charging(&decided) {
             None => None,
+            Some(When::Never(failed)) => self.leave_uncharged(&mut decided, failed),
             Some(When::BeforeItIsStored) => self.authorize(&mut decided).await,
             Some(When::OnceItIsStored) => return self.charge_to_the_end(decided).await,
         };

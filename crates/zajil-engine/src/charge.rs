@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use zajil_core::charge::{self, Call, Decision, FailureAction, Mode, Refused, Verdict};
+use zajil_core::charge::{self, Call, Decision, Failed, FailureAction, Mode, Refused, Verdict};
 use zajil_core::event::{Event, EventName};
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::{self, Report, Settlement};
@@ -49,8 +49,10 @@ impl Default for Charging {
 }
 
 /// When a message is charged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum When {
+    /// Not at all: nobody can be asked now.
+    Never(Failed),
     /// One transaction: nothing is lost with an answer that moves no money.
     BeforeItIsStored,
     /// Two: money moves, or the submit may be a repetition (D6) that must not be asked about again.
@@ -68,6 +70,9 @@ impl Shared {
         if !self.would_charge(decided.charged) || !is_pending(&decided.draft.message) {
             return None;
         }
+        if let Some(failed) = self.parts.charger.as_ref()?.unusable() {
+            return Some(When::Never(failed));
+        }
         Some(match (charging.mode, &decided.draft.dedupe) {
             (Mode::Authorize, None) => When::BeforeItIsStored,
             (Mode::Authorize, Some(_)) | (Mode::Debit, _) => When::OnceItIsStored,
@@ -84,8 +89,18 @@ impl Shared {
         let call = Call::of(message, message.content.parts);
         let watch = Stopwatch::start();
         let verdict = charger.charge(&call).await;
+        self.judge(message, &verdict, watch)
+    }
+
+    /// What an answer means for a message, told.
+    fn judge(
+        &self,
+        message: &Message,
+        verdict: &Verdict,
+        watch: Stopwatch,
+    ) -> (Settlement, Rejected) {
         let (id, took) = (message.id, watch.elapsed());
-        let why = match &verdict {
+        let why = match verdict {
             Verdict::Granted => String::new(),
             Verdict::Refused(refused) => refused.to_string(),
             Verdict::Failed(failed) => failed.to_string(),
@@ -100,9 +115,9 @@ impl Shared {
             },
         });
         let options = &self.options.charging;
-        match charge::decide(&verdict, options.on_failure) {
+        match charge::decide(verdict, options.on_failure) {
             Decision::Go => {
-                let debited = (options.mode == Mode::Debit).then_some(call.parts);
+                let debited = (options.mode == Mode::Debit).then_some(message.content.parts);
                 (Settlement::Granted { debited }, None)
             }
             Decision::GoUncharged => (Settlement::Uncharged { why }, None),
@@ -117,7 +132,22 @@ impl Shared {
     /// stored as such.
     pub(crate) async fn authorize(&self, decided: &mut Decided) -> Rejected {
         let charger = self.parts.charger.as_deref()?;
-        let (settlement, rejected) = self.ask(charger, &decided.draft.message).await;
+        let answer = self.ask(charger, &decided.draft.message).await;
+        self.settle(decided, answer)
+    }
+
+    /// Treats a message as one that could not be charged.
+    pub(crate) fn leave_uncharged(&self, decided: &mut Decided, failed: Failed) -> Rejected {
+        let verdict = Verdict::Failed(failed);
+        let answer = self.judge(&decided.draft.message, &verdict, Stopwatch::start());
+        self.settle(decided, answer)
+    }
+
+    fn settle(
+        &self,
+        decided: &mut Decided,
+        (settlement, rejected): (Settlement, Rejected),
+    ) -> Rejected {
         let scene = self.scene();
         let draft = &mut decided.draft;
         let events = lifecycle::settle(&mut draft.message, &settlement, &scene);

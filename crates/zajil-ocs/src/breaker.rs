@@ -70,6 +70,14 @@ impl Breaker {
         }
     }
 
+    /// Why a call would be refused now, if it would.
+    pub(crate) fn refuses(&self, now: Instant) -> Option<&str> {
+        match &self.state {
+            State::Open { until, why } | State::Probing { until, why } if now < *until => Some(why),
+            State::Open { .. } | State::Probing { .. } | State::Closed { .. } => None,
+        }
+    }
+
     /// A probe worked.
     pub(crate) fn probed(&mut self) -> Option<Turned> {
         let trial = self.options.failures.saturating_sub(1);

@@ -139,9 +139,7 @@ impl Client {
         let admission = self.breaker().admit(Instant::now(), self.options.timeout);
         match admission {
             Admission::Pass => Ok(()),
-            Admission::Refuse(why) => Err(Missed::Unsent(format!(
-                "the charging system is not asked for now: {why}"
-            ))),
+            Admission::Refuse(why) => Err(Missed::Unsent(not_now(&why))),
             Admission::Probe => self.probe(deadline).await.map_err(Missed::Unsent),
         }
     }
@@ -270,7 +268,20 @@ impl Charger for Client {
         Box::pin(self.give_back(call))
     }
 
+    fn unusable(&self) -> Option<Failed> {
+        let breaker = self.breaker();
+        let why = breaker.refuses(Instant::now())?;
+        Some(Failed {
+            money: Money::Untouched,
+            why: not_now(why),
+        })
+    }
+
     fn health(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
         Box::pin(self.check())
     }
+}
+
+fn not_now(why: &str) -> String {
+    format!("the charging system is not asked for now: {why}")
 }

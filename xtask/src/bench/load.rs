@@ -18,6 +18,8 @@ pub(super) struct Load<'a> {
     pub(super) frontend: &'a str,
     pub(super) connections: u32,
     pub(super) amount: Amount,
+    /// What is submitted; the generator's own message without.
+    pub(super) body: Option<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +63,9 @@ impl Load<'_> {
         command.args(["--frontend", self.frontend]);
         command.args(["--connections", &self.connections.to_string()]);
         command.args(["--server-pid", &server.pid().to_string()]);
+        if let Some(body) = self.body {
+            command.args(["--body-template", body]);
+        }
         match self.amount {
             Amount::Seconds(seconds) => command.args(["--duration", &format!("{seconds}s")]),
             Amount::Count(count) => command.args(["--count", &count.to_string()]),

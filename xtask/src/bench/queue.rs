@@ -81,6 +81,7 @@ fn measure(bench: &Bench, server: &Server, queued: u32, messages: u32) -> Result
         frontend: FRONTEND,
         connections,
         amount,
+        body: None,
     };
     let filled = fill.run(bench, server)?;
     ensure!(
@@ -107,6 +108,7 @@ fn list(bench: &Bench, server: &Server, count: u32) -> Result<Measured> {
         frontend: FRONTEND,
         connections: 1,
         amount,
+        body: None,
     };
     let listed = list.run(bench, server)?;
     ensure!(

@@ -74,6 +74,7 @@ fn measure(bench: &Bench, options: &Options, server: &Server, scenario: &str) ->
         frontend: &frontend,
         connections: CONNECTIONS,
         amount: Amount::Seconds(seconds),
+        body: None,
     };
     load(1).run(bench, server)?;
     load(options.seconds()).run(bench, server)

@@ -35,10 +35,23 @@ impl Server {
 
     /// The command line of the real server stands here and nowhere else.
     pub(super) fn zajil(bench: &Bench, binary: &Path, data: &Path) -> Result<Self> {
+        Self::configured(bench, binary, data, "")
+    }
+
+    /// With this configuration.
+    pub(super) fn configured(
+        bench: &Bench,
+        binary: &Path,
+        data: &Path,
+        settings: &str,
+    ) -> Result<Self> {
+        let file = data.with_extension("toml");
+        fs::write(&file, settings).with_context(|| format!("cannot write {}", file.display()))?;
         let address = free_address()?;
         let metrics = free_address()?;
         let mut command = Command::new(binary);
-        command.arg("serve").arg("--data").arg(data);
+        command.arg("serve").arg("--config").arg(&file);
+        command.arg("--data").arg(data);
         command.args(["--listen", &address.to_string()]);
         command.args(["--metrics-listen", &metrics.to_string()]);
         Self::start(command, address, &bench.folder.join("zajil.log"))

@@ -472,3 +472,36 @@ async fn d14_an_asynchronous_submit_is_charged_before_it_is_taken() {
         .assert_eq(&lines.join("\n"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn d14_while_nobody_can_be_asked_a_debit_fails_without_being_written_down_first() {
+    let timeline = "
+        charges granted open open open
+        submit 111 441 a key=k
+        submit 111 441 a key=k
+        submit 111 442 b key=l
+        submit 111 443 c
+        books";
+    for on_failure in FailureAction::ALL {
+        let options = options(Mode::Debit, on_failure);
+        let mut world = World::new(options).await;
+        world.play(timeline).await;
+        let told = world.finish().await;
+        let lines: Vec<&str> = told.lines().skip(1).take(5).collect();
+        match on_failure {
+            FailureAction::Allow => expect![[r#"
+                submit 111 441 a key=k => m1 111>441 pending dest None
+                submit 111 441 a key=k => again m1 111>441 pending dest None
+                submit 111 442 b key=l => m2 111>442 pending dest None
+                submit 111 443 c => m3 111>443 pending dest None
+                books => [("charge", m1, 1)]"#]],
+            FailureAction::Deny => expect![[r#"
+                submit 111 441 a key=k => m1 111>441 pending dest None
+                submit 111 441 a key=k => again m1 111>441 pending dest None
+                submit 111 442 b key=l => refused, charging_down: charging is not available, and message m2 was rejected: submit it anew
+                submit 111 443 c => refused, charging_down: charging is not available, and message m3 was rejected: submit it anew
+                books => [("charge", m1, 1)]"#]],
+        }
+        .assert_eq(&lines.join("\n"));
+    }
+}

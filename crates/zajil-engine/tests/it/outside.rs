@@ -24,7 +24,8 @@ struct Books {
 }
 
 impl Ledger {
-    /// The next answers, one word each: `granted`, `refused`, `failed`, `unknown`, `stalls`.
+    /// The next answers, one word each: `granted`, `refused`, `failed`, `unknown`, `stalls`;
+    /// `open` refuses to be asked.
     pub(crate) fn expect(&self, words: &[&str]) {
         let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         books.next.extend(words.iter().map(ToString::to_string));
@@ -71,6 +72,15 @@ impl Charger for Ledger {
             "unknown" => Err(failed(Money::Unknown)),
             other => panic!("no such answer: {other}"),
         }))
+    }
+
+    fn unusable(&self) -> Option<Failed> {
+        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = books.next.front().is_some_and(|word| word == "open");
+        open.then(|| {
+            books.next.pop_front();
+            failed(Money::Untouched)
+        })
     }
 
     fn health(&self) -> Answer<'_, Result<(), String>> {

@@ -29,6 +29,7 @@ fn d14_opens_after_failures_in_a_row_only() {
     assert_eq!(breaker.admit(now, PATIENCE), Admission::Pass);
     assert_eq!(breaker.failed(now, "down"), Some(Turned::Unusable));
     assert_eq!(breaker.admit(now, PATIENCE), refused());
+    assert!(breaker.refuses(now).is_some());
     assert_eq!(breaker.failed(now, "late"), None);
 }
 
