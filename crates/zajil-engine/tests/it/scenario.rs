@@ -138,13 +138,17 @@ impl World {
             ["failed", id] => {
                 let report = Report::AttemptFailed {
                     reason: None,
+                    by: None,
                     retry_after: None,
                     class: None,
                     schedules: Arc::default(),
                 };
                 self.report(id, report).await
             }
-            ["refused", id] => self.report(id, Report::Refused { reason: None }).await,
+            ["refused", id] => {
+                let (by, reason) = (None, None);
+                self.report(id, Report::Refused { by, reason }).await
+            }
             ["ended", id] => {
                 let how = FinalStatus::Failed;
                 self.report(id, Report::Ended { how, reason: None }).await
@@ -225,7 +229,7 @@ impl World {
             }
         }
         let change = RoutingChange::AddRoute(terms);
-        let (routing, about) = self.engine.change_routing(change).await?;
+        let (routing, about) = self.engine.change_routing(change, None).await?;
         self.engine.in_force(routing.version).await?;
         Ok(format!("route {}", about.unwrap()))
     }
@@ -241,7 +245,7 @@ impl World {
             _ => (terms.calling_match, terms.calling_replace) = (from, to),
         }
         let change = RoutingChange::AddRule(terms);
-        let (routing, about) = self.engine.change_routing(change).await?;
+        let (routing, about) = self.engine.change_routing(change, None).await?;
         self.engine.in_force(routing.version).await?;
         Ok(format!("rule {}", about.unwrap()))
     }
