@@ -18,6 +18,7 @@ pub mod number;
 pub mod offer;
 pub mod outcome;
 pub mod port;
+pub mod queue;
 pub mod retry;
 pub mod route;
 pub mod status;

@@ -30,7 +30,12 @@ pub(crate) fn report(
             if message.ending().is_none() && before.rewritten(&message) {
                 rewrite(tx, &message)?;
             }
-            settle(tx, message, &before, &events, scene).map(Ok)
+            let fell_back_from = Reported::fell_back(before.dest_smsc.as_ref(), &message);
+            let done = settle(tx, message, &before, &events, scene)?;
+            Ok(Ok(Reported {
+                fell_back_from,
+                ..done
+            }))
         }
         Err(Unchanged::AlreadyFinal(how)) => {
             let text = format!("{} ignored: already {how}", word(report));
@@ -39,6 +44,7 @@ pub(crate) fn report(
         }
         Err(Unchanged::NotYet) => Ok(Ok(Reported {
             queued_for: tx.home(&message, scene.now)?.name,
+            fell_back_from: None,
             message,
         })),
     }
@@ -64,6 +70,7 @@ pub(crate) fn edit(tx: &mut Tx<'_>, id: MessageId, edit: &Edit, scene: &Scene) -
         }
         Err(Unchanged::NotYet) => Ok(Ok(Reported {
             queued_for: tx.home(&message, scene.now)?.name,
+            fell_back_from: None,
             message,
         })),
     }
@@ -103,6 +110,7 @@ pub(crate) fn settle(
         return Ok(Reported {
             message,
             queued_for: None,
+            fell_back_from: None,
         });
     }
     tx.log(message.id, events)?;
@@ -119,6 +127,7 @@ pub(crate) fn settle(
     Ok(Reported {
         message,
         queued_for: home.name,
+        fell_back_from: None,
     })
 }
 

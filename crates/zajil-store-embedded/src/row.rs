@@ -316,7 +316,7 @@ impl Tx<'_> {
 pub(crate) struct Before {
     pub(crate) undecided: bool,
     pub(crate) turn: Timestamp,
-    dest_smsc: Option<FrontendName>,
+    pub(crate) dest_smsc: Option<FrontendName>,
     arranged: Arranged,
     charging: bool,
 }
