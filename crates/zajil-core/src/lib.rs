@@ -17,6 +17,7 @@ pub mod message;
 pub mod number;
 pub mod offer;
 pub mod outcome;
+pub mod policy;
 pub mod port;
 pub mod queue;
 pub mod retry;

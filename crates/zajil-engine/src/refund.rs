@@ -56,8 +56,8 @@ impl Shared {
             Ok(()) => {
                 let told = format!("{} refunded", refund.call.parts);
                 let line = self.scene().event(EventName::ChargingAttempted, told);
-                self.record(&Fact::Charge(ChargeFact::Refunded { id }));
                 store.refund_done(id, Some(line)).await?;
+                self.record(&Fact::Charge(ChargeFact::Refunded { id }));
                 Ok(true)
             }
             Err(failed) if failed.money == Money::Untouched => {

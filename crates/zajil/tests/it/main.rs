@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod alerts;
+mod charging;
 mod command_line;
 mod crash;
 mod documents;
