@@ -3,6 +3,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::unwrap_used,
     reason = "a bench measures and prints"
 )]
 

@@ -68,11 +68,11 @@ async fn s12_the_queue_shows_by_frontend_and_state() {
     world
         .play(
             "route 44 gw
-            submit 111 441 due
             submit 111 442 held
             submit 111 443 scheduled after=3600
+            offer gw lease=600
+            submit 111 441 due
             submit 111 555 nobody's
-            offer gw lease=600 limit=1
             +0s
             +0s
             +0s",

@@ -3,12 +3,15 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use zajil_telemetry::Stopwatch;
 
 use crate::alerts::{dashboard, panels, rules, rules_path};
 use crate::server::{Client, Server};
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Panels that are empty here, and why; none are: every name is there from the start.
 const EMPTY: [(&str, &str); 0] = [];
@@ -80,9 +83,9 @@ impl Prometheus {
 
     /// Waits until an expression is true, which in PromQL is: has a series.
     fn wait_for(&self, expression: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let watch = Stopwatch::start();
         while self.ask(expression).unwrap_or_default().is_empty() {
-            assert!(Instant::now() < deadline, "never: {expression}");
+            assert!(watch.elapsed() < DEADLINE, "never: {expression}");
             std::thread::park_timeout(Duration::from_millis(200));
         }
     }
