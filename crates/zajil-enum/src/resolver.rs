@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use zajil_core::enum_query::{self, Lookup};
 use zajil_core::port::NumberLookup;
-use zajil_telemetry::{Fact, Stopwatch, Telemetry};
+use zajil_telemetry::{EnumFact, Fact, Stopwatch, Telemetry};
 
 use crate::breaker::{Breaker, Pass, Turn, Went};
 use crate::cache::Cache;
@@ -121,7 +121,8 @@ impl NumberLookup for Resolver {
         };
         let known = self.core.cache.get(&digits, Instant::now());
         let hit = known.is_some();
-        self.core.telemetry.record(&Fact::EnumCache { hit });
+        let telemetry = &self.core.telemetry;
+        telemetry.record(&Fact::Enum(EnumFact::Cache { hit }));
         if let Some(lookup) = known {
             return Box::pin(std::future::ready(lookup));
         }
@@ -178,7 +179,8 @@ impl Let {
             answered,
         } = search::search(&core.servers, &core.options, &digits).await;
         let took = watch.elapsed();
-        core.telemetry.record(&Fact::EnumAsked { took, answered });
+        let asked = EnumFact::Asked { took, answered };
+        core.telemetry.record(&Fact::Enum(asked));
         self.went = if answered {
             Went::Answered
         } else {

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use zajil_core::charge::{Call, Failed, Mode, Money, Refused, Verdict};
 use zajil_core::port::Charger;
-use zajil_telemetry::{Fact, Telemetry};
+use zajil_telemetry::{ChargeFact, Fact, Telemetry};
 
 use crate::account::Queues;
 use crate::answer::{self, Reply};
@@ -200,7 +200,8 @@ impl Client {
     fn record(&self, turned: Option<Turned>, why: &str) {
         if let Some(turned) = turned {
             let usable = turned == Turned::Usable;
-            self.telemetry.record(&Fact::ChargerTurned { usable, why });
+            let turned = ChargeFact::Turned { usable, why };
+            self.telemetry.record(&Fact::Charge(turned));
         }
     }
 

@@ -15,6 +15,7 @@ mod pdu;
 mod serve;
 mod simulation;
 mod table;
+mod timed;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -17,6 +17,9 @@ use crate::config::Config;
 /// How long a part has to say how it is.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
+/// How often the metrics are told.
+const ASKED_EVERY: Duration = Duration::from_secs(15);
+
 /// What is configured of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Outside {
@@ -81,6 +84,23 @@ pub(crate) fn readiness(
             parts
         })
     })
+}
+
+/// Shows in the metrics what `/readyz` would say, until the token is cancelled.
+pub(crate) async fn watch(ready: Readiness, telemetry: Arc<Telemetry>, token: CancellationToken) {
+    let mut ticks = tokio::time::interval(ASKED_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        for part in ready.check().await {
+            let state = part.state.as_ref().map(|()| ()).map_err(String::as_str);
+            telemetry.metrics.set_ready(part.name, state);
+        }
+    }
 }
 
 fn part(name: &'static str, needed: bool, state: Result<(), String>) -> Part {
