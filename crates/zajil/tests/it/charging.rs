@@ -91,6 +91,36 @@ fn d14_a_kill_between_the_debit_and_its_record_neither_loses_nor_repeats_it() {
     assert_eq!(server.stop(), Some(0));
 }
 
+#[test]
+fn s14_readiness_is_told_at_once_while_charging_and_enum_are_black_holes() {
+    let (data, ocs) = (tempfile::tempdir().unwrap(), FakeOcs::start_blocking());
+    ocs.behave(Behaviour::Stall);
+    // Takes every question and answers none.
+    let names = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let settings = format!(
+        "[enum]\nenum_domains = [\"e164.arpa\"]\nenum_dns_servers = [\"{}\"]\n\
+         [charging]\nocs_url = \"{}\"\n",
+        names.local_addr().unwrap(),
+        ocs.url(),
+    );
+    let server = Server::configured(data.path(), &settings);
+    let client = server.client();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let (status, answer) = client.call("GET", "/readyz", &Value::Null);
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(900), "{took:?}");
+        assert_eq!(status, 200, "{answer}");
+    }
+    let told = until("both are found silent", || {
+        let (_, answer) = client.call("GET", "/readyz", &Value::Null);
+        let told = answer.to_string();
+        (told.matches("no answer within").count() == 2).then_some(told)
+    });
+    assert!(told.contains("charging") && told.contains("enum"), "{told}");
+    assert_eq!(server.stop(), Some(0));
+}
+
 /// Rounds of the full test; a quick run of the suite does a few.
 fn rounds() -> u32 {
     if std::env::var_os("SLOW_TESTS").is_some() {
