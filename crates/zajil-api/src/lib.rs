@@ -4,6 +4,7 @@
 //! the wire has its rule in `dto`. Nothing here knows what is behind the ports.
 
 mod body;
+mod diagnose;
 mod dto;
 mod error;
 mod events;

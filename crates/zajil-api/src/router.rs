@@ -19,7 +19,9 @@ use crate::options::Options;
 use crate::routes::Routes;
 use crate::table::Table;
 use crate::translations::Rules;
-use crate::{events, frontends, locations, messages, routes, system, table, translations};
+use crate::{
+    diagnose, events, frontends, locations, messages, routes, system, table, translations,
+};
 
 /// The REST door with everything it talks to.
 #[derive(Clone)]
@@ -132,6 +134,7 @@ fn message_pages() -> Router<Shared> {
         )
         .route("/api/events", page(POST, events::add))
         .route("/api/events/{message_id}", page(GET, events::list))
+        .route("/api/diagnose/{message_id}", page(GET, diagnose::why))
 }
 
 fn delivery_pages() -> Router<Shared> {

@@ -59,6 +59,11 @@ pub(crate) enum MessageCommand {
         /// Its id.
         id: u64,
     },
+    /// Say why a message is where it is, and what to do about it.
+    Why {
+        /// Its id.
+        id: u64,
+    },
     /// Make a pending message due now.
     Retry {
         /// Its id.
@@ -240,6 +245,7 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
                 events(list(data))
             })
         }
+        MessageCommand::Why { id } => why(server, id),
         MessageCommand::Retry { id } => {
             let body = json!({ "deliver_after": null });
             server.show(("PATCH", &format!("/api/messages/{id}")), Some(&body), one)
@@ -251,6 +257,28 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
             })
         }
     }
+}
+
+/// Runs `zajil message why`.
+pub(crate) fn why(server: &Remote, id: u64) -> anyhow::Result<ExitCode> {
+    let path = format!("/api/diagnose/{id}");
+    server.show(("GET", &path), None, findings)
+}
+
+/// A sentence a line, and below it what to do.
+fn findings(data: &Value) -> String {
+    let status = match data["status"].as_str() {
+        Some(status) => format!("is {status}"),
+        None => "is not here".to_owned(),
+    };
+    let mut text = format!("message {} {status}\n", cell(&data["message_id"]));
+    for finding in list(&data["findings"]) {
+        text.push_str(&format!("- {}\n", cell(&finding["sentence"])));
+        if let Some(remedy) = finding["remedy"].as_str() {
+            text.push_str(&format!("    > {remedy}\n"));
+        }
+    }
+    text
 }
 
 /// Runs `zajil route …`.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use zajil_api::Readiness;
 use zajil_cdr::outbox::Bodies;
 use zajil_cdr::{NullSink, Outbox, SqliteSink};
+use zajil_core::diagnose::Kept;
 use zajil_core::outcome::Reason;
 use zajil_core::port::CdrSink;
 use zajil_engine::tasks::Tasks;
@@ -201,6 +202,11 @@ fn api_options(config: &Config, ready: Readiness) -> zajil_api::Options {
         ready,
         max_body_bytes: config.api.max_body_bytes,
         trusted_proxies: config.api.trusted_proxies.clone(),
+        kept: Kept {
+            messages: config.messages.retention,
+            events: config.messages.event_ttl,
+            cdrs: config.cdr.enabled,
+        },
         ..zajil_api::Options::new(&config.api.application, config.node.name.clone())
     }
 }
