@@ -5,6 +5,7 @@
 
 mod accept;
 mod error;
+pub mod inspect;
 mod offer;
 mod open;
 mod parts;

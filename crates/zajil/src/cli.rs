@@ -52,6 +52,8 @@ enum Command {
         #[command(subcommand)]
         command: RouteCommand,
     },
+    /// Check everything that a server needs, and say what to do about what is wrong.
+    Doctor(crate::doctor::DoctorArgs),
     /// Look at the octets of short messages, and write them.
     Pdu {
         /// Print JSON.
@@ -105,6 +107,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Message { server, command } => client::message(&server, command),
         Command::Route { server, command } => client::route(&server, command),
+        Command::Doctor(args) => crate::doctor::run(args),
         Command::Pdu { json, command } => pdu::run(command, json),
         Command::GenDocs { check } => {
             let fresh = crate::docs::generate(std::path::Path::new("."), check)?;

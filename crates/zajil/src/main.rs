@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod demo;
 mod docs;
+mod doctor;
 mod listen;
 mod outside;
 mod pdu;

@@ -3,6 +3,7 @@
 
 mod command_line;
 mod crash;
+mod doctor;
 mod documents;
 mod full_disk;
 mod pdu;
