@@ -25,4 +25,4 @@ mod translations;
 
 pub use options::{Options, Part, Readiness};
 pub use router::{Api, router};
-pub use seed::{parse_route, parse_rule};
+pub use seed::{parse_route, parse_rule, routes_json, rules_json};

@@ -101,6 +101,12 @@ pub fn inspect(db: &Connection) -> Result<Inspection, OpenError> {
     })
 }
 
+/// The newest form of a database that this version knows.
+#[must_use]
+pub fn known_form() -> usize {
+    schema::KNOWN
+}
+
 /// The routing tables of a database.
 ///
 /// # Errors

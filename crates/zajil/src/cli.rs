@@ -54,6 +54,10 @@ enum Command {
     },
     /// Check everything that a server needs, and say what to do about what is wrong.
     Doctor(crate::doctor::DoctorArgs),
+    /// Copy a node's data, while it runs, into a new directory.
+    Backup(crate::backup::BackupArgs),
+    /// Make a data directory from a backup.
+    Restore(crate::restore::RestoreArgs),
     /// Look at the octets of short messages, and write them.
     Pdu {
         /// Print JSON.
@@ -108,6 +112,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Message { server, command } => client::message(&server, command),
         Command::Route { server, command } => client::route(&server, command),
         Command::Doctor(args) => crate::doctor::run(args),
+        Command::Backup(args) => crate::backup::run(&args),
+        Command::Restore(args) => crate::restore::run(&args),
         Command::Pdu { json, command } => pdu::run(command, json),
         Command::GenDocs { check } => {
             let fresh = crate::docs::generate(std::path::Path::new("."), check)?;

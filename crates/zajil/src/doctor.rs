@@ -80,7 +80,7 @@ fn all(config: Config, base: String) -> Vec<Check> {
     let mut checks = vec![configuration(&config)];
     let quick = Duration::from_secs(5);
     let directory = config.store.directory.clone();
-    let cdr = config.cdr.enabled.then(|| config.cdr.path.clone());
+    let cdr = config.cdr_file();
     checks.extend(in_time("data directory", quick, {
         let directory = directory.clone();
         move || disk::directory(&directory)

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod backup;
 mod cli;
 mod client;
 mod config;
@@ -13,6 +14,7 @@ mod doctor;
 mod listen;
 mod outside;
 mod pdu;
+mod restore;
 mod serve;
 mod simulation;
 mod table;

@@ -1,6 +1,7 @@
 //! The real binary, as a process: its loop with clients, its crashes, a full disk, its signals.
 #![cfg(test)]
 
+mod backup;
 mod command_line;
 mod crash;
 mod doctor;
