@@ -15,6 +15,7 @@ mod locations;
 mod messages;
 mod options;
 mod query;
+mod request_id;
 mod router;
 mod routes;
 mod seed;

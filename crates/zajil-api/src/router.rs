@@ -16,6 +16,7 @@ use zajil_store::Store;
 
 use crate::fence::fenced;
 use crate::options::Options;
+use crate::request_id::RequestIds;
 use crate::routes::Routes;
 use crate::table::Table;
 use crate::translations::Rules;
@@ -66,6 +67,7 @@ pub(crate) struct Door {
     /// Held by who changes a table: what a change is based on must still be there when it is
     /// made.
     pub(crate) tables: Mutex<()>,
+    request_ids: RequestIds,
 }
 
 impl Deref for Door {
@@ -89,11 +91,18 @@ pub fn router(api: Api) -> Router {
         .route("/api/status", page(GET, system::status))
         .route("/healthz", page(GET, system::alive))
         .route("/readyz", page(GET, system::ready))
-        .fallback(|request| fenced(no_page(request)))
-        .method_not_allowed_fallback(|request| fenced(no_verb(request)))
+        .fallback(|State(api): State<Shared>, request: Request| async move {
+            let answer = |request| fenced(no_page(request));
+            api.request_ids.traced(request, answer).await
+        })
+        .method_not_allowed_fallback(|State(api): State<Shared>, request: Request| async move {
+            let answer = |request| fenced(no_verb(request));
+            api.request_ids.traced(request, answer).await
+        })
         .with_state(Arc::new(Door {
             api,
             tables: Mutex::new(()),
+            request_ids: RequestIds::new(),
         }))
 }
 
@@ -201,6 +210,10 @@ where
     A: Future<Output = Result<Response, Refusal>> + Send + 'static,
 {
     on(verb, move |State(api): State<Shared>, request: Request| {
-        fenced(handler(api, request))
+        let (door, handler) = (Arc::clone(&api), handler.clone());
+        async move {
+            let answer = |request| fenced(handler(api, request));
+            door.request_ids.traced(request, answer).await
+        }
     })
 }

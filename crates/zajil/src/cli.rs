@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use zajil_telemetry::log::Log;
 
 use crate::client::{self, MessageCommand, RouteCommand};
 use crate::config::{self, Config, Overrides};
@@ -178,14 +179,16 @@ fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         metrics_listen: args.metrics_listen,
     };
     let config = config::load(args.config.as_deref(), &environment(), &overrides)?;
-    zajil_telemetry::log::init(&config.log)?;
+    let clock = std::sync::Arc::new(zajil_engine::system::SystemClock);
+    let log = zajil_telemetry::log::init(&config.log, clock)?;
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    runtime()?.block_on(serve_until_signal(config))
+    runtime()?.block_on(serve_until_signal(config, log))
 }
 
-async fn serve_until_signal(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve_until_signal(config: Config, log: Log) -> anyhow::Result<ExitCode> {
+    serve::reopen_at_hangup(log)?;
     let server = Server::start(config).await?;
     say(&ready_line(&server))?;
     let signal = serve::until_signal().await?;

@@ -21,6 +21,7 @@ use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
 use zajil_store::Store;
 use zajil_store_embedded::EmbeddedStore;
+use zajil_telemetry::log::Log;
 use zajil_telemetry::{Fact, Telemetry};
 
 use crate::config::{Cdr, Config};
@@ -135,6 +136,9 @@ fn count_refusals(telemetry: Arc<Telemetry>) -> Observer {
         let reason = Reason::ALL.into_iter().find(|reason| code == reason.code());
         if let Some(reason) = reason {
             let door = "rest";
+            let id = response.headers().get("x-request-id");
+            let request_id = id.and_then(|id| id.to_str().ok());
+            let _request = tracing::info_span!("request", request_id).entered();
             telemetry.record(&Fact::Refused { door, reason });
         }
     })
@@ -161,6 +165,20 @@ pub(crate) async fn until_signal() -> anyhow::Result<&'static str> {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     })
+}
+
+/// At each SIGHUP the log file is opened again by its name. Runs until the process ends.
+pub(crate) fn reopen_at_hangup(log: Log) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    drop(run(async move {
+        while hangup.recv().await.is_some() {
+            match log.reopen() {
+                Ok(()) => tracing::info!("SIGHUP: the log file was opened again"),
+                Err(error) => tracing::error!(%error, "the log file cannot be opened again"),
+            }
+        }
+    }));
+    Ok(())
 }
 
 fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {

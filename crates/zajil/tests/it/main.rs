@@ -7,6 +7,7 @@ mod crash;
 mod doctor;
 mod documents;
 mod full_disk;
+mod logs;
 mod pdu;
 mod reference_client;
 mod server;

@@ -17,6 +17,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on free ports and waits for its ready line.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// Likewise, with more arguments.
+    pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_zajil"))
             .args([
                 "serve",
@@ -27,6 +32,7 @@ impl Server {
             ])
             .arg("--data")
             .arg(data)
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
