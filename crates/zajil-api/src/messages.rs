@@ -97,6 +97,27 @@ async fn in_time<T>(
     })
 }
 
+/// Which messages a query string chooses.
+fn chosen(parameters: &Parameters) -> Result<Filter, Refusal> {
+    Ok(Filter {
+        status: parameters.text("status").map(status).transpose()?,
+        number: parameters.text("number").map(digits).transpose()?,
+        dest_smsc: parameters.frontend("dest_smsc")?.map(Some),
+        source_smsc: parameters.frontend("source_smsc")?,
+        from: parameters.time("from")?,
+        to: parameters.time("to")?,
+        before: parameters.message_id("before")?,
+        ..Filter::default()
+    })
+}
+
+fn status(word: &str) -> Result<Status, Refusal> {
+    Status::parse(word).ok_or_else(|| {
+        let words = Status::ALL.map(Status::as_str).join(", ");
+        Refusal::field("status", format!("must be one of {words}"))
+    })
+}
+
 /// `GET /api/messages`: for a frontend with the header `smsc` (S3.1), for an operator without.
 /// An operator's page ends early once it has about 8 MiB: the next `offset` is this one plus the
 /// messages that came, and only an empty page is the end.
@@ -110,18 +131,10 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
         };
         return offer_to(&api, asker, &parts, &parameters).await;
     }
-    let status = match parameters.text("status") {
-        None => None,
-        Some(word) => Some(Status::parse(word).ok_or_else(|| {
-            let words = Status::ALL.map(Status::as_str).join(", ");
-            Refusal::field("status", format!("must be one of {words}"))
-        })?),
-    };
     let filter = Filter {
-        status,
-        number: parameters.text("number").map(digits).transpose()?,
         limit: parameters.limit()?,
         offset: parameters.offset()?,
+        ..chosen(&parameters)?
     };
     let messages = api
         .store

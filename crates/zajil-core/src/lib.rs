@@ -19,6 +19,7 @@ pub mod message;
 pub mod number;
 pub mod offer;
 pub mod outcome;
+pub mod policy;
 pub mod port;
 pub mod retry;
 pub mod route;

@@ -4,6 +4,7 @@
 //! A final state is written once: afterwards reports change nothing (D11).
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::charge::FailureAction;
@@ -11,7 +12,8 @@ use crate::clock::Timestamp;
 use crate::event::{Event, EventName, Scene};
 use crate::frontend::FrontendName;
 use crate::message::{CharacterSet, Content, Ending, Fallback, Life, Message};
-use crate::retry::{self, Attempt};
+use crate::retry::Attempt;
+use crate::retry::schedule::{ErrorClass, Schedules};
 use crate::status::FinalStatus;
 
 /// How long a message lives on from a `deliver_after` that an edit moves to its end or past it.
@@ -33,6 +35,10 @@ pub enum Report {
         reason: Option<String>,
         /// The frontend's own wait instead of the schedule.
         retry_after: Option<Duration>,
+        /// What kind of failure it was, if the reporter says.
+        class: Option<ErrorClass>,
+        /// The waits in force.
+        schedules: Arc<Schedules>,
     },
     /// It ended undelivered (`mark_failed` with `permanent: true`, a status set by PATCH).
     Ended {
@@ -163,7 +169,19 @@ pub fn report(
         Report::AttemptFailed {
             reason,
             retry_after,
-        } => attempt_failed(message, reason.as_deref(), *retry_after, scene),
+            class,
+            schedules,
+        } => {
+            let wait = |message: &Message| {
+                let dest = message.dest_smsc.as_ref();
+                let failed = (message.attempts, message.id);
+                retry_after.unwrap_or_else(|| schedules.wait(dest, *class, failed))
+            };
+            match class {
+                Some(ErrorClass::Congestion) => put_off(message, reason.as_deref(), wait, scene),
+                _ => attempt_failed(message, reason.as_deref(), wait, scene),
+            }
+        }
         Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
         Report::Refused { reason } => refused(message, reason.as_deref(), scene),
         Report::Charged(settlement) => {
@@ -206,11 +224,11 @@ fn delivered(
 fn attempt_failed(
     message: &mut Message,
     reason: Option<&str>,
-    retry_after: Option<Duration>,
+    wait: impl Fn(&Message) -> Duration,
     scene: &Scene,
 ) -> Vec<Event> {
     message.attempts = message.attempts.next();
-    let due = retry::due_after(message.attempts, retry_after, scene.now);
+    let due = scene.now.plus(wait(message));
     message.deliver_after = Some(due);
     message.life = Life::Pending { leased_until: None };
     if let Some(next) = &mut message.arranged.fallback {
@@ -223,6 +241,21 @@ fn attempt_failed(
         None => format!("failed; again in {wait} s"),
     };
     vec![scene.event(EventName::DeliveryAttempt(message.attempts), description)]
+}
+
+/// Nobody could take it now: no attempt is counted (D10).
+fn put_off(
+    message: &mut Message,
+    reason: Option<&str>,
+    wait: impl Fn(&Message) -> Duration,
+    scene: &Scene,
+) -> Vec<Event> {
+    let due = scene.now.plus(wait(message));
+    message.deliver_after = Some(due);
+    message.life = Life::Pending { leased_until: None };
+    let wait = due.since(scene.now).as_secs();
+    let told = format!("{}; again in {wait} s", reason.unwrap_or("congestion"));
+    vec![scene.event(EventName::Postponed, told)]
 }
 
 fn ended(

@@ -13,6 +13,7 @@ use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::number::key;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::status::Status;
 use zajil_store::contract::{
@@ -143,6 +144,14 @@ impl Store for EmbeddedStore {
 
     fn frontend_stats(&self, now: Timestamp) -> Reply<'_, FrontendStats> {
         Box::pin(self.readers.run(move |db| tables::stats(db, now)))
+    }
+
+    fn policies(&self) -> Reply<'_, Vec<Policy>> {
+        Box::pin(self.readers.run(tables::policies))
+    }
+
+    fn set_policy(&self, policy: Policy) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| tables::set_policy(tx, &policy)))
     }
 
     fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>> {
@@ -298,8 +307,13 @@ fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
     };
     let sql = format!(
         "SELECT {MSG}, {EITHER} FROM {from} WHERE coalesce(f.hidden, 0) = 0 \
+         AND {order} < ?10 \
          AND (?1 IS NULL OR f.how = ?1) \
          AND (?2 IS NULL OR instr(m.source, ?2) > 0 OR instr(m.destination, ?2) > 0) \
+         AND (?5 = 0 OR CASE WHEN f.id IS NULL THEN m.dest_smsc ELSE f.dest_smsc END IS ?6) \
+         AND (?7 IS NULL OR m.source_smsc = ?7) \
+         AND (?8 IS NULL OR m.inserted_at >= ?8) \
+         AND (?9 IS NULL OR m.inserted_at < ?9) \
          ORDER BY {order} DESC LIMIT ?3 OFFSET ?4"
     );
     let how = match filter.status {
@@ -311,7 +325,20 @@ fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
         .as_ref()
         .map(|number| key(number).into_owned());
     let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![how, number, filter.limit, filter.offset], either)?;
+    let dest = filter.dest_smsc.as_ref().and_then(Option::as_ref);
+    let values = params![
+        how,
+        number,
+        filter.limit,
+        filter.offset,
+        filter.dest_smsc.is_some(),
+        dest.map(FrontendName::as_str),
+        filter.source_smsc.as_ref().map(FrontendName::as_str),
+        filter.from.map(Timestamp::millis),
+        filter.to.map(Timestamp::millis),
+        filter.before.map_or(i64::MAX, |before| before.as_i64()),
+    ];
+    let rows = statement.query_map(values, either)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

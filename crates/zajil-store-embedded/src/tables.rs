@@ -8,6 +8,7 @@ use zajil_core::clock::Timestamp;
 use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::number::key;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::route::{Route, RouteId};
 use zajil_core::translate::{Rule, RuleId};
@@ -269,6 +270,27 @@ pub(crate) fn stats(db: &Connection, now: Timestamp) -> Done<FrontendStats> {
         unique,
         registrations,
     })
+}
+
+/// What was decided about frontends.
+pub(crate) fn policies(db: &Connection) -> Done<Vec<Policy>> {
+    let sql = "SELECT record FROM policy ORDER BY frontend";
+    many(db, sql, [], record::decode_policy)
+}
+
+/// Stores what was decided about a frontend, or forgets an empty decision.
+pub(crate) fn set_policy(tx: &mut Tx<'_>, policy: &Policy) -> Done<()> {
+    let name = policy.frontend.as_str();
+    if policy.is_empty() {
+        tx.db
+            .prepare_cached("DELETE FROM policy WHERE frontend = ?1")?
+            .execute([name])?;
+    } else {
+        tx.db
+            .prepare_cached("INSERT OR REPLACE INTO policy VALUES (?1, ?2)")?
+            .execute([name, &record::encode_policy(policy)])?;
+    }
+    Ok(())
 }
 
 /// The version of the routing tables.

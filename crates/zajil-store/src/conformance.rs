@@ -188,6 +188,7 @@ macro_rules! each_conformance_case {
                 s8_a_log_keeps_the_order_of_what_happened
                 s8_outside_systems_add_their_own_events
                 s8_an_unknown_message_has_no_log
+                s3_frontend_client_time_and_place_select
             }
             parts {
                 d9_the_parts_of_a_text_find_each_other
@@ -228,6 +229,7 @@ macro_rules! each_conformance_case {
                 s3_4_the_list_shows_the_latest_stretch_by_name
                 s3_4_history_is_kept_newest_first
                 s3_4_ids_rise_from_one
+                d10_a_policy_is_kept_replaced_and_forgotten
             }
             routing {
                 s4_4_the_tables_start_empty_and_every_change_raises_the_version

@@ -27,6 +27,7 @@ use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Dedupe, Routing, RoutingChange};
 use zajil_core::status::{FinalStatus, Status};
 
@@ -93,6 +94,16 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only those whose source or destination number contains these digits.
     pub number: Option<String>,
+    /// Only those of this frontend; the inner none = of no frontend.
+    pub dest_smsc: Option<Option<FrontendName>>,
+    /// Only those that this frontend or client submitted.
+    pub source_smsc: Option<FrontendName>,
+    /// Only those inserted at or after this.
+    pub from: Option<Timestamp>,
+    /// Only those inserted before this.
+    pub to: Option<Timestamp>,
+    /// Only those with a lower id: the place where a page ended leads to the next.
+    pub before: Option<MessageId>,
     /// At most this many.
     pub limit: u32,
     /// After skipping this many.
@@ -258,6 +269,13 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The figures of S3.4.
     fn frontend_stats(&self, now: Timestamp) -> Reply<'_, FrontendStats>;
+
+    /// What operators have decided about frontends, by name; those without a decision are left out.
+    fn policies(&self) -> Reply<'_, Vec<Policy>>;
+
+    /// Stores what was decided about a frontend, in place of what was before. An empty policy is
+    /// forgotten.
+    fn set_policy(&self, policy: Policy) -> Reply<'_, ()>;
 
     /// The frontends that vanished since the last sweep; each is answered once.
     fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>>;

@@ -15,6 +15,7 @@ use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::route::{RouteId, Terms};
 use zajil_core::translate::{RuleId, RuleTerms};
@@ -53,6 +54,7 @@ struct State {
     run_out: BTreeSet<u64>,
     frontends: BTreeMap<u64, Presence>,
     last_frontend: u64,
+    policies: BTreeMap<FrontendName, Policy>,
     routing_version: u64,
     routes: BTreeMap<RouteId, Terms>,
     last_route: u64,
@@ -198,6 +200,21 @@ impl Store for MemoryStore {
 
     fn frontend_stats(&self, now: Timestamp) -> Reply<'_, FrontendStats> {
         self.run(|state| Ok(state.frontend_stats(now)))
+    }
+
+    fn policies(&self) -> Reply<'_, Vec<Policy>> {
+        self.run(|state| Ok(state.policies.values().cloned().collect()))
+    }
+
+    fn set_policy(&self, policy: Policy) -> Reply<'_, ()> {
+        self.run(|state| {
+            if policy.is_empty() {
+                state.policies.remove(&policy.frontend);
+            } else {
+                state.policies.insert(policy.frontend.clone(), policy);
+            }
+            Ok(())
+        })
     }
 
     fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>> {

@@ -32,6 +32,8 @@ fn attempt_failed() -> Report {
     Report::AttemptFailed {
         reason: None,
         retry_after: None,
+        class: None,
+        schedules: std::sync::Arc::default(),
     }
 }
 

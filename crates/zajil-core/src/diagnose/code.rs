@@ -17,6 +17,8 @@ pub enum Code {
     FrontendUnknown,
     /// Its frontend does not register any more.
     FrontendInactive,
+    /// An operator has paused its frontend.
+    FrontendPaused,
     /// It is the next one, and nobody takes it.
     NotTaken,
     /// Others have waited longer.
@@ -99,6 +101,7 @@ impl Code {
             Self::Scheduled => "scheduled",
             Self::FrontendUnknown => "frontend_unknown",
             Self::FrontendInactive => "frontend_inactive",
+            Self::FrontendPaused => "frontend_paused",
             Self::NotTaken => "not_taken",
             Self::BehindOthers => "behind_others",
             Self::Unrouted => "unrouted",

@@ -64,6 +64,8 @@ fn is_end(event: &Event) -> bool {
         | EventName::ChargingAttempted
         | EventName::ChargingFailed
         | EventName::DeliveryAttempt(_)
+        | EventName::Postponed
+        | EventName::Requeued
         | EventName::Updated
         | EventName::LateReport
         | EventName::Other(_) => false,

@@ -10,14 +10,23 @@ use crate::message::Life;
 pub(super) struct Failure<'a> {
     pub(super) at: Timestamp,
     pub(super) reason: Option<&'a str>,
+    pub(super) kind: Kind,
+}
+
+/// What became of the attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Failed,
     /// The frontend gave it up for good.
-    pub(super) refused: bool,
+    Refused,
+    /// Nobody could take it: not counted as an attempt.
+    Postponed,
 }
 
 /// The last failed attempt, unless somebody set the time anew after it.
 pub(super) fn put_off_by(events: &[Event]) -> Option<Failure<'_>> {
     let decides = events.iter().rev().find_map(|event| match event.name {
-        EventName::DeliveryAttempt(_) => Some(failure(event)),
+        EventName::DeliveryAttempt(_) | EventName::Postponed => Some(failure(event)),
         EventName::Updated if event.description.contains("deliver_after") => Some(None),
         _ => None,
     });
@@ -29,21 +38,24 @@ pub(super) fn last_failure(events: &[Event]) -> Option<Failure<'_>> {
     events.iter().rev().find_map(failure)
 }
 
-/// The lines that `lifecycle` writes: `failed: WHY; again in N s` and `refused: WHY`.
+/// The lines that `lifecycle` writes: `failed: WHY; again in N s`, `refused: WHY`, and for what was
+/// not counted `WHY; again in N s`.
 fn failure(event: &Event) -> Option<Failure<'_>> {
-    let EventName::DeliveryAttempt(_) = event.name else {
-        return None;
-    };
     let told = event.description.as_str();
-    let (rest, refused) = match told.strip_prefix("failed") {
-        Some(rest) => (rest, false),
-        None => (told.strip_prefix("refused")?, true),
+    let (rest, kind) = match event.name {
+        EventName::Postponed => (told, Kind::Postponed),
+        EventName::DeliveryAttempt(_) => match told.strip_prefix("failed") {
+            Some(rest) => (rest, Kind::Failed),
+            None => (told.strip_prefix("refused")?, Kind::Refused),
+        },
+        _ => return None,
     };
     let rest = rest.rsplit_once("; again in ").map_or(rest, |cut| cut.0);
+    let reason = rest.strip_prefix(": ").unwrap_or(rest);
     Some(Failure {
         at: event.at,
-        reason: rest.strip_prefix(": ").filter(|text| !text.is_empty()),
-        refused,
+        reason: Some(reason).filter(|text| !text.is_empty() && !text.starts_with(';')),
+        kind,
     })
 }
 

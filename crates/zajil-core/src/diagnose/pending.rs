@@ -1,6 +1,6 @@
 //! A message that has not ended: what it waits for, who is next, and when its life is over.
 
-use super::log::{has, put_off_by};
+use super::log::{Kind, has, put_off_by};
 use super::words::{count, in_turn, long, when};
 use super::{Code, Facts, Finding, Line};
 use crate::charge::FailureAction;
@@ -89,12 +89,21 @@ fn later(facts: &Facts<'_>, due: Timestamp) -> Finding {
         Some(failure) => {
             let why = failure.reason.unwrap_or("no reason was given");
             let tried = count(message.attempts.get(), "failed attempt");
-            let verb = if failure.refused { "refused" } else { "failed" };
             let last = when(failure.at, facts.now);
-            let sentence = format!(
-                "put off until {at} after {tried}; the last one {verb} at \
-                                    {last}: {why}"
-            );
+            let sentence = match failure.kind {
+                Kind::Postponed => format!(
+                    "put off until {at}, without counting an attempt: its frontend could not take \
+                     it at {last}: {why}"
+                ),
+                Kind::Failed => {
+                    format!(
+                        "put off until {at} after {tried}; the last one failed at {last}: {why}"
+                    )
+                }
+                Kind::Refused => format!(
+                    "put off until {at} after {tried}; the last one was refused at {last}: {why}"
+                ),
+            };
             Finding::new(Code::PutOff, sentence)
         }
         None if facts.events.is_empty() && message.attempts.get() > 0 => {
@@ -150,10 +159,31 @@ fn with(facts: &Facts<'_>, name: &FrontendName, due_now: bool) -> Vec<Finding> {
         }
         Some(_) => true,
     };
-    if due_now {
+    let paused = paused(facts, name);
+    if due_now && paused.is_none() {
         findings.extend(line(facts, name, active));
     }
-    findings
+    paused.into_iter().chain(findings).collect()
+}
+
+/// An operator has decided that it gets nothing now.
+fn paused(facts: &Facts<'_>, name: &FrontendName) -> Option<Finding> {
+    let now = facts.now;
+    let policy = facts.policies.iter().find(|p| p.frontend == *name)?;
+    let pause = policy.paused(now)?;
+    let until = match pause.until {
+        Some(until) => format!("until {}", when(until, now)),
+        None => "until it is resumed".to_owned(),
+    };
+    let since = when(pause.since, now);
+    let sentence = format!(
+        "'{name}' is paused since {since}, {until}: {}",
+        pause.reason
+    );
+    let finding = Finding::new(Code::FrontendPaused, sentence);
+    Some(finding.remedy(format!(
+        "resume '{name}', or give the message to another: PATCH dest_smsc"
+    )))
 }
 
 /// Where it stands among the messages that are due for its frontend.

@@ -1,6 +1,7 @@
 //! Every life, and what each leads to, as the sentences that an operator reads (S14.4).
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
@@ -13,6 +14,8 @@ use crate::lifecycle::{self, Edit, Report, Settlement};
 use crate::location::Sighting;
 use crate::message::Fallback;
 use crate::message::sample::{at, name, pending};
+use crate::policy::{Pause, Policy};
+use crate::retry::schedule::ErrorClass;
 use crate::route::RouteId;
 use crate::status::FinalStatus;
 
@@ -29,6 +32,7 @@ struct Case {
     events: Vec<Event>,
     location: Option<Location>,
     frontends: Vec<Presence>,
+    policies: Vec<Policy>,
     line: Line,
     routes_today: Option<Vec<Outcome>>,
     cdr: CdrState,
@@ -50,6 +54,7 @@ impl Case {
             events: vec![scene(1_000).event(EventName::Inserted, "")],
             location: None,
             frontends: Vec::new(),
+            policies: Vec::new(),
             line: Line::Unknown,
             routes_today: None,
             cdr: CdrState::Unknown,
@@ -98,6 +103,7 @@ impl Case {
             events: &self.events,
             location: self.location.as_ref(),
             frontends: &self.frontends,
+            policies: &self.policies,
             line: self.line,
             routes_today: self.routes_today.as_deref(),
             cdr: self.cdr,
@@ -115,7 +121,19 @@ impl Case {
 fn failed(reason: &str) -> Report {
     Report::AttemptFailed {
         reason: Some(reason.into()),
-        retry_after: None,
+        retry_after: Some(Duration::from_secs(120)),
+        class: None,
+        schedules: Arc::default(),
+    }
+}
+
+/// Nobody could take it.
+fn congested() -> Report {
+    Report::AttemptFailed {
+        reason: Some("the gateway is busy".into()),
+        retry_after: Some(Duration::from_secs(90)),
+        class: Some(ErrorClass::Congestion),
+        schedules: Arc::default(),
     }
 }
 
@@ -168,6 +186,26 @@ fn s14_4_due_and_its_frontend_does_not_take_it() {
 }
 
 #[test]
+fn s14_4_a_paused_frontend_gets_nothing_and_says_why() {
+    let mut case = Case::new().registered(1_090);
+    case.line = Line::First;
+    let mut policy = Policy::new(name("gw"));
+    policy.pause = Some(Pause {
+        since: at(1_080),
+        until: Some(at(1_200)),
+        reason: "maintenance".to_owned(),
+    });
+    case.policies = vec![policy];
+    expect![[r#"
+        frontend_paused: 'gw' is paused since 1970-01-01T00:18:00Z (20 s ago), until 1970-01-01T00:20:00Z (in 1 min 40 s): maintenance -> resume 'gw', or give the message to another: PATCH dest_smsc
+        expires: its life ends at 1970-01-01T00:33:20Z (in 15 min), as expired
+    "#]]
+    .assert_eq(&case.told());
+    case.now = 1_200;
+    assert!(!case.told().contains("paused"), "the pause is over");
+}
+
+#[test]
 fn s14_4_held_put_off_and_scheduled() {
     let mut held = Case::new().registered(1_090);
     held.message.life = Life::Pending {
@@ -186,6 +224,12 @@ fn s14_4_held_put_off_and_scheduled() {
         expires: its life ends at 1970-01-01T00:33:20Z (in 15 min), as expired
     "#]]
     .assert_eq(&off.told());
+    let busy = Case::new().registered(1_090).reported(1_050, &congested());
+    expect![[r#"
+        put_off: put off until 1970-01-01T00:19:00Z (in 40 s), without counting an attempt: its frontend could not take it at 1970-01-01T00:17:30Z (50 s ago): the gateway is busy -> zajil message retry 7 makes it due now
+        expires: its life ends at 1970-01-01T00:33:20Z (in 15 min), as expired
+    "#]]
+    .assert_eq(&busy.told());
     let mut forgotten = off;
     forgotten.events.clear();
     expect![[r#"

@@ -45,6 +45,8 @@ fn failed_attempt(reason: Option<&str>, retry_after: Option<u64>) -> Report {
     Report::AttemptFailed {
         reason: reason.map(str::to_owned),
         retry_after: retry_after.map(Duration::from_secs),
+        class: None,
+        schedules: Arc::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_store::contract::{
     Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reply,
@@ -118,6 +119,8 @@ impl Store for Moody {
         frontend(id: u64) -> Option<Presence>;
         frontend_history(name: FrontendName) -> Vec<Presence>;
         frontend_stats(now: Timestamp) -> FrontendStats;
+        policies() -> Vec<Policy>;
+        set_policy(policy: Policy) -> ();
         expire_frontends(now: Timestamp) -> Vec<Presence>;
         locate(id: Option<u64>, sighting: Sighting, now: Timestamp) -> (Location, bool);
         forget_location(id: u64, now: Timestamp) -> bool;

@@ -139,6 +139,8 @@ impl World {
                 let report = Report::AttemptFailed {
                     reason: None,
                     retry_after: None,
+                    class: None,
+                    schedules: Arc::default(),
                 };
                 self.report(id, report).await
             }

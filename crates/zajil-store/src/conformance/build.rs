@@ -154,6 +154,8 @@ pub(super) fn failed_attempt() -> Report {
     Report::AttemptFailed {
         reason: None,
         retry_after: None,
+        class: None,
+        schedules: std::sync::Arc::default(),
     }
 }
 

@@ -220,9 +220,15 @@ impl State {
         };
         let newest_first = self.messages.values().rev();
         let wanted = newest_first.filter(|message| {
-            filter
-                .status
-                .is_none_or(|status: Status| message.status() == status)
+            let by_status = |status: Status| message.status() == status;
+            let by_dest = |dest: &Option<FrontendName>| message.dest_smsc == *dest;
+            let source = message.content.source_smsc.as_ref();
+            filter.status.is_none_or(by_status)
+                && filter.dest_smsc.as_ref().is_none_or(by_dest)
+                && (filter.source_smsc.is_none() || filter.source_smsc.as_ref() == source)
+                && filter.from.is_none_or(|from| message.inserted_at >= from)
+                && filter.to.is_none_or(|to| message.inserted_at < to)
+                && filter.before.is_none_or(|before| message.id < before)
                 && (has(message.content.source.as_str())
                     || has(message.content.destination.as_str()))
         });

@@ -16,7 +16,7 @@ use super::resolve::Check;
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// A charge that is not answered for so much longer than it may take counts as lost.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(10);
 /// The endings that may be refunded: the others are not undelivered, or were not paid for.
 const REFUNDABLE: [FinalStatus; 2] = [FinalStatus::Failed, FinalStatus::Expired];
 

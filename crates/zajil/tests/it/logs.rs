@@ -12,14 +12,12 @@ const RECIPIENT: &str = "15557654321";
 const TEXT: &str = "the quick brown fox";
 
 fn start(place: &Path, level: &str) -> Server {
-    let file = place.join("zajil.toml");
     let log = place.join("zajil.log");
-    let text = format!(
+    let settings = format!(
         "[log]\nlevel = \"{level}\"\nformat = \"json\"\nfile = \"{}\"\n",
         log.display()
     );
-    std::fs::write(&file, text).unwrap();
-    Server::start_with(&place.join("data"), &["--config", file.to_str().unwrap()])
+    Server::configured(&place.join("data"), &settings)
 }
 
 /// A message through its life, and requests that are refused: wherever a number may slip out.

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod backup;
+mod charging;
 mod command_line;
 mod crash;
 mod doctor;

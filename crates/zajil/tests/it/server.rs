@@ -17,22 +17,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on free ports and waits for its ready line.
     pub(crate) fn start(data: &Path) -> Self {
-        Self::start_with(data, &[])
+        Self::configured(data, "")
     }
 
-    /// Likewise, with more arguments.
-    pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
+    /// With these settings, written beside the data directory.
+    pub(crate) fn configured(data: &Path, settings: &str) -> Self {
+        std::fs::create_dir_all(data).unwrap();
+        let file = data.join("zajil.toml");
+        std::fs::write(&file, settings).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_zajil"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--metrics-listen",
-                "127.0.0.1:0",
-            ])
+            .arg("serve")
+            .arg("--config")
+            .arg(file)
+            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
-            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -197,6 +197,8 @@ impl Lockstep {
                 Report::AttemptFailed {
                     reason: Some("it \"failed\"".into()),
                     retry_after,
+                    class: None,
+                    schedules: std::sync::Arc::default(),
                 }
             }
             8 => ended(*self.dice.pick(&ENDINGS)),
@@ -287,6 +289,11 @@ impl Lockstep {
         let filter = Filter {
             status: self.dice.chance(50).then(|| *self.dice.pick(&Status::ALL)),
             number: self.dice.chance(50).then(|| self.destination()),
+            dest_smsc: self.dice.chance(20).then(|| Some(name(self.frontend()))),
+            source_smsc: None,
+            from: self.dice.chance(10).then_some(self.now),
+            to: None,
+            before: self.dice.chance(20).then(|| id(self.some_id())),
             limit: self.limit(),
             offset: *self.dice.pick(&[0, 0, 2, 50]),
         };
