@@ -1,4 +1,4 @@
-//! `/api/diagnose`: why a message is where it is (S14.4). Gathers the facts; the rule is the core's.
+//! `/api/diagnose`: why a message is where it is (S14.4). Gathers the facts; the core judges them.
 
 use axum::extract::Request;
 use axum::http::StatusCode;

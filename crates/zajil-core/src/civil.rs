@@ -1,5 +1,5 @@
-//! Instants as people and RFC 3339 write them: UTC, with milliseconds, by hand because every message
-//! on the wire carries up to eight of them.
+//! Instants as people and RFC 3339 write them: UTC, with milliseconds, by hand because every
+//! message on the wire carries up to eight of them.
 
 use crate::clock::Timestamp;
 

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use zajil_telemetry::Stopwatch;
 
 use crate::command_line::{text, zajil};
 use crate::server::{Client, Server};
@@ -59,9 +60,9 @@ fn load(client: &Client, stop: &AtomicBool, accepted: &Mutex<Vec<u64>>, count: &
 }
 
 fn wait_for(what: &str, done: impl Fn() -> bool) {
-    let begun = Instant::now();
+    let watch = Stopwatch::start();
     while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        assert!(watch.elapsed() < Duration::from_secs(30), "{what}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use zajil_telemetry::Stopwatch;
 use zajil_testkit::fake::ocs::{Behaviour, FakeOcs};
 
 use crate::server::{Client, Server};
@@ -33,12 +34,13 @@ fn body(number: usize) -> Value {
 
 /// Looks again and again until there is something to see.
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let watch = Stopwatch::start();
     loop {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(Instant::now() < deadline, "{what} did not happen");
+        let waited = watch.elapsed();
+        assert!(waited < Duration::from_secs(40), "{what} did not happen");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }

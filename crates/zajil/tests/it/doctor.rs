@@ -39,8 +39,8 @@ fn configuration(directory: &std::path::Path, more: &str) -> String {
     let file = directory.join("zajil.toml");
     let (api, metrics) = (free(), free());
     let text = format!(
-        "{more}\n[api]\nport = {api}\nmax_connections = 100\n[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n\
-         [store]\ndirectory = \"{}\"\n",
+        "{more}\n[api]\nport = {api}\nmax_connections = 100\n\
+         [metrics]\nlisten = \"127.0.0.1:{metrics}\"\n[store]\ndirectory = \"{}\"\n",
         directory.join("data").display()
     );
     std::fs::write(&file, text).unwrap();

@@ -1,9 +1,10 @@
 //! The log of a run: ids of requests and messages, no numbers, no texts, opened again at SIGHUP.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use zajil_telemetry::Stopwatch;
 
 use crate::server::Server;
 
@@ -99,9 +100,9 @@ fn s14_3_a_log_that_was_put_aside_is_begun_anew_at_sighup() {
     let log = place.path().join("zajil.log");
     std::fs::rename(&log, place.path().join("aside")).unwrap();
     server.signal("-HUP");
-    let begun = Instant::now();
+    let watch = Stopwatch::start();
     while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("SIGHUP")) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "no new log");
+        assert!(watch.elapsed() < Duration::from_secs(20), "no new log");
         std::thread::park_timeout(Duration::from_millis(5));
     }
     assert_eq!(server.stop(), Some(0));
