@@ -344,7 +344,7 @@ pub(super) const KEYS: &[Key] = &[
         "log",
         "max_size_mib",
         "100",
-        "With rotate = \"size\": how large a file becomes.",
+        "How large a file becomes where rotate says size.",
     ),
 ];
 
