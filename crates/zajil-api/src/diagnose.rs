@@ -83,7 +83,7 @@ async fn present(api: &Api, message: &Message) -> Result<Vec<Finding>, Refusal> 
         events: &events,
         location: None,
         frontends: &[],
-        policies: &[],
+        pause: None,
         line: Line::Unknown,
         routes_today: None,
         cdr: CdrState::Unknown,
@@ -96,9 +96,9 @@ async fn present(api: &Api, message: &Message) -> Result<Vec<Finding>, Refusal> 
             let number = message.content.destination.as_str().to_owned();
             let location = store.location_of(number).await.map_err(failed)?;
             let frontends = store.frontends().await.map_err(failed)?;
-            let policies = store.policies().await.map_err(failed)?;
             let serving = location.as_ref().and_then(|found| found.serving(now));
             let decided = message.dest_smsc.as_ref().or(serving);
+            let pause = decided.and_then(|name| api.control.pause(name));
             let routes_today = match decided.filter(|name| active(&frontends, name, api)) {
                 Some(_) => None,
                 None => routes_today(api, message).await,
@@ -109,7 +109,7 @@ async fn present(api: &Api, message: &Message) -> Result<Vec<Finding>, Refusal> 
             };
             facts.location = location.as_ref();
             facts.frontends = &frontends;
-            facts.policies = &policies;
+            facts.pause = pause.as_ref();
             facts.routes_today = routes_today.as_deref();
             return Ok(diagnose::explain(&facts));
         }

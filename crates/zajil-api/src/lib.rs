@@ -4,6 +4,7 @@
 //! the wire has its rule in `dto`. Nothing here knows what is behind the ports.
 
 mod body;
+mod bulk;
 mod diagnose;
 mod dto;
 mod error;
@@ -14,6 +15,7 @@ mod json;
 mod locations;
 mod messages;
 mod options;
+mod policies;
 mod query;
 mod request_id;
 mod router;

@@ -8,7 +8,6 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use tokio::sync::Mutex;
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Control, Desk, Intake};
@@ -21,7 +20,8 @@ use crate::routes::Routes;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
-    diagnose, events, frontends, locations, messages, routes, system, table, translations,
+    bulk, diagnose, events, frontends, locations, messages, policies, routes, system, table,
+    translations,
 };
 
 /// The REST door with everything it talks to.
@@ -64,9 +64,6 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 /// The door while it is open.
 pub(crate) struct Door {
     api: Api,
-    /// Held by who changes a table: what a change is based on must still be there when it is
-    /// made.
-    pub(crate) tables: Mutex<()>,
     request_ids: RequestIds,
 }
 
@@ -101,7 +98,6 @@ pub fn router(api: Api) -> Router {
         })
         .with_state(Arc::new(Door {
             api,
-            tables: Mutex::new(()),
             request_ids: RequestIds::new(),
         }))
 }
@@ -132,6 +128,8 @@ fn message_pages() -> Router<Shared> {
             "/api/messages/{id}/mark_delivered",
             page(POST, messages::mark_delivered),
         )
+        .route("/api/messages/bulk", page(POST, bulk::apply))
+        .route("/api/messages/{id}/requeue", page(POST, bulk::requeue))
         .route(
             "/api/messages/{id}/mark_failed",
             page(POST, messages::mark_failed),
@@ -151,6 +149,7 @@ fn delivery_pages() -> Router<Shared> {
     let location = page(GET, locations::show)
         .merge(page(PATCH, locations::update))
         .merge(page(DELETE, locations::forget));
+    let policy = page(GET, policies::show).merge(page(PUT, policies::replace));
     let frontends = page(GET, frontends::list).merge(page(POST, frontends::register));
     Router::new()
         .route("/api/locations", locations)
@@ -164,6 +163,9 @@ fn delivery_pages() -> Router<Shared> {
             page(GET, frontends::history),
         )
         .route("/api/frontends/{id}", page(GET, frontends::show))
+        .route("/api/frontends/{id}/pause", page(POST, policies::pause))
+        .route("/api/frontends/{id}/resume", page(POST, policies::resume))
+        .route("/api/frontends/{id}/policy", policy)
 }
 
 fn table_pages() -> Router<Shared> {

@@ -12,7 +12,7 @@ use crate::frontend::{FrontendName, Presence};
 use crate::id::MessageId;
 use crate::location::Location;
 use crate::message::{Life, Message};
-use crate::policy::Policy;
+use crate::policy::Pause;
 use crate::port::Outcome;
 
 mod code;
@@ -106,8 +106,8 @@ pub struct Facts<'a> {
     pub location: Option<&'a Location>,
     /// The latest stretch of frontends, those that it names among them.
     pub frontends: &'a [Presence],
-    /// What operators have decided about frontends.
-    pub policies: &'a [Policy],
+    /// Why the frontend that has it gets nothing now, if so.
+    pub pause: Option<&'a Pause>,
     /// What its frontend gets first.
     pub line: Line,
     /// What the routes of today would make of it; none when that says nothing about it.

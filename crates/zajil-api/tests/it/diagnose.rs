@@ -32,6 +32,10 @@ async fn s14_4_a_message_is_explained_through_its_whole_life() {
     let later = app.submitted("").await;
     app.advance(1);
     told.push(codes(&app, later).await);
+    app.data("POST /api/frontends/gw/pause\n\n{\"reason\":\"maintenance\"}")
+        .await;
+    told.push(codes(&app, routed).await);
+    app.data("POST /api/frontends/gw/resume").await;
     app.data("GET /api/messages/queue?smsc=gw&lease=30&limit=1")
         .await;
     told.push(codes(&app, routed).await);
@@ -64,6 +68,7 @@ async fn s14_4_a_message_is_explained_through_its_whole_life() {
         pending unrouted location_unknown route_today expires
         pending not_taken followers expires
         pending behind_others followers expires
+        pending frontend_paused followers expires
         pending leased followers expires
         pending put_off followers expires
         pending frontend_inactive not_taken followers expires

@@ -11,6 +11,7 @@ mod listings;
 mod locations;
 mod messages;
 mod messages_raw;
+mod operations;
 mod reports;
 mod simulator;
 mod system;

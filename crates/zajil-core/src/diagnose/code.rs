@@ -17,7 +17,7 @@ pub enum Code {
     FrontendUnknown,
     /// Its frontend does not register any more.
     FrontendInactive,
-    /// An operator has paused its frontend.
+    /// Its frontend is paused, or congested.
     FrontendPaused,
     /// It is the next one, and nobody takes it.
     NotTaken,

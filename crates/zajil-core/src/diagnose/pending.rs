@@ -166,23 +166,21 @@ fn with(facts: &Facts<'_>, name: &FrontendName, due_now: bool) -> Vec<Finding> {
     paused.into_iter().chain(findings).collect()
 }
 
-/// An operator has decided that it gets nothing now.
+/// An operator has decided that it gets nothing now, or it is congested.
 fn paused(facts: &Facts<'_>, name: &FrontendName) -> Option<Finding> {
-    let now = facts.now;
-    let policy = facts.policies.iter().find(|p| p.frontend == *name)?;
-    let pause = policy.paused(now)?;
+    let (pause, now) = (facts.pause?, facts.now);
     let until = match pause.until {
         Some(until) => format!("until {}", when(until, now)),
         None => "until it is resumed".to_owned(),
     };
     let since = when(pause.since, now);
     let sentence = format!(
-        "'{name}' is paused since {since}, {until}: {}",
+        "'{name}' gets nothing since {since}, {until}: {}",
         pause.reason
     );
     let finding = Finding::new(Code::FrontendPaused, sentence);
     Some(finding.remedy(format!(
-        "resume '{name}', or give the message to another: PATCH dest_smsc"
+        "POST /api/frontends/{name}/resume, or give the message to another: PATCH dest_smsc"
     )))
 }
 
