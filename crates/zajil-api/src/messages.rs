@@ -83,14 +83,16 @@ async fn in_time<T>(
     api: &Api,
     answer: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Refusal> {
-    tokio::time::timeout(api.options.request_timeout, answer).await.unwrap_or_else(|_| {
-        let seconds = api.options.request_timeout.as_secs();
-        let detail = format!(
-            "the store did not answer within {seconds} s; the message may have been taken: repeat \
-             the request with an Idempotency-Key"
-        );
-        Err(Refusal::new(Reason::StorageDown, detail))
-    })
+    tokio::time::timeout(api.options.request_timeout, answer)
+        .await
+        .unwrap_or_else(|_| {
+            let seconds = api.options.request_timeout.as_secs();
+            let detail = format!(
+                "no answer within {seconds} s; the message may have been taken: repeat the request \
+             with an Idempotency-Key"
+            );
+            Err(Refusal::new(Reason::StorageDown, detail))
+        })
 }
 
 /// Which messages a query string chooses.

@@ -35,6 +35,8 @@ pub enum Report {
         reason: Option<String>,
         /// The frontend's own wait instead of the schedule.
         retry_after: Option<Duration>,
+        /// The frontend that reports it, if it says.
+        by: Option<FrontendName>,
         /// What kind of failure it was, if the reporter says.
         class: Option<ErrorClass>,
         /// The waits in force.
@@ -50,6 +52,8 @@ pub enum Report {
     /// A frontend will never deliver it (`mark_failed` with `permanent: true`): the next one gets
     /// its turn (D12), or it ends.
     Refused {
+        /// The frontend that refuses, if it says: the turn of another is not its to end.
+        by: Option<FrontendName>,
         /// Why, in the frontend's words.
         reason: Option<String>,
     },
@@ -143,10 +147,17 @@ pub enum Unchanged {
     /// The message has ended.
     #[error("the message is already {0}")]
     AlreadyFinal(FinalStatus),
-    /// [`Report::Overdue`] came before the turn of the message, [`Report::Charged`] for one that
-    /// waits for no charge, or an attempt was reported of one that was not offered yet.
+    /// [`Report::Overdue`] came before the turn of the message, or [`Report::Charged`] for one that
+    /// waits for no charge.
     #[error("nothing about the message is due")]
     NotYet,
+    /// The message waits for its charge: until that is answered nothing else may end it, or money
+    /// would be taken for nothing.
+    #[error("the message is still being charged")]
+    Charging,
+    /// The report is of a frontend that does not have the message any more.
+    #[error("the message is with another frontend now")]
+    NotTheirs,
 }
 
 /// Applies a report to a message and returns the lines it adds to the event log.
@@ -159,18 +170,18 @@ pub fn report(
     scene: &Scene,
 ) -> Result<Vec<Event>, Unchanged> {
     if let Some(ending) = message.ending() {
-        return Err(Unchanged::AlreadyFinal(ending.how));
+        let how = ending.how;
+        return debited_late(message, report, scene).ok_or(Unchanged::AlreadyFinal(how));
     }
+    check_turn(message, report)?;
     let events = match report {
         Report::Delivered { by, at } => delivered(message, by.as_ref(), *at, scene),
-        Report::AttemptFailed { .. } if matches!(message.life, Life::Charging { .. }) => {
-            return Err(Unchanged::NotYet);
-        }
         Report::AttemptFailed {
             reason,
             retry_after,
             class,
             schedules,
+            ..
         } => {
             let wait = |message: &Message| {
                 let dest = message.dest_smsc.as_ref();
@@ -183,13 +194,11 @@ pub fn report(
             }
         }
         Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
-        Report::Refused { reason } => refused(message, reason.as_deref(), scene),
-        Report::Charged(settlement) => {
-            let Life::Charging { .. } = message.life else {
-                return Err(Unchanged::NotYet);
-            };
-            settle(message, settlement, scene)
-        }
+        Report::Refused { reason, .. } => refused(message, reason.as_deref(), scene),
+        Report::Charged(settlement) => match message.life {
+            Life::Charging { .. } => settle(message, settlement, scene),
+            _ => debited_late(message, report, scene).ok_or(Unchanged::NotYet)?,
+        },
         Report::Overdue => overdue(message, scene).ok_or(Unchanged::NotYet)?,
         Report::Removed => {
             end(message, FinalStatus::Failed, scene.now, scene);
@@ -198,6 +207,51 @@ pub fn report(
     };
     message.updated_at = scene.now;
     Ok(events)
+}
+
+/// Whether it is this report's turn.
+fn check_turn(message: &Message, report: &Report) -> Result<(), Unchanged> {
+    if let Life::Charging { .. } = message.life {
+        return match report {
+            Report::Charged(_) | Report::Overdue => Ok(()),
+            Report::Delivered { .. }
+            | Report::AttemptFailed { .. }
+            | Report::Ended { .. }
+            | Report::Refused { .. }
+            | Report::Removed => Err(Unchanged::Charging),
+        };
+    }
+    match report {
+        Report::AttemptFailed { by, .. } | Report::Refused { by, .. } => {
+            let dest = message.dest_smsc.as_ref();
+            match (by, dest) {
+                (Some(by), Some(dest)) if by != dest => Err(Unchanged::NotTheirs),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An answer that came after it had counted as lost: that money was taken is kept all the same, and
+/// given back if the message has ended undelivered. Nothing else changes.
+fn debited_late(message: &mut Message, report: &Report, scene: &Scene) -> Option<Vec<Event>> {
+    let Report::Charged(Settlement::Granted {
+        debited: Some(parts),
+    }) = report
+    else {
+        return None;
+    };
+    if message.arranged.debited.is_some() {
+        return None;
+    }
+    message.arranged.debited = Some(*parts);
+    if message.ending().is_none() {
+        message.charge_failed = false;
+        message.updated_at = scene.now;
+    }
+    let told = format!("{parts} debited; the answer came late");
+    Some(vec![scene.event(EventName::ChargingAttempted, told)])
 }
 
 fn delivered(
@@ -317,9 +371,6 @@ fn overdue(message: &mut Message, scene: &Scene) -> Option<Vec<Event>> {
     if message.next_turn() > scene.now {
         return None;
     }
-    if message.expires <= scene.now {
-        return Some(ended(message, FinalStatus::Expired, None, scene));
-    }
     if let Life::Charging { on_failure, .. } = message.life {
         let why = "no answer was recorded; money may have moved".to_owned();
         let lost = match on_failure {
@@ -327,6 +378,9 @@ fn overdue(message: &mut Message, scene: &Scene) -> Option<Vec<Event>> {
             FailureAction::Deny => Settlement::Rejected { why },
         };
         return Some(settle(message, &lost, scene));
+    }
+    if message.expires <= scene.now {
+        return Some(ended(message, FinalStatus::Expired, None, scene));
     }
     let mut next = message.arranged.fallback.take()?;
     if let Life::Pending {
@@ -395,6 +449,9 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
     if let Some(ending) = message.ending() {
         return Err(Unchanged::AlreadyFinal(ending.how));
     }
+    if let Life::Charging { .. } = message.life {
+        return Err(Unchanged::Charging);
+    }
     // On a copy: the edit happens whole or not at all.
     let mut edited = message.clone();
     let events = apply(&mut edited, edit, scene)?;
@@ -460,9 +517,7 @@ fn apply(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Event>,
         events.push(scene.event(EventName::Updated, changed.join(", ")));
     }
     if !events.is_empty() {
-        if let Life::Pending { leased_until } = &mut message.life {
-            *leased_until = None;
-        }
+        message.life = Life::Pending { leased_until: None };
         message.updated_at = scene.now;
     }
     if let Some(status) = edit.report {

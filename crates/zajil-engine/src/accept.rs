@@ -56,12 +56,14 @@ impl Shared {
         };
         if let Some((reason, why)) = rejected {
             let id = decided.draft.message.id;
+            let dedupe = decided.draft.dedupe;
             let stored = self.store(decided).await?;
             // A repetition has the first answer, however charging is now (D6).
-            return match stored.repeated {
-                true => Ok(stored),
-                false => Err(charge::refusal(id, reason, &why)),
-            };
+            if stored.repeated {
+                return Ok(stored);
+            }
+            self.forget_rejected(id, dedupe, reason).await;
+            return Err(charge::refusal(id, reason, &why));
         }
         self.draft_reply_to(&mut decided);
         self.store(decided).await
@@ -170,6 +172,11 @@ impl Shared {
         let lookup = match submission.dest_smsc {
             Some(_) => None,
             None => self.ask_enum(&numbers.called).await,
+        };
+        // What was waited for may have taken its time.
+        let scene = match &lookup {
+            Some(_) => self.scene(),
+            None => scene,
         };
         if let Some(lookup) = &lookup {
             events.push(enum_event(lookup, &scene));
@@ -297,7 +304,13 @@ impl Shared {
         match store.message(first).await.map_err(failed)? {
             Some(message) if message.status() == Status::Final(FinalStatus::Rejected) => {
                 let events = store.events(first).await.map_err(failed)?;
-                Err(charge::refusal_again(first, &events))
+                match charge::refusal_again(first, &events) {
+                    Some(refusal) => Err(refusal),
+                    None => Ok(Accepted {
+                        message,
+                        repeated: true,
+                    }),
+                }
             }
             Some(message) if matches!(message.life, Life::Charging { .. }) => {
                 let detail = format!("message {first} is still being charged: try again");

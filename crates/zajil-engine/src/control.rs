@@ -111,13 +111,17 @@ impl Shared {
     pub(crate) async fn change_routing(
         &self,
         change: RoutingChange,
+        base: Option<u64>,
     ) -> Result<(Arc<Routing>, Option<u64>), Refusal> {
         check(&change)?;
         let subject = subject(&change);
         let failed = |error| refuse::failed(error, &subject);
         let _turn = self.changing.lock().await;
         let store = &self.parts.store;
-        let (version, about) = store.change_routing(change.clone()).await.map_err(failed)?;
+        let (version, about) = store
+            .change_routing(change.clone(), base)
+            .await
+            .map_err(failed)?;
         let next = match self.latest.load().after(&change, version, about) {
             Some(next) => next,
             None => store.routing().await.map_err(failed)?,

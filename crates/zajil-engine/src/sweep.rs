@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use zajil_store::contract::{Error, Purged, Retention};
-use zajil_telemetry::Fact;
+use zajil_core::event::{Event, EventName};
+use zajil_store::contract::{Error, Purged, Reported, Retention};
+use zajil_telemetry::{ChargeFact, Fact};
 
 use crate::shared::Shared;
 use crate::tasks::Tasks;
@@ -27,7 +28,7 @@ type Turn<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 struct Round {
     name: &'static str,
     period: Duration,
-    turn: for<'a> fn(&'a Shared) -> Turn<'a>,
+    turn: for<'a> fn(&'a Arc<Shared>) -> Turn<'a>,
 }
 
 pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
@@ -41,6 +42,9 @@ pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
         }),
         round("watch frontends", FIVE_SECONDS, |shared| {
             Box::pin(shared.watch_frontends())
+        }),
+        round("refresh policies", SECOND, |shared| {
+            Box::pin(shared.refresh_policies())
         }),
         round("refunds", FIVE_SECONDS, |shared| {
             Box::pin(shared.give_back())
@@ -98,13 +102,35 @@ impl Shared {
             let swept = self.parts.store.sweep(self.scene(), LIMIT).await?;
             let count = swept.len();
             for done in swept {
-                self.tell(&done);
+                self.tell_swept(&done);
             }
             if count < LIMIT as usize || self.stopping.is_cancelled() {
                 return Ok(());
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// A charge whose answer was lost is told like one that failed, by whichever node finds it.
+    fn tell_swept(&self, done: &Reported) {
+        let lost = |event: &&Event| event.name == EventName::ChargingFailed;
+        if let Some(line) = done.events.iter().find(lost) {
+            let (id, why) = (done.message.id, line.description.as_str());
+            tracing::warn!(%id, why, "the answer to a charge is lost");
+            let took = self.parts.clock.now().since(done.message.inserted_at);
+            self.record(&Fact::Charge(ChargeFact::Failed {
+                id,
+                took,
+                refused: false,
+                why,
+            }));
+            self.record(&Fact::Accepted {
+                id,
+                took,
+                queued: done.message.ending().is_none(),
+            });
+        }
+        self.tell(done);
     }
 
     /// Gives up locations that have run out (S3.3): their messages are for anybody now.

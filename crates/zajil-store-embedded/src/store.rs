@@ -19,8 +19,8 @@ use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
 use zajil_core::status::Status;
 use zajil_store::contract::{
-    Draft, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reported,
-    Retention,
+    Draft, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
+    Reported, Retention,
 };
 use zajil_store::{Error, Reply, Store};
 use zajil_telemetry::{Fact, HandedFact};
@@ -96,7 +96,11 @@ impl Store for EmbeddedStore {
         )
     }
 
-    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool> {
+    fn forget_key(&self, key: [u8; 32], id: MessageId) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| accept::forget_key(tx, &key, id)))
+    }
+
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, Result<(), NotDone>> {
         Box::pin(self.writer.run(move |tx| report::remove(tx, id, &scene)))
     }
 
@@ -212,10 +216,14 @@ impl Store for EmbeddedStore {
         Box::pin(self.readers.run(tables::routing_version))
     }
 
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)> {
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Reply<'_, (u64, Option<u64>)> {
         Box::pin(
             self.writer
-                .run(move |tx| tables::change_routing(tx, &change)),
+                .run(move |tx| tables::change_routing(tx, &change, base)),
         )
     }
 
@@ -243,8 +251,8 @@ impl Store for EmbeddedStore {
         }))
     }
 
-    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>> {
-        Box::pin(self.readers.run(move |db| refund::oldest(db, limit)))
+    fn refunds(&self, now: Timestamp, limit: u32) -> Reply<'_, Vec<Refund>> {
+        Box::pin(self.readers.run(move |db| refund::oldest(db, now, limit)))
     }
 
     fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool> {
@@ -258,8 +266,8 @@ impl Store for EmbeddedStore {
         )
     }
 
-    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()> {
-        Box::pin(self.writer.run(move |tx| refund::postpone(tx, id)))
+    fn postpone_refund(&self, id: MessageId, until: Timestamp) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| refund::postpone(tx, id, until)))
     }
 
     fn figures(&self) -> Reply<'_, Figures> {

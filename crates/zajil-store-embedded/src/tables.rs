@@ -33,6 +33,18 @@ pub(crate) fn rehome(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Done<()> 
     Ok(())
 }
 
+/// A subscriber has returned: what failed and waits to be tried again is due at once (D10).
+fn wake(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Done<()> {
+    tx.db
+        .prepare_cached(
+            "UPDATE q SET due = ?2, deliver_after = ?2 WHERE due > ?2 AND attempts > 0 \
+             AND id IN (SELECT id FROM retrying WHERE number = ?1) \
+             AND (leased_until IS NULL OR leased_until <= ?2)",
+        )?
+        .execute(params![number, now.millis()])?;
+    Ok(())
+}
+
 fn comparable(msisdn: Option<&String>) -> Option<String> {
     msisdn.map(|text| key(text).into_owned())
 }
@@ -85,6 +97,10 @@ pub(crate) fn locate(
             serves_until,
             record::encode_location(&location),
         ])?;
+    let serves = location.serving(now).is_some();
+    if let Some(number) = number.as_deref().filter(|_| serves) {
+        wake(tx, number, now)?;
+    }
     for number in [before.filter(|old| number.as_ref() != Some(old)), number]
         .iter()
         .flatten()
@@ -333,7 +349,15 @@ pub(crate) fn routing(db: &Connection) -> Done<Routing> {
 }
 
 /// Changes the routing tables.
-pub(crate) fn change_routing(tx: &mut Tx<'_>, change: &RoutingChange) -> Done<(u64, Option<u64>)> {
+pub(crate) fn change_routing(
+    tx: &mut Tx<'_>,
+    change: &RoutingChange,
+    base: Option<u64>,
+) -> Done<(u64, Option<u64>)> {
+    let version = routing_version(tx.db)?;
+    if base.is_some_and(|base| base != version) {
+        return Err(Error::Conflict("the tables were changed meanwhile".into()).into());
+    }
     let id = match change {
         RoutingChange::AddRoute(terms) => insert(tx, "route", None, &record::encode_route(terms))?,
         RoutingChange::SetRoute(id, terms) => set(tx, "route", id.0, &record::encode_route(terms))?,

@@ -100,7 +100,9 @@ macro_rules! each_conformance_case {
                 d14_a_message_that_waits_for_its_charge_is_offered_to_nobody
                 d14_a_granted_message_is_offered_at_once_and_a_rejected_one_has_its_cdr
                 d14_an_answer_that_never_comes_is_swept
-                d14_a_message_that_waits_for_its_charge_can_be_removed_and_expires
+                d14_nothing_else_ends_a_message_that_waits_for_its_charge
+                d14_a_debit_that_is_known_late_is_kept_and_given_back
+                d6_a_key_can_be_forgotten
                 d12_the_next_frontend_gets_what_the_first_did_not_take
                 d12_a_frontend_that_holds_a_message_keeps_its_turn
                 d12_a_refusal_goes_to_the_next_at_once_and_the_last_one_ends

@@ -135,6 +135,8 @@ pub struct Reported {
     pub queued_for: Option<FrontendName>,
     /// Whether a report ended the turn of this frontend and gave it to the next (D12).
     pub fell_back_from: Option<FrontendName>,
+    /// The lines that it added to the log; none when it changed nothing.
+    pub events: Vec<Event>,
 }
 
 impl Reported {
@@ -155,6 +157,10 @@ pub enum NotDone {
     NotFound,
     /// It has ended; a `late_report` line was added to its log.
     AlreadyFinal(FinalStatus),
+    /// It waits for its charge: try again.
+    Charging,
+    /// Its frontend is another one by now; a `late_report` line was added to its log.
+    NotTheirs,
 }
 
 /// The price of a message that ended undelivered, to be given back.
@@ -217,8 +223,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn highest_id(&self) -> Reply<'_, Option<MessageId>>;
 
     /// Stores messages, all or none, in one transaction. A repetition (D6) is answered in its
-    /// place and does not keep the others out.
+    /// place and does not keep the others out. Keys and locations are judged as of `inserted_at`,
+    /// which must be no longer ago than the call took.
     fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>>;
+
+    /// Forgets that a key led to this message: what is submitted under it is new again.
+    fn forget_key(&self, key: [u8; 32], id: MessageId) -> Reply<'_, ()>;
 
     /// The messages that may be offered (S3.1, `zajil_core::offer::may_offer`), ordered by
     /// (`due`, `id`). Holds nothing.
@@ -239,8 +249,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn edit(&self, id: MessageId, edit: Edit, scene: Scene) -> Reply<'_, Outcome>;
 
     /// Ends a pending message with [`Report::Removed`], then hides it from every look-up. Its CDR
-    /// is still drained. `false` when there is no such message.
-    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool>;
+    /// is still drained. Nothing happens to a message that waits for its charge.
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, Result<(), NotDone>>;
 
     /// One message.
     fn message(&self, id: MessageId) -> Reply<'_, Option<Message>>;
@@ -331,8 +341,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// and the id it was about, if one. Must not cost more when the tables are larger, imports
     /// aside.
     ///
-    /// [`Error::NotFound`] for an unknown route or rule.
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)>;
+    /// With a `base` it happens only to the tables of that version.
+    ///
+    /// [`Error::NotFound`] for an unknown route or rule, [`Error::Conflict`] when the tables have
+    /// another version than `base`.
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Reply<'_, (u64, Option<u64>)>;
 
     /// The oldest outbox entries, at most `limit`.
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>>;
@@ -340,9 +357,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Forgets outbox entries up to and including `last`: their rows are in the sink.
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()>;
 
-    /// The debits of messages that ended undelivered, oldest first, at most `limit`. Written in one
-    /// transaction with the end of the message.
-    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>>;
+    /// The debits of messages that ended undelivered and are not put off, oldest first, at most
+    /// `limit`. Written in one transaction with the end of the message.
+    fn refunds(&self, now: Timestamp, limit: u32) -> Reply<'_, Vec<Refund>>;
 
     /// Marks a refund as begun. `false` when it was begun before, by whomever, or is not there: the
     /// caller must leave it alone then.
@@ -351,8 +368,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Forgets a refund, and adds a line to the log of its message, where that is still there.
     fn refund_done(&self, id: MessageId, event: Option<Event>) -> Reply<'_, ()>;
 
-    /// Takes back [`Store::begin_refund`]: nothing was given back, and somebody may begin again.
-    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()>;
+    /// Takes back [`Store::begin_refund`]: nothing was given back, and somebody may begin again
+    /// after `until`.
+    fn postpone_refund(&self, id: MessageId, until: Timestamp) -> Reply<'_, ()>;
 
     /// The figures of the queue.
     fn figures(&self) -> Reply<'_, Figures>;

@@ -22,8 +22,8 @@ use zajil_core::route::{RouteId, Terms};
 use zajil_core::translate::{RuleId, RuleTerms};
 
 use crate::contract::{
-    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reply,
-    Reported, Retention, Store,
+    Draft, Error, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
+    Reply, Reported, Retention, Store,
 };
 
 mod keep;
@@ -48,7 +48,8 @@ struct State {
     keys: BTreeMap<[u8; 32], KnownKey>,
     outbox: BTreeMap<OutboxSeq, Cdr>,
     last_outbox: u64,
-    refunds: BTreeMap<MessageId, Refund>,
+    /// Each with the instant that it is put off to.
+    refunds: BTreeMap<MessageId, (Timestamp, Refund)>,
     locations: BTreeMap<u64, Location>,
     last_location: u64,
     /// The locations whose expiry a sweep has handled.
@@ -138,7 +139,14 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.edit(id, edit, &scene)))
     }
 
-    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool> {
+    fn forget_key(&self, key: [u8; 32], id: MessageId) -> Reply<'_, ()> {
+        self.run(|state| {
+            state.keys.retain(|known, of| *known != key || of.id != id);
+            Ok(())
+        })
+    }
+
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, Result<(), NotDone>> {
         self.run(|state| Ok(state.remove(id, &scene)))
     }
 
@@ -265,8 +273,12 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.routing_version))
     }
 
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)> {
-        self.run(|state| state.change_routing(change))
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Reply<'_, (u64, Option<u64>)> {
+        self.run(|state| state.change_routing(change, base))
     }
 
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
@@ -283,8 +295,14 @@ impl Store for MemoryStore {
         })
     }
 
-    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>> {
-        self.run(|state| Ok(state.refunds.values().take(size(limit)).cloned().collect()))
+    fn refunds(&self, now: Timestamp, limit: u32) -> Reply<'_, Vec<Refund>> {
+        self.run(|state| {
+            let due = state.refunds.values().filter(|(until, _)| *until <= now);
+            Ok(due
+                .take(size(limit))
+                .map(|(_, refund)| refund.clone())
+                .collect())
+        })
     }
 
     fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool> {
@@ -302,10 +320,11 @@ impl Store for MemoryStore {
         })
     }
 
-    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()> {
+    fn postpone_refund(&self, id: MessageId, until: Timestamp) -> Reply<'_, ()> {
         self.run(|state| {
-            if let Some(refund) = state.refunds.get_mut(&id) {
+            if let Some((put_off, refund)) = state.refunds.get_mut(&id) {
                 refund.begun = None;
+                *put_off = until;
             }
             Ok(())
         })

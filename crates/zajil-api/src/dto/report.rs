@@ -49,6 +49,8 @@ pub(crate) struct Failed<'a> {
     permanent: Field<'a>,
     retry_after: Field<'a>,
     error_class: Field<'a>,
+    dest_smsc: Field<'a>,
+    destination_smsc: Field<'a>,
 }
 
 /// The class of a failure that will not pass.
@@ -66,8 +68,8 @@ impl Failed<'_> {
             _ => permanent,
         };
         match self.into_attempt()? {
-            Report::AttemptFailed { reason, .. } if permanent == Some(true) => {
-                Ok(Report::Refused { reason })
+            Report::AttemptFailed { reason, by, .. } if permanent == Some(true) => {
+                Ok(Report::Refused { by, reason })
             }
             attempt => Ok(attempt),
         }
@@ -88,9 +90,11 @@ impl Failed<'_> {
         let class = self
             .error_class
             .word("error_class", ErrorClass::parse, &words)?;
+        let by = self.dest_smsc.or(self.destination_smsc);
         Ok(Report::AttemptFailed {
             reason,
             retry_after,
+            by: by.frontend("dest_smsc")?,
             class,
             schedules: Arc::default(),
         })

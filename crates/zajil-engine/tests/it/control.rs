@@ -49,7 +49,7 @@ async fn d13_changes_made_on_another_node_arrive_within_a_second() {
     let mut world = World::over(Arc::clone(&store), Options::default()).await;
     let terms = build::route("44", Action::Deliver(build::name("gw")));
     store
-        .change_routing(RoutingChange::AddRoute(terms))
+        .change_routing(RoutingChange::AddRoute(terms), None)
         .await
         .unwrap();
     assert!(world.engine.routing().routes.is_empty());
@@ -57,7 +57,7 @@ async fn d13_changes_made_on_another_node_arrive_within_a_second() {
     assert_eq!(world.engine.routing().routes.len(), 1);
     let gone = world
         .engine
-        .change_routing(RoutingChange::RemoveRoute(RouteId(7)))
+        .change_routing(RoutingChange::RemoveRoute(RouteId(7)), None)
         .await;
     assert_eq!(gone.unwrap_err().to_string(), "route 7 not found");
 }
@@ -129,7 +129,7 @@ async fn d13_edits_under_load_never_yield_a_wrong_or_missing_decision() {
         let terms = build::route("44", Action::Deliver(build::name(&format!("gw{edit}"))));
         let change = RoutingChange::SetRoute(id, terms);
         let changing = async {
-            let (routing, _) = engine.change_routing(change).await.unwrap();
+            let (routing, _) = engine.change_routing(change, None).await.unwrap();
             engine.in_force(routing.version).await.unwrap();
             assert_eq!(
                 chosen(&engine).await,
@@ -164,7 +164,7 @@ async fn d13_editors_that_wait_together_all_find_their_edit_in_force() {
         editors.spawn(async move {
             let terms = build::route(&format!("55{n}00"), Action::Deliver(build::name("gw")));
             let change = RoutingChange::AddRoute(terms);
-            let (routing, _) = engine.change_routing(change).await.unwrap();
+            let (routing, _) = engine.change_routing(change, None).await.unwrap();
             engine.in_force(routing.version).await.unwrap();
             let submit = engine.submit(build::submission("111", &format!("55{n}00"), "x"));
             assert!(

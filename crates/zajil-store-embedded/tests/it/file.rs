@@ -189,6 +189,7 @@ async fn d7_a_poller_that_has_gone_holds_nothing() {
                     id(1),
                     Report::AttemptFailed {
                         reason: None,
+                        by: None,
                         retry_after: Some(std::time::Duration::ZERO),
                         class: None,
                         schedules: Arc::default(),

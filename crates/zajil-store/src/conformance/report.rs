@@ -102,6 +102,7 @@ pub async fn d7_the_frontends_own_wait_beats_the_schedule(s: Subject) {
     let wait = Some(Duration::from_secs(7));
     let report = Report::AttemptFailed {
         reason: Some("busy".into()),
+        by: None,
         retry_after: wait,
         class: None,
         schedules: std::sync::Arc::default(),

@@ -47,9 +47,9 @@ pub async fn s12_the_figures_follow_every_change(s: Subject) {
     is(5, 4, Some(60), 1).await;
     s.report(2, delivered(), at(51)).await;
     is(5, 3, Some(60), 2).await;
-    assert!(s.store.remove(id(3), scene(at(52))).await.unwrap());
+    assert!(s.store.remove(id(3), scene(at(52))).await.unwrap().is_ok());
     is(4, 2, Some(60), 3).await;
-    assert!(s.store.remove(id(5), scene(at(52))).await.unwrap());
+    assert!(s.store.remove(id(5), scene(at(52))).await.unwrap().is_ok());
     is(3, 2, Some(60), 3).await;
     assert_eq!(s.store.sweep(scene(at(1_000)), 10).await.unwrap().len(), 2);
     is(3, 0, None, 5).await;
@@ -156,7 +156,7 @@ pub async fn d5_a_closed_store_answers_closed(s: Subject) {
         store.location_of("2".into()).await.err(),
         store.locations(9, 0).await.err(),
         store.routing().await.err(),
-        store.change_routing(change).await.err(),
+        store.change_routing(change, None).await.err(),
         store.outbox(9).await.err(),
         store.outbox_done(OutboxSeq(1)).await.err(),
         store.figures().await.err(),

@@ -74,16 +74,21 @@ impl State {
             self.outbox
                 .insert(OutboxSeq(next_id(&mut self.last_outbox)), cdr);
         }
-        if let (Some(call), Some(ending)) = (charge::to_refund(&message), message.ending()) {
+        self.refund(&message);
+        self.logs.entry(message.id).or_default().extend(events);
+        self.messages.insert(message.id, message);
+    }
+
+    /// Writes down what is to be given back of a message that has ended.
+    fn refund(&mut self, message: &Message) {
+        if let (Some(call), Some(ending)) = (charge::to_refund(message), message.ending()) {
             let refund = Refund {
                 call,
                 how: ending.how,
                 begun: None,
             };
-            self.refunds.insert(message.id, refund);
+            self.refunds.insert(message.id, (Timestamp::EPOCH, refund));
         }
-        self.logs.entry(message.id).or_default().extend(events);
-        self.messages.insert(message.id, message);
     }
 
     /// The frontend that a live location of the destination names; the latest update wins.
@@ -109,7 +114,7 @@ impl State {
 
     pub(super) fn begin_refund(&mut self, id: MessageId, now: Timestamp) -> bool {
         match self.refunds.get_mut(&id) {
-            Some(refund) if refund.begun.is_none() => {
+            Some((_, refund)) if refund.begun.is_none() => {
                 refund.begun = Some(now);
                 true
             }
@@ -198,40 +203,52 @@ impl State {
         rule: impl FnOnce(&mut Message) -> Result<Vec<Event>, Unchanged>,
     ) -> Outcome {
         let stored = self.messages.get(&id).ok_or(NotDone::NotFound)?;
+        let was_over = stored.ending().is_some();
         let mut message = stored.clone();
-        match rule(&mut message) {
-            Ok(events) => self.commit(message, events),
+        let mut late = |why: Unchanged| {
+            let line = scene.event(EventName::LateReport, why.to_string());
+            self.logs.entry(id).or_default().push(line);
+        };
+        let events = match rule(&mut message) {
+            Ok(events) => events,
             Err(why @ Unchanged::AlreadyFinal(how)) => {
-                let late = scene.event(EventName::LateReport, why.to_string());
-                self.logs.entry(id).or_default().push(late);
+                late(why);
                 return Err(NotDone::AlreadyFinal(how));
             }
+            Err(why @ Unchanged::NotTheirs) => {
+                late(why);
+                return Err(NotDone::NotTheirs);
+            }
+            Err(Unchanged::Charging) => return Err(NotDone::Charging),
             // Nothing to say: the message is as it was.
-            Err(Unchanged::NotYet) => {}
+            Err(Unchanged::NotYet) => Vec::new(),
+        };
+        if was_over {
+            self.refund(&message);
+            self.logs.entry(id).or_default().extend(events.clone());
+            self.messages.insert(id, message.clone());
+        } else {
+            self.commit(message.clone(), events.clone());
         }
-        let message = self.messages.get(&id).ok_or(NotDone::NotFound)?.clone();
         let queued_for = self.queued_for(&message, scene.now);
         Ok(Reported {
             message,
             queued_for,
             fell_back_from: None,
+            events,
         })
     }
 
-    pub(super) fn remove(&mut self, id: MessageId, scene: &Scene) -> bool {
-        let Some(message) = self.messages.get(&id) else {
-            return false;
-        };
+    pub(super) fn remove(&mut self, id: MessageId, scene: &Scene) -> Result<(), NotDone> {
+        let message = self.messages.get(&id).ok_or(NotDone::NotFound)?;
         if message.ending().is_none() {
-            // It cannot fail: the message is there and pending.
-            self.report(id, &Report::Removed, scene)
-                .map(drop)
-                .unwrap_or(());
+            self.report(id, &Report::Removed, scene)?;
         } else {
             let line = scene.event(EventName::Deleted, "removed after its end");
             self.logs.entry(id).or_default().push(line);
         }
-        self.messages.remove(&id).is_some()
+        self.messages.remove(&id);
+        Ok(())
     }
 
     pub(super) fn list(&self, filter: &Filter) -> Vec<Message> {

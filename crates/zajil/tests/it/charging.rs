@@ -39,7 +39,8 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(watch.elapsed().as_secs() < 40, "{what} did not happen");
+        let deadline = Duration::from_secs(40);
+        assert!(watch.elapsed() < deadline, "{what} did not happen");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }

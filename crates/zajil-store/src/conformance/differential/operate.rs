@@ -178,7 +178,10 @@ impl Lockstep {
 
     fn some_report(&mut self) -> Report {
         match self.dice.below(13) {
-            10 => Report::Refused { reason: None },
+            10 => Report::Refused {
+                by: None,
+                reason: None,
+            },
             11 => Report::Charged(Settlement::Granted {
                 debited: NonZeroU32::new(4),
             }),
@@ -196,6 +199,7 @@ impl Lockstep {
                 let retry_after = retry_after.map(Duration::from_millis);
                 Report::AttemptFailed {
                     reason: Some("it \"failed\"".into()),
+                    by: None,
                     retry_after,
                     class: None,
                     schedules: std::sync::Arc::default(),
@@ -346,8 +350,8 @@ impl Lockstep {
 
     /// Looks at the refunds, begins one, and is done with one.
     pub(super) async fn refund(&mut self) {
-        let theirs = self.theirs.store.refunds(ALL).await.unwrap();
-        let ours = self.ours.store.refunds(ALL).await.unwrap();
+        let theirs = self.theirs.store.refunds(self.now, ALL).await.unwrap();
+        let ours = self.ours.store.refunds(self.now, ALL).await.unwrap();
         self.same("refunds", &theirs, &ours);
         let number = ours.first().map_or(1, |refund| refund.call.message.get());
         let theirs = self.theirs.store.begin_refund(id(number), self.now).await;
@@ -442,8 +446,8 @@ impl Lockstep {
 
     pub(super) async fn change_routing(&mut self) {
         let change = self.some_change();
-        let theirs = self.theirs.store.change_routing(change.clone()).await;
-        let ours = self.ours.store.change_routing(change.clone()).await;
+        let theirs = self.theirs.store.change_routing(change.clone(), None).await;
+        let ours = self.ours.store.change_routing(change.clone(), None).await;
         self.same(&format!("{change:?}"), theirs, ours);
         self.compare_routing().await;
     }
