@@ -144,6 +144,7 @@ async fn d14_refunds_are_counted_by_outcome_and_while_they_wait() {
             ended m1
             ended m2
             ended m3
+            +1s
             +1s",
         )
         .await;
