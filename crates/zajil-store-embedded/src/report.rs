@@ -36,8 +36,8 @@ pub(crate) fn report(
             Ok(Ok(Reported {
                 message,
                 queued_for: None,
-                fell_back_from: None,
                 events,
+                fell_back_from: None,
             }))
         }
         Ok(events) => {
@@ -70,8 +70,8 @@ fn unchanged(
             return Ok(Ok(Reported {
                 queued_for: tx.home(&message, scene.now)?.name,
                 message,
-                fell_back_from: None,
                 events: Vec::new(),
+                fell_back_from: None,
             }));
         }
     };
@@ -133,8 +133,8 @@ pub(crate) fn settle(
         return Ok(Reported {
             message,
             queued_for: None,
-            fell_back_from: None,
             events,
+            fell_back_from: None,
         });
     }
     tx.log(message.id, &events)?;
@@ -154,8 +154,8 @@ pub(crate) fn settle(
     Ok(Reported {
         message,
         queued_for: home.name,
-        fell_back_from: None,
         events,
+        fell_back_from: None,
     })
 }
 

@@ -133,10 +133,10 @@ pub struct Reported {
     pub message: Message,
     /// The frontend it is queued for now (as in [`Placed::Stored`]); none when it has ended.
     pub queued_for: Option<FrontendName>,
-    /// Whether a report ended the turn of this frontend and gave it to the next (D12).
-    pub fell_back_from: Option<FrontendName>,
     /// The lines that it added to the log; none when it changed nothing.
     pub events: Vec<Event>,
+    /// Whether a report ended the turn of this frontend and gave it to the next (D12).
+    pub fell_back_from: Option<FrontendName>,
 }
 
 impl Reported {

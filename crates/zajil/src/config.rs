@@ -125,6 +125,13 @@ pub(crate) struct Cdr {
     pub(crate) path: PathBuf,
 }
 
+impl Config {
+    /// The file that CDRs go to, if they go to one.
+    pub(crate) fn cdr_file(&self) -> Option<PathBuf> {
+        self.cdr.enabled.then(|| self.cdr.path.clone())
+    }
+}
+
 /// Why there is no configuration: one line for each thing that is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid(pub(crate) Vec<String>);
@@ -169,7 +176,7 @@ pub(crate) fn load(
     };
     let notes = env::apply(&mut settings, &mut places, variables)?;
     let mut config = resolve::resolve(settings, &places)?;
-    config.notes = notes;
+    config.notes.extend(notes);
     if let Some(data) = &overrides.data {
         if config.cdr.path.starts_with(&config.store.directory) {
             config.cdr.path = data.join("cdr.db");

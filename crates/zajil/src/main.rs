@@ -4,14 +4,17 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod backup;
 mod cli;
 mod client;
 mod config;
 mod demo;
 mod docs;
+mod doctor;
 mod listen;
 mod outside;
 mod pdu;
+mod restore;
 mod serve;
 mod simulation;
 mod table;

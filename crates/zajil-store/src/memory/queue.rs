@@ -234,8 +234,8 @@ impl State {
         Ok(Reported {
             message,
             queued_for,
-            fell_back_from: None,
             events,
+            fell_back_from: None,
         })
     }
 

@@ -109,6 +109,7 @@ pub(super) struct ChargingSection {
     pub(super) ocs_attributes: Option<bool>,
     pub(super) ocs_timeout: Option<u64>,
     pub(super) ocs_pool_size: Option<u32>,
+    pub(super) ocs_max_concurrent: Option<u32>,
     pub(super) ocs_one_per_account: Option<bool>,
     pub(super) ocs_ca_file: Option<String>,
     pub(super) refund_on: Vec<String>,
@@ -137,6 +138,9 @@ pub(super) struct LogSection {
     pub(super) level: Option<String>,
     pub(super) format: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) rotate: Option<String>,
+    pub(super) keep_days: Option<u64>,
+    pub(super) max_size_mib: Option<u64>,
 }
 
 /// Parses the text; an error names the line and, for an unknown key, the nearest known one.

@@ -19,12 +19,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(super) struct Check<'a> {
     places: &'a Places,
     wrong: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Check<'_> {
     pub(super) fn rule(&mut self, key: &str, rule: impl std::fmt::Display) {
         let complaint = self.places.complaint(key, &rule.to_string());
         self.wrong.push(complaint);
+    }
+
+    /// What may be meant, but not by most.
+    pub(super) fn note(&mut self, key: &str, what: impl std::fmt::Display) {
+        let note = self.places.complaint(key, &what.to_string());
+        self.notes.push(note);
     }
 
     pub(super) fn number<T: TryFrom<u64> + Default>(
@@ -52,6 +59,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let mut check = Check {
         places,
         wrong: Vec::new(),
+        notes: Vec::new(),
     };
     let directory = PathBuf::from(file.store.directory.as_deref().unwrap_or("zajil-data"));
     let cache_mib = check.number(
@@ -75,6 +83,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let messages = messages(&file.messages, &mut check);
     let number_lookup = outside::number_lookup(file.number_lookup, &mut check);
     let (charging, ocs) = outside::charging(file.charging, &node_name, &mut check);
+    outside::check_patience(number_lookup.as_ref(), ocs.as_ref(), &mut check);
     let cdr = cdr(file.cdr, &directory, &mut check);
     let log = log_options(file.log, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
@@ -99,7 +108,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
             log,
             routes,
             rules,
-            notes: Vec::new(),
+            notes: check.notes,
         }),
         _ => Err(Invalid(check.wrong)),
     }
@@ -257,9 +266,35 @@ fn log_options(section: LogSection, check: &mut Check<'_>) -> log::Options {
     if let Err(error) = log::check_filter(&filter) {
         check.rule("log.level", format!("cannot be read: {error}"));
     }
+    let size = check.number(
+        "log.max_size_mib",
+        section.max_size_mib.unwrap_or(100),
+        (1, 65_536),
+    );
+    let mib: u64 = 1 << 20;
+    let when = match section.rotate.as_deref().unwrap_or("never") {
+        "never" => log::When::Never,
+        "daily" => log::When::Daily,
+        "size" => log::When::Size(mib.saturating_mul(size)),
+        _ => {
+            check.rule("log.rotate", "must be never, daily or size");
+            log::When::Never
+        }
+    };
+    if when != log::When::Never && section.file.is_none() {
+        check.rule(
+            "log.rotate",
+            "needs log.file: the standard error output is not rotated",
+        );
+    }
+    let days = section.keep_days.unwrap_or(30);
     log::Options {
         format,
         filter,
         file: section.file.map(PathBuf::from),
+        rotation: log::Rotation {
+            when,
+            keep: check.time("log.keep_days", days, 3_660, 24 * 60 * MINUTE),
+        },
     }
 }

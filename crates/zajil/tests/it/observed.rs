@@ -201,6 +201,7 @@ fn s12_every_expression_of_dashboard_and_rules_finds_its_series_on_a_real_server
     send_traffic(&server.client());
     prometheus.wait_for("count_over_time(zajil_build_info[5m]) >= 2");
     prometheus.wait_for("count_over_time(zajil_queue_messages{frontend=\"gw\"}[5m]) >= 2");
+    prometheus.wait_for("zajil_part_ready{part=\"charging\"} == 1");
     every_panel_has_its_series(&prometheus);
     every_rule_works(&prometheus);
     the_figures_are_those_of_the_traffic(&prometheus);
