@@ -194,7 +194,7 @@ pub(super) const POOL_QUERY: Entry = histogram(
 pub(super) const POOL_QUEUE: Entry = histogram(
     "ecto_pools_queue_time",
     MILLIS,
-    "Milliseconds that a batch waited for its connection; 0 while there is one for it alone.",
+    "Milliseconds that a batch waited for its connection; 0 while it has one of its own.",
 );
 pub(super) const POOL_CONNECTED: Entry = gauge(
     "ecto_pools_connected_count",
