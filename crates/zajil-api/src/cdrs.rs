@@ -31,19 +31,24 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
     let found = cdrs.search(&filter, before, limit).await;
     let rows = found.map_err(|error| {
         tracing::warn!(%error, "the CDR database cannot be searched");
-        Refusal::new(Reason::StorageDown, "the CDR database does not answer: try again")
+        Refusal::new(
+            Reason::StorageDown,
+            "the CDR database does not answer: try again",
+        )
     })?;
     json::bare(StatusCode::OK, &cdr::page(&rows, shown, limit))
 }
 
 fn filter(parameters: &Parameters) -> Result<CdrFilter, Refusal> {
-    let status = parameters.text("status").map(|word| match Status::parse(word) {
-        Some(Status::Final(status)) => Ok(status),
-        Some(Status::Pending) | None => {
-            let words = FinalStatus::ALL.map(FinalStatus::as_str).join(", ");
-            Err(Refusal::field("status", format!("must be one of {words}")))
-        }
-    });
+    let status = parameters
+        .text("status")
+        .map(|word| match Status::parse(word) {
+            Some(Status::Final(status)) => Ok(status),
+            Some(Status::Pending) | None => {
+                let words = FinalStatus::ALL.map(FinalStatus::as_str).join(", ");
+                Err(Refusal::field("status", format!("must be one of {words}")))
+            }
+        });
     let text = |name| parameters.text(name).map(str::to_owned);
     let number = |name| text(name).map(|given| given.trim().to_owned());
     let filter = CdrFilter {
@@ -62,7 +67,9 @@ fn filter(parameters: &Parameters) -> Result<CdrFilter, Refusal> {
         ("calling_number", &filter.calling_number),
         ("called_number", &filter.called_number),
     ] {
-        let long = number.as_ref().is_some_and(|n| n.len() > 4 * number::LONGEST);
+        let long = number
+            .as_ref()
+            .is_some_and(|n| n.len() > 4 * number::LONGEST);
         if long {
             return Err(Refusal::field(name, "is too long for a number"));
         }

@@ -4,6 +4,7 @@
 //! value of the domain names the field and the rule that it breaks.
 
 pub(crate) mod bulk;
+pub(crate) mod cdr;
 pub(crate) mod edit;
 pub(crate) mod event;
 pub(crate) mod field;

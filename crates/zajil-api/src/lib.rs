@@ -5,6 +5,7 @@
 
 mod body;
 mod bulk;
+mod cdrs;
 mod diagnose;
 mod dto;
 mod error;

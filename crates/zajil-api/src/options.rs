@@ -21,6 +21,8 @@ pub struct Options {
     pub max_body_bytes: usize,
     /// The largest import of routes, in octets.
     pub max_import_bytes: usize,
+    /// Whether `GET /api/cdrs` shows texts: not `hide_message_body_in_export` (S10.4).
+    pub show_cdr_bodies: bool,
     /// The longest text, in characters.
     pub max_text_chars: usize,
     /// How long a request body may take to arrive, and the store to take a message.
@@ -42,6 +44,7 @@ impl Options {
             node,
             max_body_bytes: 1 << 20,
             max_import_bytes: 64 << 20,
+            show_cdr_bodies: true,
             max_text_chars: 255 * 153,
             request_timeout: Duration::from_secs(30),
             trusted_proxies: Vec::new(),

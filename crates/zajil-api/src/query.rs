@@ -116,6 +116,17 @@ impl Parameters {
         Field::Text(text.into()).time(name)
     }
 
+    /// The number of a row.
+    pub(crate) fn row(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        self.integer(name, 1, i64::MAX)
+    }
+
+    /// A truth value; false when absent.
+    pub(crate) fn boolean(&self, name: &str) -> Result<bool, Refusal> {
+        let text = self.text(name).unwrap_or_default();
+        Ok(Field::Text(text.into()).boolean(name)?.unwrap_or(false))
+    }
+
     /// The id of a message.
     pub(crate) fn message_id(&self, name: &str) -> Result<Option<MessageId>, Refusal> {
         let number = self.integer(name, 1, (1 << 53) - 1)?;

@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_core::port::{Control, Desk, Intake};
+use zajil_core::port::{CdrSearch, Control, Desk, Intake};
 use zajil_store::Store;
 
 use crate::fence::fenced;
@@ -20,7 +20,7 @@ use crate::routes::Routes;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
-    bulk, diagnose, events, frontends, locations, messages, policies, routes, system, table,
+    bulk, cdrs, diagnose, events, frontends, locations, messages, policies, routes, system, table,
     translations,
 };
 
@@ -35,6 +35,8 @@ pub struct Api {
     pub control: Arc<dyn Control>,
     /// For reading: lists, records and event logs.
     pub store: Arc<dyn Store>,
+    /// Finished messages, where there is a CDR database.
+    pub cdrs: Option<Arc<dyn CdrSearch>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The settings.
@@ -139,6 +141,7 @@ fn message_pages() -> Router<Shared> {
             "/api/messages_raw/async",
             page(POST, messages::submit_raw_async),
         )
+        .route("/api/cdrs", page(GET, cdrs::list))
         .route("/api/events", page(POST, events::add))
         .route("/api/events/{message_id}", page(GET, events::list))
         .route("/api/diagnose/{message_id}", page(GET, diagnose::why))

@@ -84,6 +84,7 @@ impl Server {
             desk: engine.clone(),
             control: engine.clone(),
             store: Arc::clone(&store),
+            cdrs: None,
             clock,
             options: api_options(&config, ready),
         });

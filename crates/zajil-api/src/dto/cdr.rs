@@ -46,7 +46,10 @@ struct CdrOut<'a> {
 pub(crate) fn page(rows: &[(CdrPlace, Cdr)], shown: Shown, limit: u32) -> Page<'_> {
     let full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
     Page {
-        data: rows.iter().map(|(place, cdr)| row(*place, cdr, shown)).collect(),
+        data: rows
+            .iter()
+            .map(|(place, cdr)| row(*place, cdr, shown))
+            .collect(),
         next: rows.last().filter(|_| full).map(|(place, _)| place.0),
     }
 }

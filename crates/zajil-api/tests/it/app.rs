@@ -11,9 +11,13 @@ use axum::http::Request;
 use serde_json::Value;
 use tower::ServiceExt as _;
 use zajil_api::{Api, Options, Part, Readiness, router};
+use zajil_core::cdr::Cdr;
+use zajil_core::clock::Timestamp;
 use zajil_core::event::NodeName;
+use zajil_core::port::{CdrFilter, CdrPlace, CdrSearch, Found};
 use zajil_engine::Engine;
 use zajil_store::Store;
+use zajil_store::contract::OutboxSeq;
 use zajil_store::memory::MemoryStore;
 use zajil_telemetry::Telemetry;
 use zajil_testkit::clock::FakeClock;
@@ -70,6 +74,7 @@ async fn app_with(options: Options) -> App {
         desk: engine.clone(),
         control: engine.clone(),
         store: store.clone(),
+        cdrs: Some(Arc::new(Shelf(store.clone()))),
         clock: clock.clone(),
         options,
     };
@@ -78,6 +83,47 @@ async fn app_with(options: Options) -> App {
         clock,
         store,
         engine,
+    }
+}
+
+/// The CDRs that wait in the outbox, found as a database would find them.
+#[derive(Debug)]
+struct Shelf(Arc<MemoryStore>);
+
+impl CdrSearch for Shelf {
+    fn search<'a>(
+        &'a self,
+        filter: &'a CdrFilter,
+        before: Option<CdrPlace>,
+        limit: u32,
+    ) -> Found<'a, Vec<(CdrPlace, Cdr)>> {
+        Box::pin(async move {
+            let entries = self
+                .0
+                .outbox(1_000)
+                .await
+                .map_err(|error| error.to_string())?;
+            let place = |seq: OutboxSeq| CdrPlace(seq.0.try_into().unwrap());
+            let rows = entries
+                .into_iter()
+                .rev()
+                .map(|(seq, cdr)| (place(seq), cdr));
+            let fits = |(place, cdr): &(CdrPlace, Cdr)| {
+                let number = filter.number.as_ref();
+                before.is_none_or(|before| *place < before)
+                    && filter.status.is_none_or(|status| status == cdr.status)
+                    && number.is_none_or(|n| *n == cdr.called_number || *n == cdr.calling_number)
+            };
+            Ok(rows.filter(fits).take(limit.try_into().unwrap()).collect())
+        })
+    }
+
+    fn purge(&self, _: Timestamp, _: u32) -> Found<'_, u64> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
+    fn health(&self) -> Found<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod app;
+mod cdrs;
 mod diagnose;
 mod errors;
 mod frontends;
