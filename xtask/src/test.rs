@@ -16,6 +16,8 @@ struct Need {
 /// Rust builds nothing without a C compiler's linker; the bundled SQLite needs the compiler too.
 /// The walk-through of the README calls curl; tshark is asked what PDUs mean, and is fed by
 /// text2pcap, which comes with it. ENUM asks real name servers: Knot serves zones, BIND recurses.
+/// promtool tests the alerts, and Prometheus asks our metrics what the dashboard shows: a process of
+/// the test, not the service that the package brings.
 const NEEDS: &[Need] = &[
     Need {
         binary: "cc",
@@ -36,6 +38,10 @@ const NEEDS: &[Need] = &[
     Need {
         binary: "named",
         package: "bind9",
+    },
+    Need {
+        binary: "promtool",
+        package: "prometheus",
     },
 ];
 

@@ -21,6 +21,7 @@ pub mod offer;
 pub mod outcome;
 pub mod policy;
 pub mod port;
+pub mod queue;
 pub mod retry;
 pub mod route;
 pub mod status;

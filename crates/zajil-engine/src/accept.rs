@@ -117,10 +117,10 @@ impl Shared {
             Some(Placed::Stored(queued_for)) => {
                 self.stored(message.id, is_pending(&message), queued_for.as_ref(), watch);
                 if let (Some((id, pending)), Some(Placed::Stored(to))) = (answered, places.next()) {
-                    self.stored(id, pending, to.as_ref(), watch);
+                    self.replied(id, pending, to.as_ref());
                 }
                 if let Some(reply) = later {
-                    self.store_reply(*reply, watch).await;
+                    self.store_reply(*reply).await;
                 }
                 Ok(Accepted {
                     message,
@@ -137,12 +137,12 @@ impl Shared {
     }
 
     /// Stores the reply to a message that is stored already; that one is accepted either way.
-    pub(crate) async fn store_reply(&self, reply: Draft, watch: Stopwatch) {
+    pub(crate) async fn store_reply(&self, reply: Draft) {
         let (id, pending) = (reply.message.id, is_pending(&reply.message));
         match self.parts.store.accept(vec![reply]).await {
             Ok(places) => {
                 if let Some(Placed::Stored(to)) = places.first() {
-                    self.stored(id, pending, to.as_ref(), watch);
+                    self.replied(id, pending, to.as_ref());
                 }
             }
             Err(error) => tracing::warn!(%id, %error, "an auto-reply was not stored"),
@@ -283,6 +283,16 @@ impl Shared {
             queued: pending,
         });
         if pending {
+            self.hints.wake(queued_for);
+        }
+    }
+
+    /// A reply is on stable storage: wakes whoever waits for it. Nobody submitted it, so it does
+    /// not count as received.
+    pub(crate) fn replied(&self, id: MessageId, pending: bool, queued_for: Option<&FrontendName>) {
+        let queued = pending;
+        self.record(&Fact::Replied { id, queued });
+        if queued {
             self.hints.wake(queued_for);
         }
     }

@@ -14,7 +14,7 @@ use zajil_core::port::{Accepted, Charger, Dedupe};
 use zajil_core::route::Charged;
 use zajil_core::status::{FinalStatus, Status};
 use zajil_store::contract::{Error, Placed};
-use zajil_telemetry::{Fact, Stopwatch};
+use zajil_telemetry::{ChargeFact, Fact, Stopwatch};
 
 use crate::accept::{Decided, is_pending};
 use crate::refuse;
@@ -106,15 +106,15 @@ impl Shared {
             Verdict::Refused(refused) => refused.to_string(),
             Verdict::Failed(failed) => failed.to_string(),
         };
-        self.record(&match verdict {
-            Verdict::Granted => Fact::ChargeGranted { id, took },
-            Verdict::Refused(_) | Verdict::Failed(_) => Fact::ChargeFailed {
+        self.record(&Fact::Charge(match verdict {
+            Verdict::Granted => ChargeFact::Granted { id, took },
+            Verdict::Refused(_) | Verdict::Failed(_) => ChargeFact::Failed {
                 id,
                 took,
                 refused: matches!(verdict, Verdict::Refused(_)),
                 why: &why,
             },
-        });
+        }));
         let options = &self.options.charging;
         match charge::decide(verdict, options.on_failure) {
             Decision::Go => {

@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn compile(routing: Arc<Routing>) -> Result<Self, (RuleId, BadRule)> {
-        let rules = Arc::new(Rules::compile(routing.rules.iter().map(AsRef::as_ref))?);
+        let rules = Arc::new(Rules::compile(&routing.rules)?);
         let table = Arc::new(Table::new(routing.routes.iter().cloned()));
         Ok(Self {
             routing,
@@ -43,7 +43,7 @@ impl Snapshot {
         let rules = if self.routing.rules == routing.rules {
             Arc::clone(&self.rules)
         } else {
-            Arc::new(Rules::compile(routing.rules.iter().map(AsRef::as_ref))?)
+            Arc::new(self.rules.after(&routing.rules)?)
         };
         let table = if self.routing.routes == routing.routes {
             Arc::clone(&self.table)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use zajil_core::charge::Money;
 use zajil_core::event::EventName;
 use zajil_store::contract::{Error, Refund};
+use zajil_telemetry::{ChargeFact, Fact};
 
 use crate::shared::Shared;
 
@@ -78,6 +79,7 @@ impl Shared {
                 let told = format!("{} refunded", refund.call.parts);
                 let line = self.scene().event(EventName::ChargingAttempted, told);
                 store.refund_done(id, Some(line)).await?;
+                self.record(&Fact::Charge(ChargeFact::Refunded { id }));
                 Ok(Settled::Gone)
             }
             Err(failed) if failed.money == Money::Untouched => {
@@ -97,7 +99,7 @@ impl Shared {
     /// Whether the money went back is not known, or it will not: to do it again might pay twice.
     async fn give_up(&self, refund: &Refund, why: &str) -> Result<Settled, Error> {
         let id = refund.call.message;
-        tracing::error!(%id, why, "a refund may or may not have happened; see to it by hand");
+        self.record(&Fact::Charge(ChargeFact::RefundLost { id, why }));
         let told = format!("refund of {} unknown: {why}", refund.call.parts);
         let line = self.scene().event(EventName::ChargingFailed, told);
         self.parts.store.refund_done(id, Some(line)).await?;

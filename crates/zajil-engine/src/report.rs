@@ -8,7 +8,7 @@ use zajil_core::message::Message;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::status::FinalStatus;
 use zajil_store::contract::{NotDone, Outcome, Reported};
-use zajil_telemetry::Fact;
+use zajil_telemetry::{Fact, HandedFact};
 
 use crate::count::recount;
 use crate::refuse::failed;
@@ -81,6 +81,9 @@ impl Shared {
     pub(crate) fn tell(&self, done: &Reported) {
         let message = &done.message;
         let id = message.id;
+        if let Some(from) = &done.fell_back_from {
+            self.record(&Fact::Handed(HandedFact::FellBack { id, from }));
+        }
         match message.ending() {
             None => self.hints.wake(done.queued_for.as_ref()),
             Some(ending) => match ending.how {

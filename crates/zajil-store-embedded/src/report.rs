@@ -37,13 +37,19 @@ pub(crate) fn report(
                 message,
                 queued_for: None,
                 events,
+                fell_back_from: None,
             }))
         }
         Ok(events) => {
             if message.ending().is_none() && before.rewritten(&message) {
                 rewrite(tx, &message)?;
             }
-            settle(tx, message, &before, events, scene).map(Ok)
+            let fell_back_from = Reported::fell_back(before.dest_smsc.as_ref(), &message);
+            let done = settle(tx, message, &before, events, scene)?;
+            Ok(Ok(Reported {
+                fell_back_from,
+                ..done
+            }))
         }
         Err(why) => unchanged(tx, message, (word(report), why), scene),
     }
@@ -65,6 +71,7 @@ fn unchanged(
                 queued_for: tx.home(&message, scene.now)?.name,
                 message,
                 events: Vec::new(),
+                fell_back_from: None,
             }));
         }
     };
@@ -127,6 +134,7 @@ pub(crate) fn settle(
             message,
             queued_for: None,
             events,
+            fell_back_from: None,
         });
     }
     tx.log(message.id, &events)?;
@@ -147,6 +155,7 @@ pub(crate) fn settle(
         message,
         queued_for: home.name,
         events,
+        fell_back_from: None,
     })
 }
 

@@ -345,7 +345,7 @@ pub(crate) struct Before {
     pub(crate) undecided: bool,
     pub(crate) retrying: bool,
     pub(crate) turn: Timestamp,
-    dest_smsc: Option<FrontendName>,
+    pub(crate) dest_smsc: Option<FrontendName>,
     arranged: Arranged,
     charging: bool,
 }

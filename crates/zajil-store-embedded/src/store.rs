@@ -1,8 +1,9 @@
 //! The contract's methods, each one job for the writer or a reader.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use zajil_core::cdr::{self, Cdr};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, Scene};
@@ -15,14 +16,17 @@ use zajil_core::number::key;
 use zajil_core::offer::Asker;
 use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_core::status::Status;
 use zajil_store::contract::{
     Draft, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
     Reported, Retention,
 };
 use zajil_store::{Error, Reply, Store};
+use zajil_telemetry::{Fact, HandedFact};
 
 use crate::accept::{self, Prepared};
+use crate::depth::{self, Scan};
 use crate::error::Done;
 use crate::open::EmbeddedStore;
 use crate::row::{EITHER, MSG, either, find, location_of};
@@ -58,10 +62,18 @@ impl Store for EmbeddedStore {
     }
 
     fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>> {
-        Box::pin(
-            self.writer
-                .run_if_wanted(move |tx| offer::lease(tx, &ask, until)),
-        )
+        Box::pin(async move {
+            let leased = self
+                .writer
+                .run_if_wanted(move |tx| offer::lease(tx, &ask, until))
+                .await?;
+            if let Some(telemetry) = &self.telemetry {
+                for id in leased.returned {
+                    telemetry.record(&Fact::Handed(HandedFact::LeaseReturned { id }));
+                }
+            }
+            Ok(leased.messages)
+        })
     }
 
     fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>> {
@@ -260,15 +272,7 @@ impl Store for EmbeddedStore {
 
     fn figures(&self) -> Reply<'_, Figures> {
         Box::pin(async move {
-            let oldest = self.readers.run(|db| {
-                let sql = "SELECT inserted_at FROM msg WHERE id = (SELECT min(id) FROM q)";
-                let found = db
-                    .prepare_cached(sql)?
-                    .query_row([], |row| row.get(0))
-                    .optional()?;
-                Ok(found.map(Timestamp::from_millis))
-            });
-            let oldest = oldest.await?;
+            let (first_due, refunds) = self.readers.run(depth::first_due_and_refunds).await?;
             let count = |counter: &std::sync::atomic::AtomicI64| {
                 u64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0)
             };
@@ -276,8 +280,20 @@ impl Store for EmbeddedStore {
                 messages: count(&self.counts.messages),
                 pending: count(&self.counts.pending),
                 outbox: count(&self.counts.outbox),
-                oldest,
+                first_due,
+                refunds,
             })
+        })
+    }
+
+    fn depths(&self, now: Timestamp) -> Reply<'_, BTreeMap<Home, Depth>> {
+        Box::pin(async move {
+            let mut scan = Scan::default();
+            // Piece by piece, so that look-ups have their turn in between.
+            while !scan.is_done() {
+                scan = self.readers.run(move |db| scan.go_on(db, now)).await?;
+            }
+            self.readers.run(move |db| scan.by_name(db)).await
         })
     }
 

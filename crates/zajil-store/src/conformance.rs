@@ -253,6 +253,7 @@ macro_rules! each_conformance_case {
             }
             whole {
                 s12_the_figures_follow_every_change
+                s12_messages_are_counted_by_whose_they_are_and_their_state
                 d5_a_closed_store_answers_closed
             }
             differential {

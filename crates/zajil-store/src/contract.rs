@@ -12,6 +12,7 @@
 //! tasks at once and are to be batched inside; `offer` and `lease` must not cost more when the
 //! queue is longer; `message` is a look-up by key. Lists and sweeps may cost what they return.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -29,6 +30,7 @@ use zajil_core::message::Message;
 use zajil_core::offer::Asker;
 use zajil_core::policy::Policy;
 use zajil_core::port::{Dedupe, Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_core::status::{FinalStatus, Status};
 
 /// A store's answer: a boxed future, one box per batch.
@@ -133,6 +135,19 @@ pub struct Reported {
     pub queued_for: Option<FrontendName>,
     /// The lines that it added to the log; none when it changed nothing.
     pub events: Vec<Event>,
+    /// Whether a report ended the turn of this frontend and gave it to the next (D12).
+    pub fell_back_from: Option<FrontendName>,
+}
+
+impl Reported {
+    /// Whose turn a report has ended: as long as a message waits, nothing else that is reported
+    /// changes its frontend.
+    #[must_use]
+    pub fn fell_back(was_for: Option<&FrontendName>, message: &Message) -> Option<FrontendName> {
+        let waits = message.ending().is_none();
+        let moved = waits && message.dest_smsc.as_ref() != was_for;
+        was_for.filter(|_| moved).cloned()
+    }
 }
 
 /// Why a report or edit did nothing.
@@ -190,10 +205,12 @@ pub struct Figures {
     pub messages: u64,
     /// Messages that have not ended.
     pub pending: u64,
-    /// When the oldest pending one was inserted.
-    pub oldest: Option<Timestamp>,
+    /// When the first of them falls due, or fell due; those that wait for their charge aside.
+    pub first_due: Option<Timestamp>,
     /// Finished messages whose CDR has not been delivered to the sink.
     pub outbox: u64,
+    /// Refunds that have not ended.
+    pub refunds: u64,
 }
 
 /// The place of an entry in the outbox; rises.
@@ -357,6 +374,10 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The figures of the queue.
     fn figures(&self) -> Reply<'_, Figures>;
+
+    /// The pending messages by whose they are and their state at `now`. May read the whole queue,
+    /// so it is asked seldom; it must hold nobody up, and need not be of one moment.
+    fn depths(&self, now: Timestamp) -> Reply<'_, BTreeMap<Home, Depth>>;
 
     /// Finishes what is queued, syncs and closes; later calls answer [`Error::Closed`].
     fn close(&self) -> Reply<'_, ()>;

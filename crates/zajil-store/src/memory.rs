@@ -17,6 +17,7 @@ use zajil_core::message::Message;
 use zajil_core::offer::Asker;
 use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_core::route::{RouteId, Terms};
 use zajil_core::translate::{RuleId, RuleTerms};
 
@@ -331,6 +332,10 @@ impl Store for MemoryStore {
 
     fn figures(&self) -> Reply<'_, Figures> {
         self.run(|state| Ok(state.figures()))
+    }
+
+    fn depths(&self, now: Timestamp) -> Reply<'_, BTreeMap<Home, Depth>> {
+        self.run(|state| Ok(state.depths(now)))
     }
 
     fn close(&self) -> Reply<'_, ()> {

@@ -18,6 +18,7 @@ mod restore;
 mod serve;
 mod simulation;
 mod table;
+mod timed;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -22,11 +22,12 @@ use zajil_engine::{Engine, Parts};
 use zajil_store::Store;
 use zajil_store_embedded::EmbeddedStore;
 use zajil_telemetry::log::Log;
-use zajil_telemetry::{Fact, Telemetry};
+use zajil_telemetry::{Door, Fact, Telemetry};
 
 use crate::config::{Cdr, Config};
 use crate::listen::{Listener, Observer};
-use crate::outside::{Outside, readiness};
+use crate::outside::{Outside, readiness, watch};
+use crate::timed::Timed;
 
 /// How long a stopping server waits for CDRs; what is left is written after the next start.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -51,8 +52,8 @@ impl Server {
         let api = Listener::bind(config.api.listen)?;
         let metrics = config.metrics.map(Listener::bind).transpose()?;
         let data = config.store.directory.clone();
-        let store = open_store(&config)?;
         let telemetry = Arc::new(Telemetry::new().context("metrics")?);
+        let store = open_store(&config, &telemetry)?;
         let clock: Arc<dyn zajil_core::clock::Clock> = Arc::new(zajil_engine::system::SystemClock);
         let outside = Outside::open(&config, &telemetry)?;
         let parts = Parts {
@@ -65,23 +66,26 @@ impl Server {
         };
         let engine = Engine::start(parts, engine_options(&config)).await?;
         let mut drain = Tasks::new(CancellationToken::new(), Arc::clone(&telemetry));
-        let (outbox, sink) = (outbox_options(&config.cdr), open_sink(&config.cdr)?);
+        let outbox = outbox_options(&config.cdr);
+        let sink = open_sink(&config.cdr, &telemetry)?;
         let (source, time) = (Arc::clone(&store), Arc::clone(&clock));
         drain.spawn("CDR worker", move |token| {
             let (source, sink) = (Arc::clone(&source), Arc::clone(&sink));
             Outbox::new(source, sink, outbox, Arc::clone(&time)).drain(token)
         });
         let stop_doors = CancellationToken::new();
+        let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside);
+        let (watched, told) = (ready.clone(), Arc::clone(&telemetry));
+        drain.spawn("watch readiness", move |token| {
+            watch(watched.clone(), Arc::clone(&told), token)
+        });
         let app = zajil_api::router(zajil_api::Api {
             intake: engine.clone(),
             desk: engine.clone(),
             control: engine.clone(),
             store: Arc::clone(&store),
             clock,
-            options: api_options(
-                &config,
-                readiness(stop_doors.clone(), Arc::clone(&store), outside),
-            ),
+            options: api_options(&config, ready),
         });
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
@@ -135,7 +139,7 @@ fn count_refusals(telemetry: Arc<Telemetry>) -> Observer {
         };
         let reason = Reason::ALL.into_iter().find(|reason| code == reason.code());
         if let Some(reason) = reason {
-            let door = "rest";
+            let door = Door::Rest;
             let id = response.headers().get("x-request-id");
             let request_id = id.and_then(|id| id.to_str().ok());
             let _request = tracing::info_span!("request", request_id).entered();
@@ -181,10 +185,11 @@ pub(crate) fn reopen_at_hangup(log: Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+fn open_store(config: &Config, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc<dyn Store>> {
     let options = zajil_store_embedded::Options {
         cache_kib: config.store.cache_mib * 1_024,
         lock_within: Duration::from_secs(2),
+        telemetry: Some(Arc::clone(telemetry)),
         ..zajil_store_embedded::Options::default()
     };
     let store = EmbeddedStore::open(&config.store.directory, &options)
@@ -192,14 +197,13 @@ fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     Ok(Arc::new(store))
 }
 
-fn open_sink(cdr: &Cdr) -> anyhow::Result<Arc<dyn CdrSink>> {
+fn open_sink(cdr: &Cdr, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc<dyn CdrSink>> {
     if !cdr.enabled {
         return Ok(Arc::new(NullSink));
     }
     let opened = SqliteSink::open(&cdr.path);
-    Ok(Arc::new(opened.with_context(|| {
-        format!("CDR file {}", cdr.path.display())
-    })?))
+    let sink = opened.with_context(|| format!("CDR file {}", cdr.path.display()))?;
+    Ok(Arc::new(Timed::new(sink, Arc::clone(telemetry))))
 }
 
 fn outbox_options(cdr: &Cdr) -> zajil_cdr::outbox::Options {

@@ -1,5 +1,6 @@
 //! A store that fails to accept as often and in such ways as a test says.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +16,7 @@ use zajil_core::message::Message;
 use zajil_core::offer::Asker;
 use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_store::contract::{
     Draft, Error, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
     Reply, Reported, Retention, Store,
@@ -134,6 +136,7 @@ impl Store for Moody {
         outbox(limit: u32) -> Vec<(OutboxSeq, Cdr)>;
         outbox_done(last: OutboxSeq) -> ();
         figures() -> Figures;
+        depths(now: Timestamp) -> BTreeMap<Home, Depth>;
         close() -> ();
     }
 }

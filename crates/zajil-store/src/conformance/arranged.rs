@@ -189,6 +189,7 @@ pub async fn d12_the_next_frontend_gets_what_the_first_did_not_take(s: Subject) 
     let swept = s.store.sweep(scene(at(60)), ALL).await.unwrap();
     assert_eq!(swept.len(), 1);
     assert_eq!(swept[0].queued_for, Some(name("b")));
+    assert_eq!(swept[0].fell_back_from, Some(name("gw")));
     assert_eq!(s.get(1).await, swept[0].message);
     assert_eq!(s.offered(plain("gw"), at(60)).await, [2]);
     assert_eq!(s.offered(plain("b"), at(60)).await, [1]);
@@ -204,7 +205,8 @@ pub async fn d12_the_next_frontend_gets_what_the_first_did_not_take(s: Subject) 
 pub async fn d12_a_frontend_that_holds_a_message_keeps_its_turn(s: Subject) {
     s.accept(vec![followed(1, &["b"], 60)]).await;
     assert_eq!(s.leased(plain("gw"), at(55), at(100)).await, [1]);
-    s.store.sweep(scene(at(60)), ALL).await.unwrap();
+    let swept = s.store.sweep(scene(at(60)), ALL).await.unwrap();
+    assert_eq!(swept[0].fell_back_from, None);
     assert_eq!(s.get(1).await.dest_smsc, Some(name("gw")));
     assert_eq!(s.leased_until(1).await, Some(at(100)));
     s.store.sweep(scene(at(159)), ALL).await.unwrap();
@@ -221,9 +223,11 @@ pub async fn d12_a_refusal_goes_to_the_next_at_once_and_the_last_one_ends(s: Sub
     };
     let done = s.report(1, refused(), at(5)).await;
     assert_eq!(done.queued_for, Some(name("b")));
+    assert_eq!(done.fell_back_from, Some(name("gw")));
     assert_eq!(s.offered(plain("gw"), at(5)).await, [0_u64; 0]);
     assert_eq!(s.offered(plain("b"), at(5)).await, [1]);
-    s.report(1, refused(), at(6)).await;
+    let done = s.report(1, refused(), at(6)).await;
+    assert_eq!(done.fell_back_from, None);
     let cdrs = s.cdrs().await;
     assert_eq!(cdrs.len(), 1);
     assert_eq!(cdrs[0].dest_smsc.as_deref(), Some("b"));
@@ -251,6 +255,7 @@ pub async fn d14_a_debit_whose_message_ends_undelivered_waits_to_be_given_back(s
     // Undelivered to the end of its life.
     s.store.sweep(scene(at(100_000)), ALL).await.unwrap();
     assert_eq!(s.store.refunds(at(1_000_000), ALL).await.unwrap().len(), 3);
+    assert_eq!(s.store.figures().await.unwrap().refunds, 3);
 }
 
 pub async fn d14_a_refund_is_begun_once_and_logged_when_done(s: Subject) {

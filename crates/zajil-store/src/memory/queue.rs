@@ -1,6 +1,6 @@
 //! Messages: accepted, offered, reported, changed, removed, expired.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zajil_core::cdr;
 use zajil_core::charge;
@@ -13,6 +13,7 @@ use zajil_core::lifecycle::{self, Edit, Report, Unchanged};
 use zajil_core::message::{Life, Message};
 use zajil_core::number;
 use zajil_core::offer::{self, Asker};
+use zajil_core::queue::{Depth, Home, Standing};
 use zajil_core::status::Status;
 
 use super::{KnownKey, State, next_id, size};
@@ -165,9 +166,30 @@ impl State {
     }
 
     pub(super) fn report(&mut self, id: MessageId, report: &Report, scene: &Scene) -> Outcome {
-        self.change(id, scene, |message| {
-            lifecycle::report(message, report, scene)
+        let was_for = self.messages.get(&id);
+        let was_for = was_for.and_then(|message| message.dest_smsc.clone());
+        let rule = |message: &mut Message| lifecycle::report(message, report, scene);
+        self.change(id, scene, rule).map(|done| Reported {
+            fell_back_from: Reported::fell_back(was_for.as_ref(), &done.message),
+            ..done
         })
+    }
+
+    pub(super) fn depths(&self, now: Timestamp) -> BTreeMap<Home, Depth> {
+        let mut depths: BTreeMap<Home, Depth> = BTreeMap::new();
+        for message in self.messages.values() {
+            let Some(standing) = Standing::of(message, now) else {
+                continue;
+            };
+            let home = match message.life {
+                Life::Charging { .. } => Home::Charging,
+                Life::Pending { .. } | Life::Ended(_) => self
+                    .queued_for(message, now)
+                    .map_or(Home::Unrouted, Home::Frontend),
+            };
+            depths.entry(home).or_default().add(standing, 1);
+        }
+        depths
     }
 
     pub(super) fn edit(&mut self, id: MessageId, edit: Edit, scene: &Scene) -> Outcome {
@@ -213,6 +235,7 @@ impl State {
             message,
             queued_for,
             events,
+            fell_back_from: None,
         })
     }
 

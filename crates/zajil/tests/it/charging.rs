@@ -39,8 +39,8 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(seen) = look() {
             return seen;
         }
-        let deadline = Duration::from_secs(40);
-        assert!(watch.elapsed() < deadline, "{what} did not happen");
+        let waited = watch.elapsed();
+        assert!(waited < Duration::from_secs(40), "{what} did not happen");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
@@ -90,6 +90,36 @@ fn d14_a_kill_between_the_debit_and_its_record_neither_loses_nor_repeats_it() {
     assert_eq!(debited(&ocs), [id], "asked for once, and never again");
     let (_, log) = client.call("GET", &format!("/api/events/{id}"), &Value::Null);
     assert!(log.to_string().contains("money may have moved"), "{log}");
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn s14_readiness_is_told_at_once_while_charging_and_enum_are_black_holes() {
+    let (data, ocs) = (tempfile::tempdir().unwrap(), FakeOcs::start_blocking());
+    ocs.behave(Behaviour::Stall);
+    // Takes every question and answers none.
+    let names = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let settings = format!(
+        "[enum]\nenum_domains = [\"e164.arpa\"]\nenum_dns_servers = [\"{}\"]\n\
+         [charging]\nocs_url = \"{}\"\n",
+        names.local_addr().unwrap(),
+        ocs.url(),
+    );
+    let server = Server::configured(data.path(), &settings);
+    let client = server.client();
+    for _ in 0..3 {
+        let begun = Stopwatch::start();
+        let (status, answer) = client.call("GET", "/readyz", &Value::Null);
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(900), "{took:?}");
+        assert_eq!(status, 200, "{answer}");
+    }
+    let told = until("both are found silent", || {
+        let (_, answer) = client.call("GET", "/readyz", &Value::Null);
+        let told = answer.to_string();
+        (told.matches("no answer within").count() == 2).then_some(told)
+    });
+    assert!(told.contains("charging") && told.contains("enum"), "{told}");
     assert_eq!(server.stop(), Some(0));
 }
 

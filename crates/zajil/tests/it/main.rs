@@ -1,6 +1,7 @@
 //! The real binary, as a process: its loop with clients, its crashes, a full disk, its signals.
 #![cfg(test)]
 
+mod alerts;
 mod backup;
 mod charging;
 mod command_line;
@@ -9,6 +10,7 @@ mod doctor;
 mod documents;
 mod full_disk;
 mod logs;
+mod observed;
 mod pdu;
 mod reference_client;
 mod server;
