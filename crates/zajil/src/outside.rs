@@ -106,7 +106,7 @@ pub(crate) async fn watch(ready: Readiness, telemetry: Arc<Telemetry>, token: Ca
             _ = ticks.tick() => {}
         }
         for part in ready.check().await {
-            let state = part.state.as_ref().map(|()| ()).map_err(String::as_str);
+            let state = part.state.as_ref().copied().map_err(String::as_str);
             telemetry.metrics.set_ready(part.name, state);
         }
     }

@@ -33,7 +33,7 @@ impl<S: CdrSink> CdrSink for Timed<S> {
         Box::pin(async move {
             let watch = Stopwatch::start();
             let written = self.sink.write(rows, now).await;
-            let worked = written.as_ref().map(|()| ()).map_err(String::as_str);
+            let worked = written.as_ref().copied().map_err(String::as_str);
             let metrics = &self.telemetry.metrics;
             metrics.database_used(watch.elapsed(), worked);
             written
