@@ -49,5 +49,6 @@ async fn s10_3_finished_messages_are_found_page_by_page() {
         {"errors":{"detail":"from must be an RFC 3339 time such as 2026-01-31T12:00:00Z"}}
         422
         {"errors":{"detail":"masked must be true or false"}}
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
