@@ -10,6 +10,7 @@ use zajil_telemetry::log::Log;
 
 use crate::client::{self, MessageCommand, RouteCommand};
 use crate::config::{self, Config, Overrides};
+use crate::operate::{self, CdrCommand, FrontendCommand};
 use crate::pdu::{self, PduCommand};
 use crate::serve::{self, Server};
 
@@ -52,6 +53,20 @@ enum Command {
         server: client::Remote,
         #[command(subcommand)]
         command: RouteCommand,
+    },
+    /// Look at frontends, pause and resume them.
+    Frontend {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(subcommand)]
+        command: FrontendCommand,
+    },
+    /// Export call detail records.
+    Cdr {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(subcommand)]
+        command: CdrCommand,
     },
     /// Check everything that a server needs, and say what to do about what is wrong.
     Doctor(crate::doctor::DoctorArgs),
@@ -112,6 +127,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Message { server, command } => client::message(&server, command),
         Command::Route { server, command } => client::route(&server, command),
+        Command::Frontend { server, command } => operate::frontend(&server, command),
+        Command::Cdr { server, command } => operate::cdr(&server, command),
         Command::Doctor(args) => crate::doctor::run(args),
         Command::Backup(args) => crate::backup::run(&args),
         Command::Restore(args) => crate::restore::run(&args),

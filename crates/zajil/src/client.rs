@@ -73,6 +73,11 @@ pub(crate) enum MessageCommand {
         /// Its id.
         id: u64,
     },
+    /// Submit a message that has ended again, as another one.
+    Requeue {
+        /// Its id.
+        id: u64,
+    },
     /// Remove a message; a pending one ends as failed, with its CDR.
     Cancel {
         /// Its id.
@@ -165,7 +170,12 @@ impl Remote {
         self.call("GET", path, None)
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
         let url = format!("{}{path}", self.server.trim_end_matches('/'));
         let config = ureq::Agent::config_builder().http_status_as_error(false);
         let agent: ureq::Agent = config.timeout_global(Some(ANSWERS_WITHIN)).build().into();
@@ -186,7 +196,7 @@ impl Remote {
     }
 
     /// Calls, and shows the answer: as JSON, or as `human` makes it.
-    fn show(
+    pub(crate) fn show(
         &self,
         (method, path): (&str, &str),
         body: Option<&Value>,
@@ -260,6 +270,10 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
         MessageCommand::Retry { id } => {
             let body = json!({ "deliver_after": null });
             server.show(("PATCH", &format!("/api/messages/{id}")), Some(&body), one)
+        }
+        MessageCommand::Requeue { id } => {
+            let path = format!("/api/messages/{id}/requeue");
+            server.show(("POST", &path), None, one)
         }
         MessageCommand::Cancel { id } => {
             let path = format!("/api/messages/{id}");
@@ -368,7 +382,7 @@ pub(crate) fn route(server: &Remote, command: RouteCommand) -> anyhow::Result<Ex
 }
 
 /// The object without its nulls: what was not said is not sent.
-fn present(mut body: Value) -> Value {
+pub(crate) fn present(mut body: Value) -> Value {
     if let Some(fields) = body.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
@@ -387,7 +401,7 @@ pub(crate) fn cell(value: &Value) -> String {
     }
 }
 
-fn rows(items: &[Value], keys: &[&str]) -> String {
+pub(crate) fn rows(items: &[Value], keys: &[&str]) -> String {
     let rows: Vec<Vec<String>> = items
         .iter()
         .map(|item| keys.iter().map(|key| cell(&item[*key])).collect())

@@ -12,6 +12,7 @@ mod demo;
 mod docs;
 mod doctor;
 mod listen;
+mod operate;
 mod outside;
 mod pdu;
 mod restore;
