@@ -194,6 +194,24 @@ const OUTBOX: Entry = gauge(
     "zajil_cdr_outbox",
     "Finished messages whose CDR is not written yet.",
 );
+const DATABASE_ASKED: Entry = histogram(
+    "ecto_pools_query_time",
+    MILLIS,
+    "Milliseconds that the CDR database took for an answer; none with an SQLite file.",
+);
+const DATABASE_QUEUED: Entry = histogram(
+    "ecto_pools_queue_time",
+    MILLIS,
+    "Milliseconds of waiting for a free connection to the CDR database.",
+);
+const DATABASE_CONNECTED: Entry = gauge(
+    "ecto_pools_connected_count",
+    "Open connections to the CDR database.",
+);
+const CDR_BAD_ROWS: Entry = counter(
+    "zajil_cdr_bad_rows",
+    "CDRs that the database refused for what they hold; they are in cdr-aside.db.",
+);
 const INTAKE: Entry = gauge("zajil_intake_depth", "Asynchronous submits not stored yet.");
 const REFUSALS: Entry = labelled(
     counter("zajil_refusals", "Requests refused, by door and reason."),
@@ -235,6 +253,10 @@ pub const CATALOGUE: &[Entry] = &[
     QUEUE_OLDEST,
     FRONTENDS,
     OUTBOX,
+    CDR_BAD_ROWS,
+    DATABASE_ASKED,
+    DATABASE_QUEUED,
+    DATABASE_CONNECTED,
     INTAKE,
     REFUSALS,
     LATE,
@@ -280,6 +302,12 @@ pub struct Metrics {
     frontends: IntGaugeVec,
     /// `zajil_cdr_outbox`.
     pub outbox: IntGauge,
+    /// `zajil_cdr_bad_rows`.
+    pub cdr_bad_rows: IntCounter,
+    database_asked: Histogram,
+    database_queued: Histogram,
+    /// `ecto_pools_connected_count`.
+    pub database_connected: IntGauge,
     /// `zajil_intake_depth`.
     pub intake: IntGauge,
     refusals: IntCounterVec,
@@ -325,6 +353,10 @@ impl Metrics {
                 IntGaugeVec::new(Opts::new(FRONTENDS.name, FRONTENDS.help), FRONTENDS.labels)?,
             )?,
             outbox: int_gauge(&registry, &OUTBOX)?,
+            cdr_bad_rows: int_counter(&registry, &CDR_BAD_ROWS)?,
+            database_asked: timer(&registry, &DATABASE_ASKED)?,
+            database_queued: timer(&registry, &DATABASE_QUEUED)?,
+            database_connected: int_gauge(&registry, &DATABASE_CONNECTED)?,
             intake: int_gauge(&registry, &INTAKE)?,
             refusals: counters(&registry, &REFUSALS)?,
             late: int_counter(&registry, &LATE)?,
@@ -373,6 +405,16 @@ impl Metrics {
         self.enum_asked
             .with_label_values(&[success])
             .observe(millis);
+    }
+
+    /// `ecto_pools_query_time`.
+    pub fn database_asked(&self, took: std::time::Duration) {
+        self.database_asked.observe(took.as_secs_f64() * 1_000.0);
+    }
+
+    /// `ecto_pools_queue_time`.
+    pub fn database_queued(&self, waited: std::time::Duration) {
+        self.database_queued.observe(waited.as_secs_f64() * 1_000.0);
     }
 
     pub(crate) fn refused(&self, door: &str, reason: Reason) {
