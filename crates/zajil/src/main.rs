@@ -12,6 +12,7 @@ mod docs;
 mod listen;
 mod outside;
 mod pdu;
+mod records;
 mod serve;
 mod simulation;
 mod table;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use zajil_api::{Part, Readiness};
-use zajil_core::port::{Charger, NumberLookup};
+use zajil_core::port::{CdrSearch, Charger, NumberLookup};
 use zajil_enum::Resolver;
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
 use crate::config::Config;
+use crate::records::Records;
 
 /// How long a part has to say how it is.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
@@ -22,6 +23,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct Outside {
     resolver: Option<Arc<Resolver>>,
     pub(crate) charger: Option<Arc<dyn Charger>>,
+    records: Option<Arc<dyn CdrSearch>>,
 }
 
 impl Outside {
@@ -40,7 +42,11 @@ impl Outside {
                 Some(Arc::new(resolver.context("ENUM")?))
             }
         };
-        Ok(Self { resolver, charger })
+        Ok(Self {
+            resolver,
+            charger,
+            records: None,
+        })
     }
 }
 
@@ -49,6 +55,12 @@ impl Outside {
     pub(crate) fn lookup(&self) -> Option<Arc<dyn NumberLookup>> {
         let resolver = self.resolver.as_ref()?;
         Some(Arc::clone(resolver) as Arc<dyn NumberLookup>)
+    }
+
+    /// With the CDR database, whose absence delays CDRs only.
+    pub(crate) fn with(mut self, records: Records) -> Self {
+        self.records = records.search;
+        self
     }
 }
 
@@ -77,6 +89,9 @@ pub(crate) fn readiness(
             }
             if let Some(resolver) = &outside.resolver {
                 parts.push(part("enum", false, in_time(resolver.health()).await));
+            }
+            if let Some(records) = &outside.records {
+                parts.push(part("cdrs", false, in_time(records.health()).await));
             }
             parts
         })
