@@ -17,6 +17,8 @@ struct Need {
 /// The walk-through of the README calls curl; tshark is asked what PDUs mean, and is fed by
 /// text2pcap, which comes with it. ENUM asks real name servers: Knot serves zones, BIND recurses.
 /// CDRs go into real database servers, which the tests start as Debian's users for them.
+/// promtool tests the alerts, and Prometheus asks our metrics what the dashboard shows: a process
+/// of the test, not the service that the package brings.
 const NEEDS: &[Need] = &[
     Need {
         binary: "cc",
@@ -45,6 +47,10 @@ const NEEDS: &[Need] = &[
     Need {
         binary: "postgres",
         package: "postgresql",
+    },
+    Need {
+        binary: "promtool",
+        package: "prometheus",
     },
 ];
 

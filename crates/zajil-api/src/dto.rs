@@ -3,6 +3,7 @@
 //! Requests are read into [`field::Field`]s, which take any JSON value; turning a field into a
 //! value of the domain names the field and the rule that it breaks.
 
+pub(crate) mod bulk;
 pub(crate) mod edit;
 pub(crate) mod event;
 pub(crate) mod field;
@@ -10,6 +11,7 @@ pub(crate) mod frontend;
 pub(crate) mod import;
 pub(crate) mod location;
 pub(crate) mod message;
+pub(crate) mod policy;
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod route;

@@ -45,9 +45,12 @@ pub(crate) async fn history(api: Shared, request: Request) -> Result<Response, R
 
 fn shown(api: &Api, frontends: &[Presence]) -> Result<Response, Refusal> {
     let now = api.now();
+    let pause = |presence: &Presence| api.control.pause(&presence.registration.name);
+    let pauses: Vec<_> = frontends.iter().map(pause).collect();
     let rows: Vec<_> = frontends
         .iter()
-        .map(|presence| FrontendOut::new(presence, now))
+        .zip(&pauses)
+        .map(|(presence, pause)| FrontendOut::new(presence, pause.as_ref(), now))
         .collect();
     json::data(StatusCode::OK, rows)
 }
@@ -68,7 +71,11 @@ pub(crate) async fn show(api: Shared, request: Request) -> Result<Response, Refu
     let id = query::record_id(&mut parts, KIND).await?;
     let found = api.store.frontend(id).await.map_err(error::from_store)?;
     let found = found.ok_or_else(|| error::unknown(KIND, &id.to_string()))?;
-    json::data(StatusCode::OK, FrontendOut::new(&found, api.now()))
+    let pause = api.control.pause(&found.registration.name);
+    json::data(
+        StatusCode::OK,
+        FrontendOut::new(&found, pause.as_ref(), api.now()),
+    )
 }
 
 /// `POST /api/frontends` and `/api/frontends/register`: 201 when a stretch begins, 200 when one
@@ -86,7 +93,11 @@ pub(crate) async fn register(api: Shared, request: Request) -> Result<Response, 
     } else {
         StatusCode::OK
     };
-    json::data(status, FrontendOut::new(&presence, api.now()))
+    let pause = api.control.pause(&presence.registration.name);
+    json::data(
+        status,
+        FrontendOut::new(&presence, pause.as_ref(), api.now()),
+    )
 }
 
 /// The address of the client: the peer's, or, when the peer is a trusted proxy, the last one in

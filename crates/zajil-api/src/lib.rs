@@ -4,6 +4,7 @@
 //! the wire has its rule in `dto`. Nothing here knows what is behind the ports.
 
 mod body;
+mod bulk;
 mod dto;
 mod error;
 mod events;
@@ -13,6 +14,7 @@ mod json;
 mod locations;
 mod messages;
 mod options;
+mod policies;
 mod query;
 mod router;
 mod routes;

@@ -83,13 +83,36 @@ async fn in_time<T>(
     api: &Api,
     answer: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Refusal> {
-    tokio::time::timeout(api.options.request_timeout, answer).await.unwrap_or_else(|_| {
-        let seconds = api.options.request_timeout.as_secs();
-        let detail = format!(
-            "the store did not answer within {seconds} s; the message may have been taken: repeat \
-             the request with an Idempotency-Key"
-        );
-        Err(Refusal::new(Reason::StorageDown, detail))
+    tokio::time::timeout(api.options.request_timeout, answer)
+        .await
+        .unwrap_or_else(|_| {
+            let seconds = api.options.request_timeout.as_secs();
+            let detail = format!(
+                "no answer within {seconds} s; the message may have been taken: repeat the request \
+             with an Idempotency-Key"
+            );
+            Err(Refusal::new(Reason::StorageDown, detail))
+        })
+}
+
+/// Which messages a query string chooses.
+fn chosen(parameters: &Parameters) -> Result<Filter, Refusal> {
+    Ok(Filter {
+        status: parameters.text("status").map(status).transpose()?,
+        number: parameters.text("number").map(digits).transpose()?,
+        dest_smsc: parameters.frontend("dest_smsc")?.map(Some),
+        source_smsc: parameters.frontend("source_smsc")?,
+        from: parameters.time("from")?,
+        to: parameters.time("to")?,
+        before: parameters.message_id("before")?,
+        ..Filter::default()
+    })
+}
+
+fn status(word: &str) -> Result<Status, Refusal> {
+    Status::parse(word).ok_or_else(|| {
+        let words = Status::ALL.map(Status::as_str).join(", ");
+        Refusal::field("status", format!("must be one of {words}"))
     })
 }
 
@@ -106,18 +129,10 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
         };
         return offer_to(&api, asker, &parts, &parameters).await;
     }
-    let status = match parameters.text("status") {
-        None => None,
-        Some(word) => Some(Status::parse(word).ok_or_else(|| {
-            let words = Status::ALL.map(Status::as_str).join(", ");
-            Refusal::field("status", format!("must be one of {words}"))
-        })?),
-    };
     let filter = Filter {
-        status,
-        number: parameters.text("number").map(digits).transpose()?,
         limit: parameters.limit()?,
         offset: parameters.offset()?,
+        ..chosen(&parameters)?
     };
     let messages = api
         .store

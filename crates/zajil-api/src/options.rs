@@ -76,7 +76,8 @@ impl Readiness {
         Self::new(|| Box::pin(std::future::ready(Vec::new())))
     }
 
-    pub(crate) async fn check(&self) -> Vec<Part> {
+    /// Every part, and how it is now.
+    pub async fn check(&self) -> Vec<Part> {
         (self.0)().await
     }
 }

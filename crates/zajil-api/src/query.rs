@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::offer;
@@ -99,6 +100,25 @@ impl Parameters {
     pub(crate) fn offset(&self) -> Result<u32, Refusal> {
         let offset = self.integer("offset", 0, FARTHEST)?;
         Ok(offset.and_then(|n| u32::try_from(n).ok()).unwrap_or(0))
+    }
+
+    /// The name of a frontend.
+    pub(crate) fn frontend(&self, name: &str) -> Result<Option<FrontendName>, Refusal> {
+        let text = self.text(name).unwrap_or_default();
+        Field::Text(text.into()).frontend(name)
+    }
+
+    /// An instant.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        let text = self.text(name).unwrap_or_default();
+        Field::Text(text.into()).time(name)
+    }
+
+    /// The id of a message.
+    pub(crate) fn message_id(&self, name: &str) -> Result<Option<MessageId>, Refusal> {
+        let number = self.integer(name, 1, (1 << 53) - 1)?;
+        let id = number.and_then(|n| u64::try_from(n).ok());
+        Ok(id.and_then(|id| MessageId::new(id).ok()))
     }
 
     /// `lease` (D7).

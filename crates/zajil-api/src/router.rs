@@ -1,14 +1,12 @@
 //! Every URL of the REST door on one page.
 
 use std::future::Future;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use tokio::sync::Mutex;
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Control, Desk, Intake};
@@ -19,7 +17,9 @@ use crate::options::Options;
 use crate::routes::Routes;
 use crate::table::Table;
 use crate::translations::Rules;
-use crate::{events, frontends, locations, messages, routes, system, table, translations};
+use crate::{
+    bulk, events, frontends, locations, messages, policies, routes, system, table, translations,
+};
 
 /// The REST door with everything it talks to.
 #[derive(Clone)]
@@ -58,24 +58,8 @@ const PUT: MethodFilter = MethodFilter::PUT;
 const PATCH: MethodFilter = MethodFilter::PATCH;
 const DELETE: MethodFilter = MethodFilter::DELETE;
 
-/// The door while it is open.
-pub(crate) struct Door {
-    api: Api,
-    /// Held by who changes a table: what a change is based on must still be there when it is
-    /// made.
-    pub(crate) tables: Mutex<()>,
-}
-
-impl Deref for Door {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
-
 /// What every handler gets.
-pub(crate) type Shared = Arc<Door>;
+pub(crate) type Shared = Arc<Api>;
 
 /// The door as a service. Serve it with `ConnectInfo<SocketAddr>` among the request's extensions
 /// (`into_make_service_with_connect_info`), so that a frontend's address is known.
@@ -89,10 +73,7 @@ pub fn router(api: Api) -> Router {
         .route("/readyz", page(GET, system::ready))
         .fallback(|request| fenced(no_page(request)))
         .method_not_allowed_fallback(|request| fenced(no_verb(request)))
-        .with_state(Arc::new(Door {
-            api,
-            tables: Mutex::new(()),
-        }))
+        .with_state(Arc::new(api))
 }
 
 fn message_pages() -> Router<Shared> {
@@ -121,6 +102,8 @@ fn message_pages() -> Router<Shared> {
             "/api/messages/{id}/mark_delivered",
             page(POST, messages::mark_delivered),
         )
+        .route("/api/messages/bulk", page(POST, bulk::apply))
+        .route("/api/messages/{id}/requeue", page(POST, bulk::requeue))
         .route(
             "/api/messages/{id}/mark_failed",
             page(POST, messages::mark_failed),
@@ -139,6 +122,7 @@ fn delivery_pages() -> Router<Shared> {
     let location = page(GET, locations::show)
         .merge(page(PATCH, locations::update))
         .merge(page(DELETE, locations::forget));
+    let policy = page(GET, policies::show).merge(page(PUT, policies::replace));
     let frontends = page(GET, frontends::list).merge(page(POST, frontends::register));
     Router::new()
         .route("/api/locations", locations)
@@ -152,6 +136,9 @@ fn delivery_pages() -> Router<Shared> {
             page(GET, frontends::history),
         )
         .route("/api/frontends/{id}", page(GET, frontends::show))
+        .route("/api/frontends/{id}/pause", page(POST, policies::pause))
+        .route("/api/frontends/{id}/resume", page(POST, policies::resume))
+        .route("/api/frontends/{id}/policy", policy)
 }
 
 fn table_pages() -> Router<Shared> {

@@ -51,7 +51,7 @@ pub(crate) async fn show<T: Table>(api: Shared, request: Request) -> Result<Resp
 /// `POST /api/{table}`.
 pub(crate) async fn create<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
     let change = T::add(&read(&api, request).await?)?;
-    let (routing, id) = api.control.change_routing(change).await?;
+    let (routing, id) = api.control.change_routing(change, None).await?;
     api.control.in_force(routing.version).await?;
     let id = id.ok_or_else(|| Refusal::new(Reason::Internal, "internal error"))?;
     answer::<T>(StatusCode::CREATED, &routing, id)
@@ -67,8 +67,10 @@ pub(crate) async fn update<T: Table>(api: Shared, request: Request) -> Result<Re
     edit::<T>(api, request, |former| Some(former)).await
 }
 
-/// Reads what is there, changes it, and answers once the change is in force. The lock is given
-/// back before that: edits that come meanwhile share the wait.
+/// How often an edit is tried while others come between what it read and what it writes.
+const TRIES: usize = 10;
+
+/// Reads what is there, changes just that, and answers once the change is in force.
 async fn edit<T: Table>(
     api: Shared,
     request: Request,
@@ -77,22 +79,29 @@ async fn edit<T: Table>(
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, T::ENTRY).await?;
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
-    let routing = {
-        let _turn = api.tables.lock().await;
+    for _ in 0..TRIES {
         let former = api.control.routing();
         T::row(&former, id).ok_or_else(|| unknown::<T>(id))?;
         let change = T::set(&payload, id, base(&former))?;
-        api.control.change_routing(change).await?.0
-    };
-    api.control.in_force(routing.version).await?;
-    answer::<T>(StatusCode::OK, &routing, id)
+        let changed = api.control.change_routing(change, Some(former.version));
+        match changed.await {
+            Ok((routing, _)) => {
+                api.control.in_force(routing.version).await?;
+                return answer::<T>(StatusCode::OK, &routing, id);
+            }
+            Err(refusal) if refusal.reason == Reason::Conflict => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    let detail = "too many others edit the table: try again";
+    Err(Refusal::new(Reason::Overloaded, detail))
 }
 
 /// `DELETE /api/{table}/{id}`.
 pub(crate) async fn remove<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let id = query::record_id(&mut parts, T::ENTRY).await?;
-    let (routing, _) = api.control.change_routing(T::remove(id)).await?;
+    let (routing, _) = api.control.change_routing(T::remove(id), None).await?;
     api.control.in_force(routing.version).await?;
     Ok(json::removed())
 }
@@ -128,10 +137,7 @@ pub(crate) async fn import<T: Table>(api: Shared, request: Request) -> Result<Re
     let limit = api.options.max_import_bytes;
     let payload = body::read(request.into_body(), limit, &api.options).await?;
     let (change, imported) = T::import(&payload)?;
-    let (routing, _) = {
-        let _turn = api.tables.lock().await;
-        api.control.change_routing(change).await?
-    };
+    let (routing, _) = api.control.change_routing(change, None).await?;
     api.control.in_force(routing.version).await?;
     let done = Imported {
         imported,

@@ -122,7 +122,7 @@ impl Table for MySqlSink {
 
 impl CdrSink for MySqlSink {
     fn write<'a>(&'a self, rows: &'a [Cdr], now: Timestamp) -> Written<'a> {
-        Box::pin(sink::write(self, rows, now))
+        Box::pin(self.pool.counted(sink::write(self, rows, now)))
     }
 }
 

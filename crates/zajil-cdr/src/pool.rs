@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use zajil_core::port::Unwritten;
 use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::sink::{Answer, Fault};
@@ -125,6 +126,18 @@ impl<C: Connect> Pool<C> {
         let answer = tokio::time::timeout(limit, statement).await;
         self.telemetry.metrics.database_asked(took.elapsed());
         answer.unwrap_or_else(|_| Err(self.silent("an answer", limit)))
+    }
+
+    /// A batch of rows, counted when it has to be tried again.
+    pub(crate) async fn counted(
+        &self,
+        batch: impl Future<Output = Result<(), Unwritten>>,
+    ) -> Result<(), Unwritten> {
+        let written = batch.await;
+        if matches!(written, Err(Unwritten::Down(_))) {
+            self.telemetry.metrics.cdr_failures.inc();
+        }
+        written
     }
 
     fn silent(&self, what: &str, limit: Duration) -> Fault {

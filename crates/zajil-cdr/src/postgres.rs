@@ -145,7 +145,7 @@ impl Table for PostgresSink {
 
 impl CdrSink for PostgresSink {
     fn write<'a>(&'a self, rows: &'a [Cdr], now: Timestamp) -> Written<'a> {
-        Box::pin(sink::write(self, rows, now))
+        Box::pin(self.pool.counted(sink::write(self, rows, now)))
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use zajil_core::frontend::FrontendName;
@@ -26,18 +27,21 @@ const COUNTRIES: [&str; 16] = [
 
 /// How much is measured.
 struct Effort {
+    rules: usize,
     sizes: [usize; 4],
     queries: usize,
     rounds: usize,
 }
 
 const FULL: Effort = Effort {
+    rules: 20_000,
     sizes: [10, 100, 10_000, 100_000],
     queries: 1 << 16,
     rounds: 15,
 };
 
 const SMALL: Effort = Effort {
+    rules: 200,
     sizes: [10, 100, 200, 300],
     queries: 1 << 8,
     rounds: 2,
@@ -46,6 +50,7 @@ const SMALL: Effort = Effort {
 fn main() {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     let effort = if is_bench { FULL } else { SMALL };
+    compilations(effort.rules);
     let worlds: Vec<World> = effort
         .sizes
         .iter()
@@ -257,8 +262,42 @@ fn ask(routes: &[Route], chance: &mut Chance) -> Asked {
     }
 }
 
+/// Prints what it costs to compile so many rules, and to add one to them.
+fn compilations(count: usize) {
+    let written = written(count);
+    let (before, start) = (resident_kib(), now());
+    let rules = Rules::compile(&written).unwrap_or_default();
+    let (all, memory) = (nanoseconds(start) / 1e6, resident_kib() - before);
+    let mut more = written.clone();
+    more.push(Arc::new(Rule {
+        id: RuleId(1_000_000),
+        terms: rule(r"^77(\d{5})$", r"+\1"),
+    }));
+    let start = now();
+    let next = rules.after(&more).unwrap_or_default();
+    let one = nanoseconds(start) / 1e6;
+    println!(
+        "compile {count} rules: {all:.1} ms, {:.1} MiB; one more: {one:.1} ms, {:.1} MiB in all",
+        memory / 1_024.0,
+        (resident_kib() - before) / 1_024.0,
+    );
+    black_box((rules, next));
+}
+
+/// Memory of this process; 0 where the system does not say.
+fn resident_kib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.unwrap_or(0.0)
+}
+
 /// The examples of S5.1, and others of their kind up to `count`.
 fn rules(count: usize) -> Rules {
+    Rules::compile(&written(count)).unwrap_or_default()
+}
+
+fn written(count: usize) -> Vec<Arc<Rule>> {
     let mut terms: Vec<RuleTerms> = vec![
         rule(r"^00(\d+)$", r"+\1"),
         rule(r"^(\d{10})$", r"+1\1"),
@@ -287,12 +326,10 @@ fn rules(count: usize) -> Rules {
     }
     // The first three are the general ones: they come after all the others.
     terms.rotate_left(3.min(count));
-    let rules: Vec<Rule> = (1..)
-        .map(RuleId)
-        .zip(terms)
-        .map(|(id, terms)| Rule { id, terms })
-        .collect();
-    Rules::compile(&rules).unwrap_or_default()
+    let numbered = (1..).map(RuleId).zip(terms);
+    numbered
+        .map(|(id, terms)| Arc::new(Rule { id, terms }))
+        .collect()
 }
 
 fn rule(pattern: &str, replacement: &str) -> RuleTerms {

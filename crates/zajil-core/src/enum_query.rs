@@ -16,7 +16,9 @@ pub use uri::domain;
 /// chains and leaves the number to us).
 pub const MOST_HOPS: usize = 5;
 /// Records of one answer that are looked at, best first: each may cost an expression to compile.
-const MOST_RECORDS: usize = 256;
+const MOST_RECORDS: usize = 32;
+/// Records that break the rules after which the rest of an answer is not looked at.
+const MOST_BROKEN: usize = 4;
 /// The longest domain name, in octets on the wire (RFC 1035 2.3.4), and its longest label.
 const LONGEST_NAME: usize = 255;
 const LONGEST_LABEL: usize = 63;
@@ -145,7 +147,7 @@ pub fn plan(records: &[Naptr], number: &str, services: &Services) -> Plan {
     let subject = format!("+{digits}");
     let mut sorted: Vec<&Naptr> = records.iter().collect();
     sorted.sort_by_key(|record| (record.order, record.preference));
-    let mut fitting = None;
+    let (mut fitting, mut broken) = (None, 0);
     for record in sorted.into_iter().take(MOST_RECORDS) {
         if fitting.is_some_and(|order| order != record.order) {
             break;
@@ -162,6 +164,10 @@ pub fn plan(records: &[Naptr], number: &str, services: &Services) -> Plan {
             }
             Err(why) => {
                 plan.broken.get_or_insert(why);
+                broken += 1;
+                if broken == MOST_BROKEN {
+                    break;
+                }
             }
         }
     }

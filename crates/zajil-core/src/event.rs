@@ -56,6 +56,8 @@ pub enum EventName {
     ChargingFailed,
     /// The n-th attempt to deliver it.
     DeliveryAttempt(Attempt),
+    /// Its frontend was overloaded: no attempt was counted.
+    Postponed,
     /// It was delivered.
     Delivered,
     /// It ended undelivered for good.
@@ -66,6 +68,8 @@ pub enum EventName {
     AutoReplySent,
     /// Its life was over before anybody delivered it.
     DeadLetter,
+    /// After its end it was submitted again, as another message.
+    Requeued,
     /// An operator or client changed it.
     Updated,
     /// An operator or client removed it.
@@ -76,7 +80,7 @@ pub enum EventName {
     Other(Box<str>),
 }
 
-const FIXED: [(EventName, &str); 15] = [
+const FIXED: [(EventName, &str); 17] = [
     (EventName::Inserted, "message_inserted"),
     (EventName::NumberTranslated, "number_translated"),
     (EventName::EnumLookup, "enum_lookup"),
@@ -84,6 +88,8 @@ const FIXED: [(EventName, &str); 15] = [
     (EventName::RoutingFailed, "routing_failed"),
     (EventName::ChargingAttempted, "charging_attempted"),
     (EventName::ChargingFailed, "charging_failed"),
+    (EventName::Postponed, "delivery_postponed"),
+    (EventName::Requeued, "message_requeued"),
     (EventName::Delivered, "message_delivered"),
     (EventName::Failed, "message_failed"),
     (EventName::Dropped, "message_dropped"),

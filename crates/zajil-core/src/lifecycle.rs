@@ -4,6 +4,7 @@
 //! A final state is written once: afterwards reports change nothing (D11).
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::charge::FailureAction;
@@ -11,7 +12,8 @@ use crate::clock::Timestamp;
 use crate::event::{Event, EventName, Scene};
 use crate::frontend::FrontendName;
 use crate::message::{CharacterSet, Content, Ending, Fallback, Life, Message};
-use crate::retry::{self, Attempt};
+use crate::retry::Attempt;
+use crate::retry::schedule::{ErrorClass, Schedules};
 use crate::status::FinalStatus;
 
 /// How long a message lives on from a `deliver_after` that an edit moves to its end or past it.
@@ -33,6 +35,12 @@ pub enum Report {
         reason: Option<String>,
         /// The frontend's own wait instead of the schedule.
         retry_after: Option<Duration>,
+        /// The frontend that reports it, if it says.
+        by: Option<FrontendName>,
+        /// What kind of failure it was, if the reporter says.
+        class: Option<ErrorClass>,
+        /// The waits in force.
+        schedules: Arc<Schedules>,
     },
     /// It ended undelivered (`mark_failed` with `permanent: true`, a status set by PATCH).
     Ended {
@@ -44,6 +52,8 @@ pub enum Report {
     /// A frontend will never deliver it (`mark_failed` with `permanent: true`): the next one gets
     /// its turn (D12), or it ends.
     Refused {
+        /// The frontend that refuses, if it says: the turn of another is not its to end.
+        by: Option<FrontendName>,
         /// Why, in the frontend's words.
         reason: Option<String>,
     },
@@ -137,10 +147,17 @@ pub enum Unchanged {
     /// The message has ended.
     #[error("the message is already {0}")]
     AlreadyFinal(FinalStatus),
-    /// [`Report::Overdue`] came before the turn of the message, [`Report::Charged`] for one that
-    /// waits for no charge, or an attempt was reported of one that was not offered yet.
+    /// [`Report::Overdue`] came before the turn of the message, or [`Report::Charged`] for one that
+    /// waits for no charge.
     #[error("nothing about the message is due")]
     NotYet,
+    /// The message waits for its charge: until that is answered nothing else may end it, or money
+    /// would be taken for nothing.
+    #[error("the message is still being charged")]
+    Charging,
+    /// The report is of a frontend that does not have the message any more.
+    #[error("the message is with another frontend now")]
+    NotTheirs,
 }
 
 /// Applies a report to a message and returns the lines it adds to the event log.
@@ -153,25 +170,35 @@ pub fn report(
     scene: &Scene,
 ) -> Result<Vec<Event>, Unchanged> {
     if let Some(ending) = message.ending() {
-        return Err(Unchanged::AlreadyFinal(ending.how));
+        let how = ending.how;
+        return debited_late(message, report, scene).ok_or(Unchanged::AlreadyFinal(how));
     }
+    check_turn(message, report)?;
     let events = match report {
         Report::Delivered { by, at } => delivered(message, by.as_ref(), *at, scene),
-        Report::AttemptFailed { .. } if matches!(message.life, Life::Charging { .. }) => {
-            return Err(Unchanged::NotYet);
-        }
         Report::AttemptFailed {
             reason,
             retry_after,
-        } => attempt_failed(message, reason.as_deref(), *retry_after, scene),
-        Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
-        Report::Refused { reason } => refused(message, reason.as_deref(), scene),
-        Report::Charged(settlement) => {
-            let Life::Charging { .. } = message.life else {
-                return Err(Unchanged::NotYet);
+            class,
+            schedules,
+            ..
+        } => {
+            let wait = |message: &Message| {
+                let dest = message.dest_smsc.as_ref();
+                let failed = (message.attempts, message.id);
+                retry_after.unwrap_or_else(|| schedules.wait(dest, *class, failed))
             };
-            settle(message, settlement, scene)
+            match class {
+                Some(ErrorClass::Congestion) => put_off(message, reason.as_deref(), wait, scene),
+                _ => attempt_failed(message, reason.as_deref(), wait, scene),
+            }
         }
+        Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
+        Report::Refused { reason, .. } => refused(message, reason.as_deref(), scene),
+        Report::Charged(settlement) => match message.life {
+            Life::Charging { .. } => settle(message, settlement, scene),
+            _ => debited_late(message, report, scene).ok_or(Unchanged::NotYet)?,
+        },
         Report::Overdue => overdue(message, scene).ok_or(Unchanged::NotYet)?,
         Report::Removed => {
             end(message, FinalStatus::Failed, scene.now, scene);
@@ -180,6 +207,51 @@ pub fn report(
     };
     message.updated_at = scene.now;
     Ok(events)
+}
+
+/// Whether it is this report's turn.
+fn check_turn(message: &Message, report: &Report) -> Result<(), Unchanged> {
+    if let Life::Charging { .. } = message.life {
+        return match report {
+            Report::Charged(_) | Report::Overdue => Ok(()),
+            Report::Delivered { .. }
+            | Report::AttemptFailed { .. }
+            | Report::Ended { .. }
+            | Report::Refused { .. }
+            | Report::Removed => Err(Unchanged::Charging),
+        };
+    }
+    match report {
+        Report::AttemptFailed { by, .. } | Report::Refused { by, .. } => {
+            let dest = message.dest_smsc.as_ref();
+            match (by, dest) {
+                (Some(by), Some(dest)) if by != dest => Err(Unchanged::NotTheirs),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An answer that came after it had counted as lost: that money was taken is kept all the same, and
+/// given back if the message has ended undelivered. Nothing else changes.
+fn debited_late(message: &mut Message, report: &Report, scene: &Scene) -> Option<Vec<Event>> {
+    let Report::Charged(Settlement::Granted {
+        debited: Some(parts),
+    }) = report
+    else {
+        return None;
+    };
+    if message.arranged.debited.is_some() {
+        return None;
+    }
+    message.arranged.debited = Some(*parts);
+    if message.ending().is_none() {
+        message.charge_failed = false;
+        message.updated_at = scene.now;
+    }
+    let told = format!("{parts} debited; the answer came late");
+    Some(vec![scene.event(EventName::ChargingAttempted, told)])
 }
 
 fn delivered(
@@ -206,11 +278,11 @@ fn delivered(
 fn attempt_failed(
     message: &mut Message,
     reason: Option<&str>,
-    retry_after: Option<Duration>,
+    wait: impl Fn(&Message) -> Duration,
     scene: &Scene,
 ) -> Vec<Event> {
     message.attempts = message.attempts.next();
-    let due = retry::due_after(message.attempts, retry_after, scene.now);
+    let due = scene.now.plus(wait(message));
     message.deliver_after = Some(due);
     message.life = Life::Pending { leased_until: None };
     if let Some(next) = &mut message.arranged.fallback {
@@ -223,6 +295,21 @@ fn attempt_failed(
         None => format!("failed; again in {wait} s"),
     };
     vec![scene.event(EventName::DeliveryAttempt(message.attempts), description)]
+}
+
+/// Nobody could take it now: no attempt is counted (D10).
+fn put_off(
+    message: &mut Message,
+    reason: Option<&str>,
+    wait: impl Fn(&Message) -> Duration,
+    scene: &Scene,
+) -> Vec<Event> {
+    let due = scene.now.plus(wait(message));
+    message.deliver_after = Some(due);
+    message.life = Life::Pending { leased_until: None };
+    let wait = due.since(scene.now).as_secs();
+    let told = format!("{}; again in {wait} s", reason.unwrap_or("congestion"));
+    vec![scene.event(EventName::Postponed, told)]
 }
 
 fn ended(
@@ -284,9 +371,6 @@ fn overdue(message: &mut Message, scene: &Scene) -> Option<Vec<Event>> {
     if message.next_turn() > scene.now {
         return None;
     }
-    if message.expires <= scene.now {
-        return Some(ended(message, FinalStatus::Expired, None, scene));
-    }
     if let Life::Charging { on_failure, .. } = message.life {
         let why = "no answer was recorded; money may have moved".to_owned();
         let lost = match on_failure {
@@ -294,6 +378,9 @@ fn overdue(message: &mut Message, scene: &Scene) -> Option<Vec<Event>> {
             FailureAction::Deny => Settlement::Rejected { why },
         };
         return Some(settle(message, &lost, scene));
+    }
+    if message.expires <= scene.now {
+        return Some(ended(message, FinalStatus::Expired, None, scene));
     }
     let mut next = message.arranged.fallback.take()?;
     if let Life::Pending {
@@ -362,6 +449,9 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
     if let Some(ending) = message.ending() {
         return Err(Unchanged::AlreadyFinal(ending.how));
     }
+    if let Life::Charging { .. } = message.life {
+        return Err(Unchanged::Charging);
+    }
     // On a copy: the edit happens whole or not at all.
     let mut edited = message.clone();
     let events = apply(&mut edited, edit, scene)?;
@@ -427,9 +517,7 @@ fn apply(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Event>,
         events.push(scene.event(EventName::Updated, changed.join(", ")));
     }
     if !events.is_empty() {
-        if let Life::Pending { leased_until } = &mut message.life {
-            *leased_until = None;
-        }
+        message.life = Life::Pending { leased_until: None };
         message.updated_at = scene.now;
     }
     if let Some(status) = edit.report {

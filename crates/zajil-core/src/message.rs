@@ -242,7 +242,8 @@ impl Message {
         let fallback = self.arranged.fallback.as_ref().map(|next| next.at);
         let first = fallback.map_or(self.expires, |at| at.min(self.expires));
         match self.life {
-            Life::Charging { until, .. } => until.min(self.expires),
+            // Until its charge is answered nothing else ends it.
+            Life::Charging { until, .. } => until,
             Life::Pending { .. } | Life::Ended(_) => first,
         }
     }

@@ -21,6 +21,7 @@ use crate::message::{Message, TransferFields};
 use crate::number::{Given, Msisdn, Sender};
 use crate::offer::Asker;
 use crate::outcome::Refusal;
+use crate::policy::{Pause, Policy};
 use crate::route::{Route, RouteId, SourceType, choose};
 use crate::status::FinalStatus;
 pub use crate::tables::{Routing, RoutingChange};
@@ -224,11 +225,28 @@ pub trait Control: Send + Sync {
     fn routing(&self) -> Arc<Routing>;
 
     /// Stores a change and answers with the tables it led to, and the id it was about, if one.
-    /// They are in force after [`Control::in_force`].
+    /// They are in force after [`Control::in_force`]. With a `base`, only where the tables have
+    /// that version still.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid`; nothing is changed then.
-    fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)>;
+    /// `NotFound`, `Invalid`, `Conflict` for another version; nothing is changed then.
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Answer<'_, (Arc<Routing>, Option<u64>)>;
+
+    /// What was decided about a frontend, registered or not.
+    fn policy(&self, name: &FrontendName) -> Policy;
+
+    /// Decides about a frontend; in force at once here, within a second elsewhere.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn set_policy(&self, policy: Policy) -> Answer<'_, Policy>;
+
+    /// Why a frontend gets nothing now, if so: an operator paused it, or it is congested.
+    fn pause(&self, name: &FrontendName) -> Option<Pause>;
 
     /// Waits until tables of this version, or later ones, decide over new messages on this node.
     /// Callers that wait together share the work.

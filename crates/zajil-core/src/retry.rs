@@ -1,8 +1,8 @@
-//! When a failed message is tried again (S3.2).
+//! When a failed message is tried again (S3.2), and how the reason bears on that (D10).
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+pub mod schedule;
 
 /// How often delivery of a message has failed; starts at 0 (S2 `delivery_attempts`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -38,17 +38,10 @@ pub fn backoff(failed: Attempt) -> Duration {
     Duration::from_secs(minutes.saturating_mul(60))
 }
 
-/// When the message is due again after its n-th failed attempt, counted from `now`.
-///
-/// A frontend that knows better (`retry_after` of `mark_failed`) overrides the schedule.
-#[must_use]
-pub fn due_after(failed: Attempt, retry_after: Option<Duration>, now: Timestamp) -> Timestamp {
-    now.plus(retry_after.unwrap_or_else(|| backoff(failed)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
 
     #[test]
     fn s3_2_waits_are_powers_of_two_minutes() {
@@ -61,19 +54,9 @@ mod tests {
     #[test]
     fn s3_2_large_counts_stay_in_range() {
         for n in [31, 32, 63, 64, u32::MAX] {
-            let due = due_after(Attempt::new(n), None, Timestamp::from_secs(1));
+            let due = Timestamp::from_secs(1).plus(backoff(Attempt::new(n)));
             assert!(due > Timestamp::from_secs(1) && due <= Timestamp::MAX);
         }
         assert_eq!(Attempt::new(u32::MAX).next().get(), u32::MAX);
-    }
-
-    #[test]
-    fn d7_the_frontends_own_wait_wins() {
-        let due = due_after(
-            Attempt::new(5),
-            Some(Duration::from_secs(7)),
-            Timestamp::EPOCH,
-        );
-        assert_eq!(due, Timestamp::from_secs(7));
     }
 }

@@ -56,12 +56,14 @@ impl Shared {
         };
         if let Some((reason, why)) = rejected {
             let id = decided.draft.message.id;
+            let dedupe = decided.draft.dedupe;
             let stored = self.store(decided).await?;
             // A repetition has the first answer, however charging is now (D6).
-            return match stored.repeated {
-                true => Ok(stored),
-                false => Err(charge::refusal(id, reason, &why)),
-            };
+            if stored.repeated {
+                return Ok(stored);
+            }
+            self.forget_rejected(id, dedupe, reason).await;
+            return Err(charge::refusal(id, reason, &why));
         }
         self.draft_reply_to(&mut decided);
         self.store(decided).await
@@ -115,10 +117,10 @@ impl Shared {
             Some(Placed::Stored(queued_for)) => {
                 self.stored(message.id, is_pending(&message), queued_for.as_ref(), watch);
                 if let (Some((id, pending)), Some(Placed::Stored(to))) = (answered, places.next()) {
-                    self.stored(id, pending, to.as_ref(), watch);
+                    self.replied(id, pending, to.as_ref());
                 }
                 if let Some(reply) = later {
-                    self.store_reply(*reply, watch).await;
+                    self.store_reply(*reply).await;
                 }
                 Ok(Accepted {
                     message,
@@ -135,12 +137,12 @@ impl Shared {
     }
 
     /// Stores the reply to a message that is stored already; that one is accepted either way.
-    pub(crate) async fn store_reply(&self, reply: Draft, watch: Stopwatch) {
+    pub(crate) async fn store_reply(&self, reply: Draft) {
         let (id, pending) = (reply.message.id, is_pending(&reply.message));
         match self.parts.store.accept(vec![reply]).await {
             Ok(places) => {
                 if let Some(Placed::Stored(to)) = places.first() {
-                    self.stored(id, pending, to.as_ref(), watch);
+                    self.replied(id, pending, to.as_ref());
                 }
             }
             Err(error) => tracing::warn!(%id, %error, "an auto-reply was not stored"),
@@ -170,6 +172,11 @@ impl Shared {
         let lookup = match submission.dest_smsc {
             Some(_) => None,
             None => self.ask_enum(&numbers.called).await,
+        };
+        // What was waited for may have taken its time.
+        let scene = match &lookup {
+            Some(_) => self.scene(),
+            None => scene,
         };
         if let Some(lookup) = &lookup {
             events.push(enum_event(lookup, &scene));
@@ -280,6 +287,16 @@ impl Shared {
         }
     }
 
+    /// A reply is on stable storage: wakes whoever waits for it. Nobody submitted it, so it does
+    /// not count as received.
+    pub(crate) fn replied(&self, id: MessageId, pending: bool, queued_for: Option<&FrontendName>) {
+        let queued = pending;
+        self.record(&Fact::Replied { id, queued });
+        if queued {
+            self.hints.wake(queued_for);
+        }
+    }
+
     /// The first answer again (D6).
     pub(crate) async fn accepted_before(&self, first: MessageId) -> Result<Accepted, Refusal> {
         let store = &self.parts.store;
@@ -287,7 +304,13 @@ impl Shared {
         match store.message(first).await.map_err(failed)? {
             Some(message) if message.status() == Status::Final(FinalStatus::Rejected) => {
                 let events = store.events(first).await.map_err(failed)?;
-                Err(charge::refusal_again(first, &events))
+                match charge::refusal_again(first, &events) {
+                    Some(refusal) => Err(refusal),
+                    None => Ok(Accepted {
+                        message,
+                        repeated: true,
+                    }),
+                }
             }
             Some(message) if matches!(message.life, Life::Charging { .. }) => {
                 let detail = format!("message {first} is still being charged: try again");

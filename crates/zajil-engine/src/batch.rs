@@ -146,15 +146,17 @@ fn drafts(decided: &Decided) -> impl Iterator<Item = &Draft> {
 }
 
 fn settle(shared: &Shared, batch: &[Decided], places: Vec<Placed>) {
-    let each = batch
-        .iter()
-        .flat_map(|decided| drafts(decided).map(|draft| (draft, decided.watch)));
-    for ((draft, watch), place) in each.zip(places) {
-        let id = draft.message.id;
+    let submits = |decided: &Decided| decided.draft.message.id;
+    let each = batch.iter().flat_map(|decided| {
+        drafts(decided).map(|draft| (draft, (submits(decided), decided.watch)))
+    });
+    for ((draft, (submit, watch)), place) in each.zip(places) {
+        let (id, pending) = (draft.message.id, is_pending(&draft.message));
         match place {
-            Placed::Stored(queued_for) => {
-                shared.stored(id, is_pending(&draft.message), queued_for.as_ref(), watch);
+            Placed::Stored(queued_for) if id == submit => {
+                shared.stored(id, pending, queued_for.as_ref(), watch);
             }
+            Placed::Stored(queued_for) => shared.replied(id, pending, queued_for.as_ref()),
             Placed::Repeated(first) => tracing::info!(%id, %first, "repeated submit not stored"),
             Placed::KeyReused => tracing::warn!(%id, "submit under a used key not stored"),
         }

@@ -4,16 +4,17 @@
 use std::time::Duration;
 
 use zajil_core::charge::{self, Call, Decision, Failed, FailureAction, Mode, Refused, Verdict};
+use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName};
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::{self, Report, Settlement};
 use zajil_core::message::{Life, Message};
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_core::port::{Accepted, Charger};
+use zajil_core::port::{Accepted, Charger, Dedupe};
 use zajil_core::route::Charged;
-use zajil_core::status::FinalStatus;
+use zajil_core::status::{FinalStatus, Status};
 use zajil_store::contract::{Error, Placed};
-use zajil_telemetry::{Fact, Stopwatch};
+use zajil_telemetry::{ChargeFact, Fact, Stopwatch};
 
 use crate::accept::{Decided, is_pending};
 use crate::refuse;
@@ -105,15 +106,15 @@ impl Shared {
             Verdict::Refused(refused) => refused.to_string(),
             Verdict::Failed(failed) => failed.to_string(),
         };
-        self.record(&match verdict {
-            Verdict::Granted => Fact::ChargeGranted { id, took },
-            Verdict::Refused(_) | Verdict::Failed(_) => Fact::ChargeFailed {
+        self.record(&Fact::Charge(match verdict {
+            Verdict::Granted => ChargeFact::Granted { id, took },
+            Verdict::Refused(_) | Verdict::Failed(_) => ChargeFact::Failed {
                 id,
                 took,
                 refused: matches!(verdict, Verdict::Refused(_)),
                 why: &why,
             },
-        });
+        }));
         let options = &self.options.charging;
         match charge::decide(verdict, options.on_failure) {
             Decision::Go => {
@@ -150,6 +151,8 @@ impl Shared {
     ) -> Rejected {
         let scene = self.scene();
         let draft = &mut decided.draft;
+        // It is accepted now: a location that ran out meanwhile decides nothing (S3.3).
+        draft.message.inserted_at = scene.now;
         let events = lifecycle::settle(&mut draft.message, &settlement, &scene);
         draft.events.extend(events);
         rejected
@@ -164,7 +167,7 @@ impl Shared {
         let options = &self.options.charging;
         let message = &mut decided.draft.message;
         message.life = Life::Charging {
-            until: message.inserted_at.plus(options.hold),
+            until: self.parts.clock.now().plus(options.hold),
             on_failure: options.on_failure,
         };
         let waiting = message.clone();
@@ -189,7 +192,12 @@ impl Shared {
             took: decided.watch.elapsed(),
             queued: is_pending(&done),
         });
-        if let Some((reason, why)) = rejected {
+        // The answer may have come so late that the message was rejected before it.
+        let late = (done.status() == Status::Final(FinalStatus::Rejected))
+            .then(|| (Reason::ChargingDown, "the answer came too late".to_owned()));
+        if let Some((reason, why)) = rejected.or(late) {
+            self.forget_rejected(done.id, decided.draft.dedupe, reason)
+                .await;
             return Err(refusal(done.id, reason, &why));
         }
         self.reply_late(&mut decided, &done).await;
@@ -197,6 +205,21 @@ impl Shared {
             message: done,
             repeated: false,
         })
+    }
+
+    /// What may succeed when it is submitted again must be new then, whatever its key (D6).
+    pub(crate) async fn forget_rejected(
+        &self,
+        id: MessageId,
+        dedupe: Option<(Dedupe, Timestamp)>,
+        reason: Reason,
+    ) {
+        let Some((dedupe, _)) = dedupe.filter(|_| reason.is_retryable()) else {
+            return;
+        };
+        if let Err(error) = self.parts.store.forget_key(dedupe.key, id).await {
+            tracing::warn!(%id, %error, "the key of a rejected message is still known");
+        }
     }
 
     /// The answer is known, and lost if it is not stored: tries again while the message waits.
@@ -233,21 +256,22 @@ impl Shared {
 pub(crate) fn refusal(id: MessageId, reason: Reason, why: &str) -> Refusal {
     let detail = match reason {
         Reason::ChargingDown => {
-            format!("charging is not available, and message {id} was rejected: submit it anew")
+            format!("charging is not available, and message {id} was rejected: try again")
         }
         _ => format!("charging refused message {id}: {why}"),
     };
     Refusal::new(reason, detail)
 }
 
-/// The refusal of a message that was rejected before, from its log.
-pub(crate) fn refusal_again(id: MessageId, events: &[Event]) -> Refusal {
+/// The refusal of a message that charging rejected before, from its log; none for one that
+/// somebody else has ended in that way.
+pub(crate) fn refusal_again(id: MessageId, events: &[Event]) -> Option<Refusal> {
     let failed = |event: &&Event| event.name == EventName::ChargingFailed;
-    let why = events.iter().rev().find(failed);
-    let why = why.map_or("", |event| event.description.as_str());
+    let why = events.iter().rev().find(failed)?;
+    let why = why.description.as_str();
     let refused = Refused::ALL
         .into_iter()
         .find(|refused| refused.to_string() == why);
     let reason = refused.map_or(Reason::ChargingDown, Refused::reason);
-    refusal(id, reason, why)
+    Some(refusal(id, reason, why))
 }

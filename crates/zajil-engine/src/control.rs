@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn compile(routing: Arc<Routing>) -> Result<Self, (RuleId, BadRule)> {
-        let rules = Arc::new(Rules::compile(routing.rules.iter().map(AsRef::as_ref))?);
+        let rules = Arc::new(Rules::compile(&routing.rules)?);
         let table = Arc::new(Table::new(routing.routes.iter().cloned()));
         Ok(Self {
             routing,
@@ -43,7 +43,7 @@ impl Snapshot {
         let rules = if self.routing.rules == routing.rules {
             Arc::clone(&self.rules)
         } else {
-            Arc::new(Rules::compile(routing.rules.iter().map(AsRef::as_ref))?)
+            Arc::new(self.rules.after(&routing.rules)?)
         };
         let table = if self.routing.routes == routing.routes {
             Arc::clone(&self.table)
@@ -111,13 +111,17 @@ impl Shared {
     pub(crate) async fn change_routing(
         &self,
         change: RoutingChange,
+        base: Option<u64>,
     ) -> Result<(Arc<Routing>, Option<u64>), Refusal> {
         check(&change)?;
         let subject = subject(&change);
         let failed = |error| refuse::failed(error, &subject);
         let _turn = self.changing.lock().await;
         let store = &self.parts.store;
-        let (version, about) = store.change_routing(change.clone()).await.map_err(failed)?;
+        let (version, about) = store
+            .change_routing(change.clone(), base)
+            .await
+            .map_err(failed)?;
         let next = match self.latest.load().after(&change, version, about) {
             Some(next) => next,
             None => store.routing().await.map_err(failed)?,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::{Clock, Dice};
 use zajil_core::event::NodeName;
+use zajil_core::frontend::FrontendName;
 use zajil_core::frontend::{Presence, Registration};
 use zajil_core::id::{Generator, MessageId, NodeNumber};
 use zajil_core::lifecycle::{Edit, Report};
@@ -17,6 +18,7 @@ use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::number::Strictness;
 use zajil_core::outcome::Refusal;
+use zajil_core::policy::{Pause, Policy};
 use zajil_core::port::{
     Accepted, Answer, Ask, Charger, Control, Desk, Intake, NumberLookup, Question, Routing,
     RoutingChange, Simulation, Submission,
@@ -31,6 +33,7 @@ use crate::batch::{self, Queue};
 use crate::charge::Charging;
 use crate::control::{Snapshot, check_route, check_rule};
 use crate::hint::Hub;
+use crate::refuse;
 use crate::shared::Shared;
 use crate::sweep;
 use crate::tasks::{Errands, Tasks};
@@ -170,12 +173,15 @@ impl Engine {
             compiling: tokio::sync::Mutex::new(()),
             frontends: RwLock::new(HashMap::new()),
             hints: Hub::default(),
+            policies: ArcSwap::default(),
+            rests: Mutex::default(),
             intake,
             errands: Errands::default(),
             closed: AtomicBool::new(false),
             stopping,
         });
         shared.refresh_frontends().await?;
+        shared.refresh_policies().await?;
         let queue = Queue {
             intake: far_end,
             batch: Vec::new(),
@@ -202,7 +208,8 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(tasks) = tasks {
-            if !self.shared.errands.end(STOP_WITHIN).await {
+            let longest = STOP_WITHIN.max(self.shared.options.charging.hold);
+            if !self.shared.errands.end(longest).await {
                 tracing::error!("stopped while messages were being charged");
             }
             tasks.stop(STOP_WITHIN).await;
@@ -238,7 +245,7 @@ async fn tables(store: &dyn Store, options: &Options) -> Result<Snapshot, Error>
             routes,
             replace: false,
         };
-        store.change_routing(change).await?;
+        store.change_routing(change, None).await?;
         routing = store.routing().await?;
     }
     if routing.rules.is_empty() {
@@ -251,7 +258,7 @@ async fn tables(store: &dyn Store, options: &Options) -> Result<Snapshot, Error>
             replace: false,
         };
         if !options.seed_rules.is_empty() {
-            store.change_routing(change).await?;
+            store.change_routing(change, None).await?;
             routing = store.routing().await?;
         }
     }
@@ -310,8 +317,30 @@ impl Control for Engine {
         self.shared.latest.load_full()
     }
 
-    fn change_routing(&self, change: RoutingChange) -> Answer<'_, (Arc<Routing>, Option<u64>)> {
-        Box::pin(self.shared.change_routing(change))
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Answer<'_, (Arc<Routing>, Option<u64>)> {
+        let shared = Arc::clone(&self.shared);
+        // To its end, whatever becomes of the caller: what is stored must be known here.
+        let errand = self
+            .shared
+            .errands
+            .run(async move { shared.change_routing(change, base).await });
+        Box::pin(async move { errand.await.unwrap_or_else(|| Err(refuse::stopping())) })
+    }
+
+    fn policy(&self, name: &FrontendName) -> Policy {
+        self.shared.policy(name)
+    }
+
+    fn set_policy(&self, policy: Policy) -> Answer<'_, Policy> {
+        Box::pin(self.shared.set_policy(policy))
+    }
+
+    fn pause(&self, name: &FrontendName) -> Option<Pause> {
+        self.shared.pause(name, self.shared.parts.clock.now())
     }
 
     fn in_force(&self, version: u64) -> Answer<'_, ()> {

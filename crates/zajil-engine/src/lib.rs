@@ -13,6 +13,7 @@ mod handle;
 mod hint;
 mod numbers;
 mod offer;
+mod policy;
 mod refund;
 mod refuse;
 mod reply;

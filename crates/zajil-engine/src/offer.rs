@@ -63,6 +63,9 @@ impl Shared {
 
     async fn scan(&self, ask: &Ask) -> Result<Vec<Message>, Error> {
         let now = self.parts.clock.now();
+        if self.pause(&ask.asker.name, now).is_some() {
+            return Ok(Vec::new());
+        }
         let limit = ask.limit.clamp(1, MOST);
         let offer = OfferAsk {
             asker: ask.asker.clone(),

@@ -1,12 +1,13 @@
 //! Giving back what was debited for messages that ended undelivered, where the operator wants it
 //! (D14). A refund is begun once: when its outcome is unknown it is left to a human, and said so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use zajil_core::charge::Money;
 use zajil_core::event::EventName;
-use zajil_core::port::Charger;
 use zajil_store::contract::{Error, Refund};
+use zajil_telemetry::{ChargeFact, Fact};
 
 use crate::shared::Shared;
 
@@ -15,65 +16,104 @@ const LIMIT: u32 = 100;
 /// A refund that was begun longer ago than this, by whichever node, has no known outcome.
 const LOST_AFTER: Duration = Duration::from_secs(10 * 60);
 
+/// A refund that did not happen is tried again after as long as it has waited, within these.
+const SHORTEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// For so long; then it is left to a human.
+const TRIED_FOR: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
 impl Shared {
     /// Gives back what waits; nothing while the charging system does not answer.
-    pub(crate) async fn give_back(&self) -> Result<(), Error> {
-        let Some(charger) = self.parts.charger.as_deref() else {
+    pub(crate) async fn give_back(self: &Arc<Self>) -> Result<(), Error> {
+        if self.parts.charger.is_none() {
             return Ok(());
-        };
+        }
         loop {
-            let waiting = self.parts.store.refunds(LIMIT).await?;
             let now = self.parts.clock.now();
+            let waiting = self.parts.store.refunds(now, LIMIT).await?;
             let mut moved = false;
-            for refund in &waiting {
-                moved |= match refund.begun {
-                    Some(begun) if now.since(begun) < LOST_AFTER => false,
-                    Some(_) => self.give_up(refund, "no answer was recorded").await?,
-                    None => self.settle_refund(charger, refund).await?,
-                };
+            for refund in waiting {
+                if self.stopping.is_cancelled() {
+                    return Ok(());
+                }
+                // To its end, once it is begun: half-way its outcome would be unknown.
+                let shared = Arc::clone(self);
+                let errand = self
+                    .errands
+                    .run(async move { shared.settle_refund(&refund).await });
+                match errand.await {
+                    Some(Ok(Settled::NotNow)) | None => return Ok(()),
+                    Some(settled) => moved |= settled? == Settled::Gone,
+                }
             }
-            if !moved || self.stopping.is_cancelled() {
+            if !moved {
                 return Ok(());
             }
         }
     }
 
-    /// `true` when the refund no longer waits.
-    async fn settle_refund(&self, charger: &dyn Charger, refund: &Refund) -> Result<bool, Error> {
-        let store = &self.parts.store;
+    async fn settle_refund(&self, refund: &Refund) -> Result<Settled, Error> {
+        let (store, now) = (&self.parts.store, self.parts.clock.now());
         let id = refund.call.message;
+        if let Some(begun) = refund.begun {
+            if now.since(begun) < LOST_AFTER {
+                return Ok(Settled::Waits);
+            }
+            return self.give_up(refund, "no answer was recorded").await;
+        }
         if !self.options.charging.refund_on.contains(&refund.how) {
             store.refund_done(id, None).await?;
-            return Ok(true);
+            return Ok(Settled::Gone);
         }
-        if charger.health().await.is_err()
-            || !store.begin_refund(id, self.parts.clock.now()).await?
-        {
-            return Ok(false);
+        let Some(charger) = self.parts.charger.as_deref() else {
+            return Ok(Settled::NotNow);
+        };
+        if charger.unusable().is_some() {
+            return Ok(Settled::NotNow);
+        }
+        if !store.begin_refund(id, now).await? {
+            return Ok(Settled::Waits);
         }
         match charger.refund(&refund.call).await {
             Ok(()) => {
                 let told = format!("{} refunded", refund.call.parts);
                 let line = self.scene().event(EventName::ChargingAttempted, told);
                 store.refund_done(id, Some(line)).await?;
-                Ok(true)
+                self.record(&Fact::Charge(ChargeFact::Refunded { id }));
+                Ok(Settled::Gone)
             }
             Err(failed) if failed.money == Money::Untouched => {
-                tracing::warn!(%id, %failed, "a refund did not happen; it will be tried again");
-                store.postpone_refund(id).await?;
-                Ok(false)
+                let waited = now.since(refund.call.at);
+                if waited > TRIED_FOR {
+                    return self.give_up(refund, &failed.why).await;
+                }
+                let wait = waited.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+                tracing::warn!(%id, %failed, ?wait, "a refund did not happen; again later");
+                store.postpone_refund(id, now.plus(wait)).await?;
+                Ok(Settled::Gone)
             }
             Err(failed) => self.give_up(refund, &failed.why).await,
         }
     }
 
-    /// Whether the money went back is not known: to do it again might pay twice.
-    async fn give_up(&self, refund: &Refund, why: &str) -> Result<bool, Error> {
+    /// Whether the money went back is not known, or it will not: to do it again might pay twice.
+    async fn give_up(&self, refund: &Refund, why: &str) -> Result<Settled, Error> {
         let id = refund.call.message;
-        tracing::error!(%id, why, "a refund may or may not have happened; see to it by hand");
+        self.record(&Fact::Charge(ChargeFact::RefundLost { id, why }));
         let told = format!("refund of {} unknown: {why}", refund.call.parts);
         let line = self.scene().event(EventName::ChargingFailed, told);
         self.parts.store.refund_done(id, Some(line)).await?;
-        Ok(true)
+        Ok(Settled::Gone)
     }
+}
+
+/// What became of a refund in this turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    /// Done with, or put off.
+    Gone,
+    /// Somebody else is at it.
+    Waits,
+    /// Nobody can be asked.
+    NotNow,
 }

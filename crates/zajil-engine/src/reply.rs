@@ -54,7 +54,7 @@ impl Shared {
         };
         let (reply, events) = self.reply(&asked, &self.scene());
         if let Some(reply) = reply {
-            self.store_reply(*reply, decided.watch).await;
+            self.store_reply(*reply).await;
         }
         for event in events {
             if let Err(error) = self.parts.store.add_event(message.id, event).await {

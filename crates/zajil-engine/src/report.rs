@@ -8,14 +8,19 @@ use zajil_core::message::Message;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::status::FinalStatus;
 use zajil_store::contract::{NotDone, Outcome, Reported};
-use zajil_telemetry::Fact;
+use zajil_telemetry::{Fact, HandedFact};
 
 use crate::count::recount;
 use crate::refuse::failed;
 use crate::shared::Shared;
 
 impl Shared {
-    pub(crate) async fn report(&self, id: MessageId, report: Report) -> Result<Message, Refusal> {
+    pub(crate) async fn report(
+        &self,
+        id: MessageId,
+        mut report: Report,
+    ) -> Result<Message, Refusal> {
+        let congested = self.with_schedules(&mut report);
         let reported = self
             .parts
             .store
@@ -24,6 +29,9 @@ impl Shared {
         match reported.map_err(|error| failed(error, "message"))?.pop() {
             Some(outcome) => {
                 let message = self.take_effect(id, outcome)?;
+                if let (true, Some(name)) = (congested, &message.dest_smsc) {
+                    self.throttle(name);
+                }
                 if message.ending().is_none() {
                     let attempts = message.attempts.get();
                     self.record(&Fact::AttemptFailed { id, attempts });
@@ -58,6 +66,12 @@ impl Shared {
                 let detail = format!("message {id} is already {status}");
                 return Err(Refusal::new(Reason::AlreadyFinal, detail));
             }
+            Err(NotDone::NotTheirs) => {
+                self.record(&Fact::LateReport { id });
+                let detail = format!("message {id} is with another frontend by now");
+                return Err(Refusal::new(Reason::Conflict, detail));
+            }
+            Err(NotDone::Charging) => return Err(charging(id)),
         };
         self.tell(&done);
         Ok(done.message)
@@ -67,6 +81,9 @@ impl Shared {
     pub(crate) fn tell(&self, done: &Reported) {
         let message = &done.message;
         let id = message.id;
+        if let Some(from) = &done.fell_back_from {
+            self.record(&Fact::Handed(HandedFact::FellBack { id, from }));
+        }
         match message.ending() {
             None => self.hints.wake(done.queued_for.as_ref()),
             Some(ending) => match ending.how {
@@ -85,11 +102,12 @@ impl Shared {
 
     pub(crate) async fn remove(&self, id: MessageId) -> Result<(), Refusal> {
         let removed = self.parts.store.remove(id, self.scene()).await;
-        let removed = removed.map_err(|error| failed(error, "message"))?;
-        if removed {
-            Ok(())
-        } else {
-            Err(Refusal::no_message(id))
+        match removed.map_err(|error| failed(error, "message"))? {
+            Ok(()) => Ok(()),
+            Err(NotDone::Charging) => Err(charging(id)),
+            Err(NotDone::NotFound | NotDone::AlreadyFinal(_) | NotDone::NotTheirs) => {
+                Err(Refusal::no_message(id))
+            }
         }
     }
 
@@ -144,6 +162,11 @@ impl Shared {
             Err(Refusal::new(Reason::NotFound, format!("{name} not found")))
         }
     }
+}
+
+fn charging(id: MessageId) -> Refusal {
+    let detail = format!("message {id} is still being charged: try again");
+    Refusal::new(Reason::Overloaded, detail)
 }
 
 fn location_name(id: Option<u64>) -> String {

@@ -20,6 +20,7 @@ use crate::accept::Decided;
 use crate::control::Snapshot;
 use crate::handle::{Options, Parts};
 use crate::hint::Hub;
+use crate::policy::{Policies, Rest};
 use crate::refuse;
 use crate::tasks::Errands;
 
@@ -41,6 +42,10 @@ pub(crate) struct Shared {
     /// Every frontend that is known to have registered, and until when it counts as active.
     pub(crate) frontends: RwLock<HashMap<FrontendName, Timestamp>>,
     pub(crate) hints: Hub,
+    /// What operators have decided about frontends.
+    pub(crate) policies: ArcSwap<Policies>,
+    /// Which frontends are congested.
+    pub(crate) rests: Mutex<HashMap<FrontendName, Rest>>,
     pub(crate) intake: mpsc::Sender<Decided>,
     /// What must be done to its end.
     pub(crate) errands: Errands,
@@ -96,11 +101,13 @@ impl Shared {
         known.contains_key(name)
     }
 
-    /// Whether the frontend's registration lives, as far as this node has heard.
+    /// Whether the frontend's registration lives, as far as this node has heard, and it is not
+    /// paused.
     pub(crate) fn is_active(&self, name: &FrontendName, now: Timestamp) -> bool {
         let known = self.frontends.read();
         let known = known.unwrap_or_else(PoisonError::into_inner);
-        known.get(name).is_some_and(|until| *until > now)
+        let registered = known.get(name).is_some_and(|until| *until > now);
+        registered && self.pause(name, now).is_none()
     }
 
     pub(crate) fn learn_frontend(&self, name: &FrontendName, until: Timestamp) {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use zajil_store::contract::{Error, Purged, Retention};
-use zajil_telemetry::Fact;
+use zajil_core::event::{Event, EventName};
+use zajil_store::contract::{Error, Purged, Reported, Retention};
+use zajil_telemetry::{ChargeFact, Fact};
 
 use crate::shared::Shared;
 use crate::tasks::Tasks;
@@ -17,6 +18,8 @@ use crate::tasks::Tasks;
 const LIMIT: u32 = 500;
 const SECOND: Duration = Duration::from_secs(1);
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
+/// For what reads the whole queue.
+const FIFTEEN_SECONDS: Duration = Duration::from_secs(15);
 
 type Turn<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
@@ -25,7 +28,7 @@ type Turn<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 struct Round {
     name: &'static str,
     period: Duration,
-    turn: for<'a> fn(&'a Shared) -> Turn<'a>,
+    turn: for<'a> fn(&'a Arc<Shared>) -> Turn<'a>,
 }
 
 pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
@@ -40,6 +43,9 @@ pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
         round("watch frontends", FIVE_SECONDS, |shared| {
             Box::pin(shared.watch_frontends())
         }),
+        round("refresh policies", SECOND, |shared| {
+            Box::pin(shared.refresh_policies())
+        }),
         round("refunds", FIVE_SECONDS, |shared| {
             Box::pin(shared.give_back())
         }),
@@ -48,6 +54,9 @@ pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
         }),
         round("figures", FIVE_SECONDS, |shared| {
             Box::pin(shared.show_figures())
+        }),
+        round("queue depths", FIFTEEN_SECONDS, |shared| {
+            Box::pin(shared.show_depths())
         }),
         round("purge", shared.options.retention_check_interval, |shared| {
             Box::pin(shared.purge())
@@ -93,13 +102,35 @@ impl Shared {
             let swept = self.parts.store.sweep(self.scene(), LIMIT).await?;
             let count = swept.len();
             for done in swept {
-                self.tell(&done);
+                self.tell_swept(&done);
             }
             if count < LIMIT as usize || self.stopping.is_cancelled() {
                 return Ok(());
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// A charge whose answer was lost is told like one that failed, by whichever node finds it.
+    fn tell_swept(&self, done: &Reported) {
+        let lost = |event: &&Event| event.name == EventName::ChargingFailed;
+        if let Some(line) = done.events.iter().find(lost) {
+            let (id, why) = (done.message.id, line.description.as_str());
+            tracing::warn!(%id, why, "the answer to a charge is lost");
+            let took = self.parts.clock.now().since(done.message.inserted_at);
+            self.record(&Fact::Charge(ChargeFact::Failed {
+                id,
+                took,
+                refused: false,
+                why,
+            }));
+            self.record(&Fact::Accepted {
+                id,
+                took,
+                queued: done.message.ending().is_none(),
+            });
+        }
+        self.tell(done);
     }
 
     /// Gives up locations that have run out (S3.3): their messages are for anybody now.
@@ -153,14 +184,20 @@ impl Shared {
     async fn show_figures(&self) -> Result<(), Error> {
         let figures = self.parts.store.figures().await?;
         let now = self.parts.clock.now();
-        let age = figures
-            .oldest
-            .map_or(0, |oldest| now.since(oldest).as_secs());
+        // What falls due later is not late yet.
+        let late = figures.first_due.map_or(0, |due| now.since(due).as_secs());
         let metrics = &self.telemetry().metrics;
         metrics.queue_size.set(gauge(figures.messages));
         metrics.queue_pending.set(gauge(figures.pending));
-        metrics.queue_oldest.set(gauge(age));
+        metrics.queue_oldest.set(gauge(late));
         metrics.outbox.set(gauge(figures.outbox));
+        metrics.refunds_waiting.set(gauge(figures.refunds));
+        Ok(())
+    }
+
+    async fn show_depths(&self) -> Result<(), Error> {
+        let depths = self.parts.store.depths(self.parts.clock.now()).await?;
+        self.telemetry().metrics.set_queues(depths);
         Ok(())
     }
 }

@@ -66,6 +66,15 @@ impl Breaker {
         }
     }
 
+    /// Whether [`Breaker::admit`] would say no.
+    pub(crate) fn refuses(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::Open { until, .. } => now < until,
+            State::Probing { .. } => true,
+        }
+    }
+
     /// Takes the outcome of a look-up that was let through.
     pub(crate) fn report(&mut self, pass: Pass, went: Went, now: Instant) -> Option<Turn> {
         match (self.state, pass, went) {

@@ -2,7 +2,7 @@
 //!
 //! The rules (names, records, URIs) are in [`zajil_core::enum_query`]. Here is what they need from
 //! outside: servers asked in turn, answers and misses cached, one query for many callers, and a
-//! breaker, so that a dead server costs a few messages their time limit and not all of them.
+//! breaker for each domain, so that a dead one costs a few messages their time limit and not all.
 
 mod breaker;
 mod cache;
@@ -11,6 +11,7 @@ mod options;
 mod resolver;
 mod search;
 mod servers;
+mod zone;
 
 pub use options::{Error, Options};
 pub use resolver::Resolver;

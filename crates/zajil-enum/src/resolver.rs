@@ -2,20 +2,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use zajil_core::enum_query::{self, Lookup};
 use zajil_core::port::NumberLookup;
-use zajil_telemetry::{Fact, Stopwatch, Telemetry};
+use zajil_telemetry::{EnumFact, Fact, Telemetry};
 
-use crate::breaker::{Breaker, Pass, Turn, Went};
 use crate::cache::Cache;
 use crate::flight::{Asking, Flights};
 use crate::options::{Error, Options};
-use crate::search::{self, Outcome};
+use crate::search::{self, Means, NOT_LATELY, Outcome};
 use crate::servers::{Exists, Reply, Servers};
+use crate::zone::Zone;
 
 /// Looks numbers up at name servers. Lives on a tokio runtime with time and I/O.
 #[derive(Debug)]
@@ -30,18 +30,9 @@ struct Core {
     options: Options,
     servers: Servers,
     cache: Cache,
-    breaker: Mutex<Breaker>,
+    zones: Vec<Zone>,
     queries: Arc<Semaphore>,
     telemetry: Arc<Telemetry>,
-}
-
-/// A query that was let through; the breaker hears of it however it ends.
-#[derive(Debug)]
-struct Let {
-    core: Arc<Core>,
-    pass: Pass,
-    went: Went,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Resolver {
@@ -54,11 +45,7 @@ impl Resolver {
         let core = Core {
             servers: Servers::new(&options)?,
             cache: Cache::new(options.cache_capacity),
-            breaker: Mutex::new(Breaker::new(
-                options.breaker_failures,
-                options.breaker_pause,
-                options.breaker_longest_pause,
-            )),
+            zones: Zone::all(&options),
             queries: Arc::new(Semaphore::new(options.most_queries.get())),
             telemetry,
             options,
@@ -121,7 +108,8 @@ impl NumberLookup for Resolver {
         };
         let known = self.core.cache.get(&digits, Instant::now());
         let hit = known.is_some();
-        self.core.telemetry.record(&Fact::EnumCache { hit });
+        let telemetry = &self.core.telemetry;
+        telemetry.record(&Fact::Enum(EnumFact::Cache { hit }));
         if let Some(lookup) = known {
             return Box::pin(std::future::ready(lookup));
         }
@@ -145,67 +133,33 @@ impl Core {
         let Ok(permit) = Arc::clone(&core.queries).try_acquire_owned() else {
             return failed("too many numbers are being looked up");
         };
-        let Some(pass) = core.breaker().admit(now) else {
-            return failed("the name servers did not answer lately; they will be asked again soon");
-        };
-        let permission = Let {
-            core: Arc::clone(core),
-            pass,
-            went: Went::Abandoned,
-            _permit: permit,
-        };
-        Ok(Box::pin(permission.fly(digits.to_owned())))
+        if core.zones.iter().all(|zone| zone.refuses(now)) {
+            return failed(NOT_LATELY);
+        }
+        let (core, digits) = (Arc::clone(core), digits.to_owned());
+        Ok(Box::pin(async move {
+            let _permit = permit;
+            core.ask(&digits).await
+        }))
     }
 
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn ask(&self, digits: &str) -> Lookup {
+        let era = self.cache.era();
+        let means = Means {
+            servers: &self.servers,
+            zones: &self.zones,
+            options: &self.options,
+            telemetry: &self.telemetry,
+        };
+        let Outcome { lookup, ttl } = search::search(means, digits).await;
+        self.cache
+            .put(digits, lookup.clone(), (Instant::now(), ttl), era);
+        self.count();
+        lookup
     }
 
     fn count(&self) {
         let size = i64::try_from(self.cache.len()).unwrap_or(i64::MAX);
         self.telemetry.metrics.enum_size.set(size);
-    }
-}
-
-impl Let {
-    async fn fly(mut self, digits: String) -> Lookup {
-        let core = Arc::clone(&self.core);
-        let era = core.cache.era();
-        let watch = Stopwatch::start();
-        let Outcome {
-            lookup,
-            ttl,
-            answered,
-        } = search::search(&core.servers, &core.options, &digits).await;
-        let took = watch.elapsed();
-        core.telemetry.record(&Fact::EnumAsked { took, answered });
-        self.went = if answered {
-            Went::Answered
-        } else {
-            Went::Failed
-        };
-        core.cache
-            .put(&digits, lookup.clone(), (Instant::now(), ttl), era);
-        core.count();
-        lookup
-    }
-}
-
-impl Drop for Let {
-    fn drop(&mut self) {
-        let turn = self
-            .core
-            .breaker()
-            .report(self.pass, self.went, Instant::now());
-        match turn {
-            Some(Turn::Opened(pause)) => {
-                tracing::warn!(
-                    ?pause,
-                    "ENUM name servers do not answer; routing without ENUM"
-                );
-            }
-            Some(Turn::Closed) => tracing::info!("ENUM name servers answer again"),
-            None => {}
-        }
     }
 }

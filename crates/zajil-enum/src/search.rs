@@ -6,9 +6,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zajil_core::enum_query::{self, Found, Lookup, Step, Trail};
+use zajil_telemetry::{EnumFact, Fact, Stopwatch, Telemetry};
 
+use crate::breaker::Went;
 use crate::options::Options;
 use crate::servers::{Reply, Servers};
+use crate::zone::Zone;
+
+/// What is said of a domain, or of all, that nobody asks for now.
+pub(crate) const NOT_LATELY: &str =
+    "the name servers did not answer lately; they will be asked again soon";
 
 /// What came of it.
 #[derive(Debug)]
@@ -16,8 +23,15 @@ pub(crate) struct Outcome {
     pub(crate) lookup: Lookup,
     /// How long it may be remembered.
     pub(crate) ttl: Duration,
-    /// Whether any server answered any question: a record that breaks the rules is an answer.
-    pub(crate) answered: bool,
+}
+
+/// What a look-up needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'a> {
+    pub(crate) servers: &'a Servers,
+    pub(crate) zones: &'a [Zone],
+    pub(crate) options: &'a Options,
+    pub(crate) telemetry: &'a Telemetry,
 }
 
 /// What one domain said.
@@ -28,28 +42,27 @@ enum Said {
     Broken(String),
     /// Nothing, and why.
     Nothing(String),
+    /// It was not asked: it said nothing lately.
+    PassedOver,
 }
 
 /// Asks about a number (digits only). Ends within the time limit.
-pub(crate) async fn search(servers: &Servers, options: &Options, digits: &str) -> Outcome {
+pub(crate) async fn search(means: Means<'_>, digits: &str) -> Outcome {
+    let Means { zones, options, .. } = means;
     let end = Instant::now() + options.timeout;
-    let mut left = u32::try_from(options.domains.len()).unwrap_or(u32::MAX);
+    let mut left = u32::try_from(zones.len()).unwrap_or(u32::MAX);
     let mut ttl = options.ttl_ceiling;
-    let (mut answered, mut silent) = (false, false);
+    let (mut silent, mut asked) = (false, false);
     let mut failures = Vec::new();
-    for zone in &options.domains {
+    for zone in zones {
         // A silent domain leaves the later ones their share.
         let now = Instant::now();
         let deadline = now + end.saturating_duration_since(now) / left;
         left = left.saturating_sub(1).max(1);
-        let mut walk = Walk {
-            servers,
-            options,
-            deadline,
-            ttl: options.ttl_ceiling,
-        };
-        let said = walk.domain(digits, zone).await;
-        ttl = ttl.min(walk.ttl);
+        let (said, lasts) = ask(means, (zone, deadline), digits).await;
+        ttl = ttl.min(lasts);
+        asked |= !matches!(said, Said::PassedOver);
+        let name = &zone.name;
         match said {
             Said::Found(found) => {
                 // The answer must not outlive for long the failure of a domain that goes before.
@@ -57,17 +70,17 @@ pub(crate) async fn search(servers: &Servers, options: &Options, digits: &str) -
                 return Outcome {
                     lookup: Lookup::Found(Arc::new(found)),
                     ttl: ttl.min(most),
-                    answered: true,
                 };
             }
-            Said::Absent => answered = true,
-            Said::Broken(why) => {
-                answered = true;
-                failures.push(format!("{zone}: {why}"));
-            }
+            Said::Absent => {}
+            Said::Broken(why) => failures.push(format!("{name}: {why}")),
             Said::Nothing(why) => {
                 silent = true;
-                failures.push(format!("{zone}: {why}"));
+                failures.push(format!("{name}: {why}"));
+            }
+            Said::PassedOver => {
+                silent = true;
+                failures.push(format!("{name}: {NOT_LATELY}"));
             }
         }
     }
@@ -76,11 +89,46 @@ pub(crate) async fn search(servers: &Servers, options: &Options, digits: &str) -
     } else {
         Lookup::Failed(failures.join("; "))
     };
-    Outcome {
-        lookup,
-        ttl: if silent { options.failure_ttl } else { ttl },
-        answered,
-    }
+    let ttl = match (asked, silent) {
+        (false, _) => Duration::ZERO,
+        (true, true) => options.failure_ttl,
+        (true, false) => ttl,
+    };
+    Outcome { lookup, ttl }
+}
+
+/// What one domain says by `deadline`, and how long that lasts.
+async fn ask(
+    means: Means<'_>,
+    (zone, deadline): (&Zone, Instant),
+    digits: &str,
+) -> (Said, Duration) {
+    let ceiling = means.options.ttl_ceiling;
+    let Some(start) = enum_query::query_name(digits, &zone.name) else {
+        // Too many digits for a name: nobody can have entered it.
+        return (Said::Absent, ceiling);
+    };
+    let Some(leave) = zone.admit(Instant::now()) else {
+        return (Said::PassedOver, ceiling);
+    };
+    let watch = Stopwatch::start();
+    let mut walk = Walk {
+        servers: means.servers,
+        options: means.options,
+        deadline,
+        ttl: ceiling,
+    };
+    let said = walk.domain(digits, start, &zone.name).await;
+    // A record that breaks the rules is an answer.
+    let answered = !matches!(said, Said::Nothing(_));
+    let took = watch.elapsed();
+    let asked = EnumFact::Asked { took, answered };
+    means.telemetry.record(&Fact::Enum(asked));
+    leave.ended(match answered {
+        true => Went::Answered,
+        false => Went::Failed,
+    });
+    (said, walk.ttl)
 }
 
 /// A walk from record to record within one domain.
@@ -93,11 +141,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    async fn domain(&mut self, digits: &str, zone: &str) -> Said {
-        let Some(start) = enum_query::query_name(digits, zone) else {
-            // Too many digits for a name: nobody can have entered it.
-            return Said::Absent;
-        };
+    async fn domain(&mut self, digits: &str, start: String, zone: &str) -> Said {
         let mut trail = Trail::new(&start);
         let mut ahead = VecDeque::from([Step::Ask(start)]);
         let (mut silent, mut broken) = (None, None);

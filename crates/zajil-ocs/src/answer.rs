@@ -30,6 +30,22 @@ const UNBEGUN: [&str; 7] = [
 /// Answers that come when a part was done: they outweigh any other word beside them.
 const HALF_DONE: [&str; 2] = ["PARTIALLY_EXECUTED", "REPLY_TIMEOUT"];
 
+/// Answers that say that the charging system, or a part it needs, does not work: they are no better
+/// than silence, however quickly they come.
+const DOWN: [&str; 8] = [
+    "PARTIALLY_EXECUTED",
+    "REPLY_TIMEOUT",
+    "NOT_CONNECTED",
+    "DISCONNECTED",
+    "FAILED_RECONNECT",
+    "MAX_CONCURRENT_RPC_EXCEEDED",
+    "connection refused",
+    "i/o timeout",
+];
+
+/// The service of charges. That of refunds may be missing while charges work.
+const NO_SERVICE: (&str, &str) = ("can't find service", "SessionSv1.");
+
 /// The reply in a body, if it is the one to the request `id`.
 pub(crate) fn read(body: &[u8], id: u64) -> Result<Reply, String> {
     let whole: Value = serde_json::from_slice(body).map_err(|_| "the answer is not JSON")?;
@@ -107,8 +123,21 @@ fn verdict_of_error(mode: Mode, error: &str) -> Verdict {
         None if unbegun(error) => Money::Untouched,
         None => at_stake(mode),
     };
-    let why = format!("the charging system answered {}", shown(error));
+    let why = answered(error);
     Verdict::Failed(Failed { money, why })
+}
+
+/// Whether an error says that nobody can be charged. All others are about one account or message,
+/// and show that the charging system works.
+pub(crate) fn is_down(method: &str, error: &str) -> bool {
+    let (word, service) = NO_SERVICE;
+    let missing = error.contains(word) && method.starts_with(service);
+    missing || DOWN.iter().any(|word| error.contains(word))
+}
+
+/// An error as the end of a call.
+pub(crate) fn answered(error: &str) -> String {
+    format!("the charging system answered {}", shown(error))
 }
 
 fn unbegun(error: &str) -> bool {

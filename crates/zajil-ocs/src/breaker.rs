@@ -90,6 +90,14 @@ impl Breaker {
         }
     }
 
+    /// The caller of a probe gave up before its end: the next call probes.
+    pub(crate) fn abandoned(&mut self, now: Instant) {
+        if let State::Probing { why, .. } = &mut self.state {
+            let why = std::mem::take(why);
+            self.state = State::Open { until: now, why };
+        }
+    }
+
     /// A call was answered.
     pub(crate) fn worked(&mut self) -> Option<Turned> {
         self.pause = self.options.shortest;

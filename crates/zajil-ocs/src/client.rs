@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::StatusCode;
 use serde_json::json;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use zajil_core::charge::{Call, Failed, Mode, Money, Refused, Verdict};
 use zajil_core::port::Charger;
-use zajil_telemetry::{Fact, Telemetry};
+use zajil_telemetry::{ChargeFact, Fact, Telemetry};
 
 use crate::account::Queues;
 use crate::answer::{self, Reply};
@@ -33,6 +33,7 @@ pub struct Client {
     pool: Pool,
     breaker: Mutex<Breaker>,
     queues: Queues,
+    one_per_account: bool,
     waiting: Semaphore,
     at_once: Semaphore,
     next_id: AtomicU64,
@@ -62,6 +63,7 @@ impl Client {
             pool,
             breaker: Mutex::new(Breaker::new(options.breaker)),
             queues: Queues::default(),
+            one_per_account: options.takes_turns(),
             waiting: Semaphore::new(options.most_waiting.min(Semaphore::MAX_PERMITS)),
             at_once: Semaphore::new(options.most_at_once.min(Semaphore::MAX_PERMITS)),
             next_id: AtomicU64::new(1),
@@ -113,24 +115,25 @@ impl Client {
         repeat: Repeat,
     ) -> Result<Reply, Missed> {
         let deadline = Instant::now() + self.options.timeout;
+        let latest = deadline - self.options.timeout / LEAST_PART;
         self.admit(deadline).await?;
-        let _waiting = permit(&self.waiting)?;
+        let Ok(_waiting) = self.waiting.try_acquire() else {
+            return Err(Limit::Waiting(self.options.most_waiting).missed());
+        };
         let place = self.queues.enter(account);
-        let _turn = match self.options.one_per_account {
-            true => match timeout_at(deadline, place.turn()).await {
-                Ok(turn) => Some(turn),
-                Err(_) => return Err(too_late()),
-            },
+        let _turn = match self.one_per_account {
+            true => Some(in_time(latest, place.turn(), Limit::Account).await?),
             false => None,
         };
-        if deadline.saturating_duration_since(Instant::now()) < self.options.timeout / LEAST_PART {
-            return Err(too_late());
+        let busy = Limit::AtOnce(self.options.most_at_once);
+        let _at_once = in_time(latest, self.at_once.acquire(), busy).await?;
+        if Instant::now() > latest {
+            return Err(Limit::Late.missed());
         }
         // It may have opened while this one waited.
         self.admit(deadline).await?;
-        let _at_once = permit(&self.at_once)?;
         let reply = self.post(request, deadline, repeat).await;
-        self.learn(&reply);
+        self.learn(request, &reply);
         reply
     }
 
@@ -145,7 +148,12 @@ impl Client {
     }
 
     async fn probe(&self, deadline: Instant) -> Result<(), String> {
+        let mut probing = Probing {
+            breaker: &self.breaker,
+            ended: false,
+        };
         let probed = self.ping(deadline).await;
+        probing.ended = true;
         let turned = match &probed {
             Ok(()) => self.breaker().probed(),
             Err(why) => self.breaker().failed(Instant::now(), why),
@@ -185,22 +193,22 @@ impl Client {
     }
 
     /// Tells the breaker of a call that was sent.
-    fn learn(&self, reply: &Result<Reply, Missed>) {
-        let (turned, why) = match reply {
-            Ok(_) => (self.breaker().worked(), ""),
+    fn learn(&self, request: &Request, reply: &Result<Reply, Missed>) {
+        let why = match reply {
+            Ok(Err(error)) if answer::is_down(request.method, error) => &answer::answered(error),
+            Ok(_) => return self.record(self.breaker().worked(), ""),
             Err(Missed::Unsent(_)) => return,
-            Err(Missed::Broken(Broken { why, .. }) | Missed::Page(_, why)) => {
-                let turned = self.breaker().failed(Instant::now(), why);
-                (turned, why.as_str())
-            }
+            Err(Missed::Broken(Broken { why, .. }) | Missed::Page(_, why)) => why,
         };
+        let turned = self.breaker().failed(Instant::now(), why);
         self.record(turned, why);
     }
 
     fn record(&self, turned: Option<Turned>, why: &str) {
         if let Some(turned) = turned {
             let usable = turned == Turned::Usable;
-            self.telemetry.record(&Fact::ChargerTurned { usable, why });
+            let turned = ChargeFact::Turned { usable, why };
+            self.telemetry.record(&Fact::Charge(turned));
         }
     }
 
@@ -220,8 +228,26 @@ impl Client {
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.breaker)
     }
+}
+
+/// A probe under way. One that its caller gives up leaves its turn to the next.
+struct Probing<'a> {
+    breaker: &'a Mutex<Breaker>,
+    ended: bool,
+}
+
+impl Drop for Probing<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            locked(self.breaker).abandoned(Instant::now());
+        }
+    }
+}
+
+fn locked(breaker: &Mutex<Breaker>) -> MutexGuard<'_, Breaker> {
+    breaker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Missed {
@@ -247,13 +273,42 @@ fn never_handled(status: StatusCode) -> bool {
     refused && status != StatusCode::REQUEST_TIMEOUT
 }
 
-fn permit(semaphore: &Semaphore) -> Result<SemaphorePermit<'_>, Missed> {
-    let full = |_| Missed::Unsent("too many calls to the charging system at once".to_owned());
-    semaphore.try_acquire().map_err(full)
+/// A bound of this node's own that kept a call from being sent. The charging system may be well,
+/// and an operator must not look for the fault there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Waiting(usize),
+    AtOnce(usize),
+    Account,
+    Late,
 }
 
-fn too_late() -> Missed {
-    Missed::Unsent("other calls for the account took all the time there was".to_owned())
+impl Limit {
+    fn missed(self) -> Missed {
+        let what = match self {
+            Self::Waiting(most) => format!("{most} calls are waiting already"),
+            Self::AtOnce(most) => {
+                format!("{most} calls (ocs_max_concurrent) were under way all the time there was")
+            }
+            Self::Account => "other calls for the account took all the time there was \
+                              (ocs_one_per_account)"
+                .to_owned(),
+            Self::Late => "it waited too long for its turn".to_owned(),
+        };
+        Missed::Unsent(format!(
+            "not sent, by this node's own limit and not by a fault of the charging system: {what}"
+        ))
+    }
+}
+
+/// Waits for a turn until it would come too late.
+async fn in_time<T>(
+    latest: Instant,
+    turn: impl Future<Output = T>,
+    limit: Limit,
+) -> Result<T, Missed> {
+    let turn = timeout_at(latest, turn).await;
+    turn.map_err(|_| limit.missed())
 }
 
 impl Charger for Client {

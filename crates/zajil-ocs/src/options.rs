@@ -37,13 +37,15 @@ pub struct Options {
     pub timeout: Duration,
     /// Connections kept open between calls.
     pub kept_connections: usize,
-    /// Calls under way at once; one more fails at once.
+    /// `ocs_max_concurrent`: calls under way at once; one more waits until its time is up.
     pub most_at_once: usize,
-    /// Calls under way or waiting for their account's turn; one more fails at once.
+    /// Calls under way or waiting; one more fails at once.
     pub most_waiting: usize,
-    /// Whether this node sends calls for one account one after the other. CGRateS can let an
-    /// account overdraw, or refuse one that could pay, when they are not.
-    pub one_per_account: bool,
+    /// `ocs_one_per_account`: whether this node sends calls for one account one after the other.
+    /// CGRateS can let an account overdraw, or refuse one that could pay, when they are not. Unset,
+    /// only where money moves and the calling number names the account: an account that many
+    /// senders share would be a queue of them all.
+    pub one_per_account: Option<bool>,
     /// When to stop asking.
     pub breaker: Breaker,
     /// `OriginHost`, which identifies a charge together with the message's id. Where
@@ -72,12 +74,20 @@ impl Options {
             timeout: Duration::from_secs(5),
             kept_connections: 16,
             most_at_once: 256,
-            most_waiting: 4_096,
-            one_per_account: true,
+            most_waiting: 10_000,
+            one_per_account: None,
             breaker: Breaker::default(),
             node: node.into(),
             ca_file: None,
         }
+    }
+
+    /// Whether calls for one account wait for each other.
+    pub(crate) fn takes_turns(&self) -> bool {
+        let account = self.account.as_deref();
+        let of_one_sender = account.is_none_or(|template| template.contains("{calling}"));
+        let by_default = self.mode == Mode::Debit && of_one_sender;
+        self.one_per_account.unwrap_or(by_default)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Who pays and for what, in words of the message: `sms_{source_smsc}` (S7.1).
 
+use std::borrow::Cow;
+
 use zajil_core::charge::Call;
+use zajil_core::number::key;
 
 use crate::options::Error;
 
@@ -46,20 +49,17 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// The text for one message. Numbers come without `+`: that is how accounts are named.
+    /// The text for one message. Numbers come without `+` and separators, so that one sender is one
+    /// account however it is written.
     pub(crate) fn fill(&self, call: &Call) -> String {
         let pieces = self.0.iter().map(|piece| match piece {
-            Piece::Text(text) => text.as_str(),
-            Piece::Calling => digits(&call.calling),
-            Piece::Called => digits(&call.called),
-            Piece::SourceSmsc => call.source_smsc.as_deref().unwrap_or_default(),
+            Piece::Text(text) => Cow::from(text),
+            Piece::Calling => key(&call.calling),
+            Piece::Called => key(&call.called),
+            Piece::SourceSmsc => call.source_smsc.as_deref().unwrap_or_default().into(),
         });
         pieces.collect()
     }
-}
-
-fn digits(number: &str) -> &str {
-    number.strip_prefix('+').unwrap_or(number)
 }
 
 #[cfg(test)]
@@ -90,6 +90,20 @@ mod tests {
         ] {
             let read = Template::parse("ocs_account", template).unwrap();
             assert_eq!(read.fill(&call), filled, "{template}");
+        }
+        let template = Template::parse("ocs_account", "{calling}").unwrap();
+        for (calling, account) in [
+            ("+1-555-123 0001", "15551230001"),
+            ("(555) 0100", "5550100"),
+            ("ACME-24", "ACME-24"),
+            ("", ""),
+        ] {
+            let calling = calling.into();
+            let call = Call {
+                calling,
+                ..call.clone()
+            };
+            assert_eq!(template.fill(&call), account);
         }
         for mistake in ["{caller}", "{calling", "calling}", "}{calling}", "{}"] {
             Template::parse("ocs_account", mistake).unwrap_err();

@@ -132,3 +132,11 @@ fn recognise(
         ])?;
     Ok(None)
 }
+
+/// What is submitted under the key is new again.
+pub(crate) fn forget_key(tx: &mut Tx<'_>, key: &[u8; 32], id: MessageId) -> Done<()> {
+    tx.db
+        .prepare_cached("DELETE FROM dedupe WHERE key = ?1 AND message_id = ?2")?
+        .execute(params![key, id.as_i64()])?;
+    Ok(())
+}

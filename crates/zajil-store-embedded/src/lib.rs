@@ -4,6 +4,7 @@
 //! no index to be rebuilt, and memory does not grow with the queue.
 
 mod accept;
+mod depth;
 mod error;
 mod offer;
 mod open;

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 use zajil_core::clock::Timestamp;
+use zajil_core::id::MessageId;
 use zajil_core::message::{Life, Message};
 use zajil_core::offer::Asker;
 use zajil_store::contract::OfferAsk;
@@ -46,20 +47,35 @@ pub(crate) fn offer(db: &Connection, ask: &OfferAsk) -> Done<Vec<Message>> {
     Ok(found)
 }
 
+/// What was leased.
+#[derive(Debug)]
+pub(crate) struct Leased {
+    pub(crate) messages: Vec<Message>,
+    /// Those of them that somebody held before, without a report.
+    pub(crate) returned: Vec<MessageId>,
+}
+
 /// Offers, and holds what it offers until `until`.
-pub(crate) fn lease(tx: &mut Tx<'_>, ask: &OfferAsk, until: Timestamp) -> Done<Vec<Message>> {
+pub(crate) fn lease(tx: &mut Tx<'_>, ask: &OfferAsk, until: Timestamp) -> Done<Leased> {
     sweep::locations(tx, ask.now, sweep::LOCATIONS_AT_ONCE)?;
     let mut messages = offer(tx.db, ask)?;
     let mut hold = tx
         .db
         .prepare_cached("UPDATE q SET due = ?2, leased_until = ?3 WHERE id = ?1")?;
+    let mut returned = Vec::new();
     for message in &mut messages {
+        if let Life::Pending {
+            leased_until: Some(_),
+        } = message.life
+        {
+            returned.push(message.id);
+        }
         message.life = Life::Pending {
             leased_until: Some(until),
         };
         hold.execute([message.id.as_i64(), message.due().millis(), until.millis()])?;
     }
-    Ok(messages)
+    Ok(Leased { messages, returned })
 }
 
 /// When the next message for the asker falls due.

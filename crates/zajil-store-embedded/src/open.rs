@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use zajil_telemetry::Telemetry;
 
 use crate::error::OpenError;
 use crate::reader::Readers;
@@ -23,6 +24,8 @@ pub struct Options {
     /// How long to wait for a former process to let go of the directory: one that was killed holds
     /// it until the system has taken it down.
     pub lock_within: Duration,
+    /// Who is told of transactions, and of leases that ran out; none = nobody.
+    pub telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Default for Options {
@@ -31,6 +34,7 @@ impl Default for Options {
             cache_kib: 65_536,
             readers: 2,
             lock_within: Duration::ZERO,
+            telemetry: None,
         }
     }
 }
@@ -41,6 +45,7 @@ pub struct EmbeddedStore {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) counts: Arc<Counts>,
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
     directory: PathBuf,
     /// Held as long as the store lives; the system releases it if the process dies.
     _lock: File,
@@ -72,9 +77,10 @@ impl EmbeddedStore {
             readers.push(reader);
         }
         Ok(Self {
-            writer: Writer::start(db, Arc::clone(&counts))?,
+            writer: Writer::start(db, Arc::clone(&counts), options.telemetry.clone())?,
             readers: Readers::start(readers)?,
             counts,
+            telemetry: options.telemetry.clone(),
             directory: directory.to_owned(),
             _lock: lock,
         })

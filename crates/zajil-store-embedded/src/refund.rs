@@ -11,10 +11,11 @@ use crate::error::Done;
 use crate::writer::Tx;
 
 /// The oldest refunds.
-pub(crate) fn oldest(db: &Connection, limit: u32) -> Done<Vec<Refund>> {
-    let mut statement =
-        db.prepare_cached("SELECT record, begun FROM refund ORDER BY id LIMIT ?1")?;
-    let mut rows = statement.query([limit])?;
+pub(crate) fn oldest(db: &Connection, now: Timestamp, limit: u32) -> Done<Vec<Refund>> {
+    let mut statement = db.prepare_cached(
+        "SELECT record, begun FROM refund WHERE next_try <= ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![now.millis(), limit])?;
     let mut refunds = Vec::new();
     while let Some(row) = rows.next()? {
         let mut refund = record::decode_refund(row.get_ref(0)?.as_str().unwrap_or(""))?;
@@ -45,10 +46,10 @@ pub(crate) fn done(tx: &mut Tx<'_>, id: MessageId, event: Option<&Event>) -> Don
     Ok(())
 }
 
-/// Lets somebody begin again.
-pub(crate) fn postpone(tx: &mut Tx<'_>, id: MessageId) -> Done<()> {
+/// Lets somebody begin again, later.
+pub(crate) fn postpone(tx: &mut Tx<'_>, id: MessageId, until: Timestamp) -> Done<()> {
     tx.db
-        .prepare_cached("UPDATE refund SET begun = NULL WHERE id = ?1")?
-        .execute([id.as_i64()])?;
+        .prepare_cached("UPDATE refund SET begun = NULL, next_try = ?2 WHERE id = ?1")?
+        .execute(params![id.as_i64(), until.millis()])?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::{self, Edit, Report, Unchanged};
 use zajil_core::message::{Life, Message};
+use zajil_core::retry::Attempt;
 use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_store::record;
 
@@ -24,24 +25,59 @@ pub(crate) fn report(
     let Some(mut message) = find(tx.db, id)? else {
         return Ok(Err(NotDone::NotFound));
     };
+    let was_over = message.ending().is_some();
     let before = Before::of(&message);
     match lifecycle::report(&mut message, report, scene) {
+        // Money that was taken and is known of late: all that can still change.
+        Ok(events) if was_over => {
+            rewrite(tx, &message)?;
+            tx.refund(&message)?;
+            tx.log(id, &events)?;
+            Ok(Ok(Reported {
+                message,
+                queued_for: None,
+                events,
+                fell_back_from: None,
+            }))
+        }
         Ok(events) => {
             if message.ending().is_none() && before.rewritten(&message) {
                 rewrite(tx, &message)?;
             }
-            settle(tx, message, &before, &events, scene).map(Ok)
+            let fell_back_from = Reported::fell_back(before.dest_smsc.as_ref(), &message);
+            let done = settle(tx, message, &before, events, scene)?;
+            Ok(Ok(Reported {
+                fell_back_from,
+                ..done
+            }))
         }
-        Err(Unchanged::AlreadyFinal(how)) => {
-            let text = format!("{} ignored: already {how}", word(report));
-            tx.log(id, &[scene.event(EventName::LateReport, text)])?;
-            Ok(Err(NotDone::AlreadyFinal(how)))
-        }
-        Err(Unchanged::NotYet) => Ok(Ok(Reported {
-            queued_for: tx.home(&message, scene.now)?.name,
-            message,
-        })),
+        Err(why) => unchanged(tx, message, (word(report), why), scene),
     }
+}
+
+/// What is told of a message that stays as it is.
+fn unchanged(
+    tx: &mut Tx<'_>,
+    message: Message,
+    (word, why): (&str, Unchanged),
+    scene: &Scene,
+) -> Done<Outcome> {
+    let not_done = match why {
+        Unchanged::AlreadyFinal(how) => NotDone::AlreadyFinal(how),
+        Unchanged::NotTheirs => NotDone::NotTheirs,
+        Unchanged::Charging => return Ok(Err(NotDone::Charging)),
+        Unchanged::NotYet => {
+            return Ok(Ok(Reported {
+                queued_for: tx.home(&message, scene.now)?.name,
+                message,
+                events: Vec::new(),
+                fell_back_from: None,
+            }));
+        }
+    };
+    let text = format!("{word} ignored: {why}");
+    tx.log(message.id, &[scene.event(EventName::LateReport, text)])?;
+    Ok(Err(not_done))
 }
 
 /// Applies an edit.
@@ -53,40 +89,34 @@ pub(crate) fn edit(tx: &mut Tx<'_>, id: MessageId, edit: &Edit, scene: &Scene) -
     match lifecycle::edit(&mut message, edit.clone(), scene) {
         Ok(events) => {
             rewrite(tx, &message)?;
-            settle(tx, message, &before, &events, scene).map(Ok)
+            settle(tx, message, &before, events, scene).map(Ok)
         }
-        Err(Unchanged::AlreadyFinal(how)) => {
-            tx.log(
-                id,
-                &[scene.event(EventName::LateReport, format!("edit ignored: {how}"))],
-            )?;
-            Ok(Err(NotDone::AlreadyFinal(how)))
-        }
-        Err(Unchanged::NotYet) => Ok(Ok(Reported {
-            queued_for: tx.home(&message, scene.now)?.name,
-            message,
-        })),
+        Err(why) => unchanged(tx, message, ("edit", why), scene),
     }
 }
 
 /// Ends a pending message, then hides it.
-pub(crate) fn remove(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<bool> {
+pub(crate) fn remove(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<Result<(), NotDone>> {
     let Some(mut message) = find(tx.db, id)? else {
-        return Ok(false);
+        return Ok(Err(NotDone::NotFound));
     };
-    parts::remove(tx, id.as_i64())?;
     let before = Before::of(&message);
-    if let Ok(events) = lifecycle::report(&mut message, &Report::Removed, scene) {
-        tx.finish(&message, &events, true)?;
-        tx.dequeue(&message, &before)?;
-    } else {
-        tx.db
-            .prepare_cached("UPDATE fin SET hidden = 1 WHERE id = ?1")?
-            .execute([id.as_i64()])?;
-        tx.log(id, &[scene.event(EventName::Deleted, "")])?;
+    match lifecycle::report(&mut message, &Report::Removed, scene) {
+        Ok(events) => {
+            tx.finish(&message, &events, true)?;
+            tx.dequeue(&message, &before)?;
+        }
+        Err(Unchanged::AlreadyFinal(_)) => {
+            tx.db
+                .prepare_cached("UPDATE fin SET hidden = 1 WHERE id = ?1")?
+                .execute([id.as_i64()])?;
+            tx.log(id, &[scene.event(EventName::Deleted, "")])?;
+        }
+        Err(_) => return Ok(Err(NotDone::Charging)),
     }
+    parts::remove(tx, id.as_i64())?;
     tx.delta.messages -= 1;
-    Ok(true)
+    Ok(Ok(()))
 }
 
 /// Writes what a report or edit has made of a message.
@@ -94,20 +124,25 @@ pub(crate) fn settle(
     tx: &mut Tx<'_>,
     message: Message,
     before: &Before,
-    events: &[Event],
+    events: Vec<Event>,
     scene: &Scene,
 ) -> Done<Reported> {
     if let Life::Ended(_) = message.life {
-        tx.finish(&message, events, false)?;
+        tx.finish(&message, &events, false)?;
         tx.dequeue(&message, before)?;
         return Ok(Reported {
             message,
             queued_for: None,
+            events,
+            fell_back_from: None,
         });
     }
-    tx.log(message.id, events)?;
+    tx.log(message.id, &events)?;
     if before.undecided && message.dest_smsc.is_some() {
         tx.unwait(&message)?;
+    }
+    if before.retrying && message.attempts == Attempt::default() {
+        tx.forget_retrying(&message)?;
     }
     let turn = message.next_turn();
     if turn != before.turn {
@@ -119,6 +154,8 @@ pub(crate) fn settle(
     Ok(Reported {
         message,
         queued_for: home.name,
+        events,
+        fell_back_from: None,
     })
 }
 

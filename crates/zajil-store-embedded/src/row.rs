@@ -199,6 +199,14 @@ impl Tx<'_> {
                 leased.map(Timestamp::millis),
                 message.updated_at.millis(),
             ])?;
+        if message.attempts > Attempt::default() {
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO retrying VALUES (?1, ?2)")?
+                .execute(params![
+                    key(message.content.destination.as_str()),
+                    message.id.as_i64()
+                ])?;
+        }
         if message.dest_smsc.is_none() && home.dest != CHARGING {
             self.db
                 .prepare_cached("INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")?
@@ -239,16 +247,22 @@ impl Tx<'_> {
             .prepare_cached("INSERT INTO finished VALUES (?1, ?2, ?3)")?
             .execute(params![seq, id, ending.at.millis()])?;
         self.delta.outbox += 1;
-        if let Some(call) = charge::to_refund(message) {
-            let refund = Refund {
-                call,
-                how: ending.how,
-                begun: None,
-            };
-            self.db
-                .prepare_cached("INSERT INTO refund (id, record) VALUES (?1, ?2)")?
-                .execute(params![id, record::encode_refund(&refund)])?;
-        }
+        self.refund(message)
+    }
+
+    /// Writes down what is to be given back of a message that has ended.
+    pub(crate) fn refund(&mut self, message: &Message) -> Done<()> {
+        let (Some(call), Some(ending)) = (charge::to_refund(message), message.ending()) else {
+            return Ok(());
+        };
+        let refund = Refund {
+            call,
+            how: ending.how,
+            begun: None,
+        };
+        self.db
+            .prepare_cached("INSERT OR IGNORE INTO refund (id, record) VALUES (?1, ?2)")?
+            .execute(params![message.id.as_i64(), record::encode_refund(&refund)])?;
         Ok(())
     }
 
@@ -261,10 +275,24 @@ impl Tx<'_> {
         self.db
             .prepare_cached("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
             .execute([before.turn.millis(), id])?;
+        if before.retrying {
+            self.forget_retrying(message)?;
+        }
         if before.undecided {
             self.unwait(message)?;
         }
         self.delta.pending -= 1;
+        Ok(())
+    }
+
+    /// A message that has not failed yet, or nothing to try again of.
+    pub(crate) fn forget_retrying(&mut self, message: &Message) -> Done<()> {
+        self.db
+            .prepare_cached("DELETE FROM retrying WHERE number = ?1 AND id = ?2")?
+            .execute(params![
+                key(message.content.destination.as_str()),
+                message.id.as_i64()
+            ])?;
         Ok(())
     }
 
@@ -315,8 +343,9 @@ impl Tx<'_> {
 #[derive(Debug)]
 pub(crate) struct Before {
     pub(crate) undecided: bool,
+    pub(crate) retrying: bool,
     pub(crate) turn: Timestamp,
-    dest_smsc: Option<FrontendName>,
+    pub(crate) dest_smsc: Option<FrontendName>,
     arranged: Arranged,
     charging: bool,
 }
@@ -325,6 +354,7 @@ impl Before {
     pub(crate) fn of(message: &Message) -> Self {
         Self {
             undecided: message.dest_smsc.is_none(),
+            retrying: message.attempts > Attempt::default(),
             turn: message.next_turn(),
             dest_smsc: message.dest_smsc.clone(),
             arranged: message.arranged.clone(),

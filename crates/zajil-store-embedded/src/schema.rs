@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -104,6 +104,17 @@ CREATE TABLE refund (id INTEGER PRIMARY KEY, begun INTEGER, record TEXT NOT NULL
 const V3: &str = "
 CREATE TABLE part (id INTEGER PRIMARY KEY, key TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX part_key ON part (key, at);
+";
+
+/// What operators have decided about frontends.
+const V4: &str = "
+CREATE TABLE policy (frontend TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+";
+
+/// Refunds can be put off; messages that failed are found by number when their subscriber returns.
+const V5: &str = "
+ALTER TABLE refund ADD COLUMN next_try INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE retrying (number TEXT, id INTEGER, PRIMARY KEY (number, id)) WITHOUT ROWID;
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

@@ -1,8 +1,9 @@
 //! The contract's methods, each one job for the writer or a reader.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use zajil_core::cdr::{self, Cdr};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, Scene};
@@ -13,15 +14,19 @@ use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::number::key;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_core::status::Status;
 use zajil_store::contract::{
-    Draft, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reported,
-    Retention,
+    Draft, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
+    Reported, Retention,
 };
 use zajil_store::{Error, Reply, Store};
+use zajil_telemetry::{Fact, HandedFact};
 
 use crate::accept::{self, Prepared};
+use crate::depth::{self, Scan};
 use crate::error::Done;
 use crate::open::EmbeddedStore;
 use crate::row::{EITHER, MSG, either, find, location_of};
@@ -57,10 +62,18 @@ impl Store for EmbeddedStore {
     }
 
     fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>> {
-        Box::pin(
-            self.writer
-                .run_if_wanted(move |tx| offer::lease(tx, &ask, until)),
-        )
+        Box::pin(async move {
+            let leased = self
+                .writer
+                .run_if_wanted(move |tx| offer::lease(tx, &ask, until))
+                .await?;
+            if let Some(telemetry) = &self.telemetry {
+                for id in leased.returned {
+                    telemetry.record(&Fact::Handed(HandedFact::LeaseReturned { id }));
+                }
+            }
+            Ok(leased.messages)
+        })
     }
 
     fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>> {
@@ -83,7 +96,11 @@ impl Store for EmbeddedStore {
         )
     }
 
-    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool> {
+    fn forget_key(&self, key: [u8; 32], id: MessageId) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| accept::forget_key(tx, &key, id)))
+    }
+
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, Result<(), NotDone>> {
         Box::pin(self.writer.run(move |tx| report::remove(tx, id, &scene)))
     }
 
@@ -145,6 +162,14 @@ impl Store for EmbeddedStore {
         Box::pin(self.readers.run(move |db| tables::stats(db, now)))
     }
 
+    fn policies(&self) -> Reply<'_, Vec<Policy>> {
+        Box::pin(self.readers.run(tables::policies))
+    }
+
+    fn set_policy(&self, policy: Policy) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| tables::set_policy(tx, &policy)))
+    }
+
     fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>> {
         Box::pin(self.writer.run(move |tx| tables::expire_frontends(tx, now)))
     }
@@ -191,10 +216,14 @@ impl Store for EmbeddedStore {
         Box::pin(self.readers.run(tables::routing_version))
     }
 
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)> {
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Reply<'_, (u64, Option<u64>)> {
         Box::pin(
             self.writer
-                .run(move |tx| tables::change_routing(tx, &change)),
+                .run(move |tx| tables::change_routing(tx, &change, base)),
         )
     }
 
@@ -222,8 +251,8 @@ impl Store for EmbeddedStore {
         }))
     }
 
-    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>> {
-        Box::pin(self.readers.run(move |db| refund::oldest(db, limit)))
+    fn refunds(&self, now: Timestamp, limit: u32) -> Reply<'_, Vec<Refund>> {
+        Box::pin(self.readers.run(move |db| refund::oldest(db, now, limit)))
     }
 
     fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool> {
@@ -237,21 +266,13 @@ impl Store for EmbeddedStore {
         )
     }
 
-    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()> {
-        Box::pin(self.writer.run(move |tx| refund::postpone(tx, id)))
+    fn postpone_refund(&self, id: MessageId, until: Timestamp) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| refund::postpone(tx, id, until)))
     }
 
     fn figures(&self) -> Reply<'_, Figures> {
         Box::pin(async move {
-            let oldest = self.readers.run(|db| {
-                let sql = "SELECT inserted_at FROM msg WHERE id = (SELECT min(id) FROM q)";
-                let found = db
-                    .prepare_cached(sql)?
-                    .query_row([], |row| row.get(0))
-                    .optional()?;
-                Ok(found.map(Timestamp::from_millis))
-            });
-            let oldest = oldest.await?;
+            let (first_due, refunds) = self.readers.run(depth::first_due_and_refunds).await?;
             let count = |counter: &std::sync::atomic::AtomicI64| {
                 u64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0)
             };
@@ -259,8 +280,20 @@ impl Store for EmbeddedStore {
                 messages: count(&self.counts.messages),
                 pending: count(&self.counts.pending),
                 outbox: count(&self.counts.outbox),
-                oldest,
+                first_due,
+                refunds,
             })
+        })
+    }
+
+    fn depths(&self, now: Timestamp) -> Reply<'_, BTreeMap<Home, Depth>> {
+        Box::pin(async move {
+            let mut scan = Scan::default();
+            // Piece by piece, so that look-ups have their turn in between.
+            while !scan.is_done() {
+                scan = self.readers.run(move |db| scan.go_on(db, now)).await?;
+            }
+            self.readers.run(move |db| scan.by_name(db)).await
         })
     }
 
@@ -298,8 +331,13 @@ fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
     };
     let sql = format!(
         "SELECT {MSG}, {EITHER} FROM {from} WHERE coalesce(f.hidden, 0) = 0 \
+         AND {order} < ?10 \
          AND (?1 IS NULL OR f.how = ?1) \
          AND (?2 IS NULL OR instr(m.source, ?2) > 0 OR instr(m.destination, ?2) > 0) \
+         AND (?5 = 0 OR CASE WHEN f.id IS NULL THEN m.dest_smsc ELSE f.dest_smsc END IS ?6) \
+         AND (?7 IS NULL OR m.source_smsc = ?7) \
+         AND (?8 IS NULL OR m.inserted_at >= ?8) \
+         AND (?9 IS NULL OR m.inserted_at < ?9) \
          ORDER BY {order} DESC LIMIT ?3 OFFSET ?4"
     );
     let how = match filter.status {
@@ -311,7 +349,20 @@ fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
         .as_ref()
         .map(|number| key(number).into_owned());
     let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![how, number, filter.limit, filter.offset], either)?;
+    let dest = filter.dest_smsc.as_ref().and_then(Option::as_ref);
+    let values = params![
+        how,
+        number,
+        filter.limit,
+        filter.offset,
+        filter.dest_smsc.is_some(),
+        dest.map(FrontendName::as_str),
+        filter.source_smsc.as_ref().map(FrontendName::as_str),
+        filter.from.map(Timestamp::millis),
+        filter.to.map(Timestamp::millis),
+        filter.before.map_or(i64::MAX, |before| before.as_i64()),
+    ];
+    let rows = statement.query_map(values, either)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

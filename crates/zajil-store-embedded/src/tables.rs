@@ -8,6 +8,7 @@ use zajil_core::clock::Timestamp;
 use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::number::key;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::route::{Route, RouteId};
 use zajil_core::translate::{Rule, RuleId};
@@ -29,6 +30,18 @@ pub(crate) fn rehome(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Done<()> 
              WHERE id IN (SELECT id FROM waiting WHERE number = ?1) AND dest <> ?2",
         )?
         .execute(params![number, dest, located])?;
+    Ok(())
+}
+
+/// A subscriber has returned: what failed and waits to be tried again is due at once (D10).
+fn wake(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Done<()> {
+    tx.db
+        .prepare_cached(
+            "UPDATE q SET due = ?2, deliver_after = ?2 WHERE due > ?2 AND attempts > 0 \
+             AND id IN (SELECT id FROM retrying WHERE number = ?1) \
+             AND (leased_until IS NULL OR leased_until <= ?2)",
+        )?
+        .execute(params![number, now.millis()])?;
     Ok(())
 }
 
@@ -84,6 +97,10 @@ pub(crate) fn locate(
             serves_until,
             record::encode_location(&location),
         ])?;
+    let serves = location.serving(now).is_some();
+    if let Some(number) = number.as_deref().filter(|_| serves) {
+        wake(tx, number, now)?;
+    }
     for number in [before.filter(|old| number.as_ref() != Some(old)), number]
         .iter()
         .flatten()
@@ -271,6 +288,27 @@ pub(crate) fn stats(db: &Connection, now: Timestamp) -> Done<FrontendStats> {
     })
 }
 
+/// What was decided about frontends.
+pub(crate) fn policies(db: &Connection) -> Done<Vec<Policy>> {
+    let sql = "SELECT record FROM policy ORDER BY frontend";
+    many(db, sql, [], record::decode_policy)
+}
+
+/// Stores what was decided about a frontend, or forgets an empty decision.
+pub(crate) fn set_policy(tx: &mut Tx<'_>, policy: &Policy) -> Done<()> {
+    let name = policy.frontend.as_str();
+    if policy.is_empty() {
+        tx.db
+            .prepare_cached("DELETE FROM policy WHERE frontend = ?1")?
+            .execute([name])?;
+    } else {
+        tx.db
+            .prepare_cached("INSERT OR REPLACE INTO policy VALUES (?1, ?2)")?
+            .execute([name, &record::encode_policy(policy)])?;
+    }
+    Ok(())
+}
+
 /// The version of the routing tables.
 pub(crate) fn routing_version(db: &Connection) -> Done<u64> {
     let version: Option<i64> = db
@@ -311,7 +349,15 @@ pub(crate) fn routing(db: &Connection) -> Done<Routing> {
 }
 
 /// Changes the routing tables.
-pub(crate) fn change_routing(tx: &mut Tx<'_>, change: &RoutingChange) -> Done<(u64, Option<u64>)> {
+pub(crate) fn change_routing(
+    tx: &mut Tx<'_>,
+    change: &RoutingChange,
+    base: Option<u64>,
+) -> Done<(u64, Option<u64>)> {
+    let version = routing_version(tx.db)?;
+    if base.is_some_and(|base| base != version) {
+        return Err(Error::Conflict("the tables were changed meanwhile".into()).into());
+    }
     let id = match change {
         RoutingChange::AddRoute(terms) => insert(tx, "route", None, &record::encode_route(terms))?,
         RoutingChange::SetRoute(id, terms) => set(tx, "route", id.0, &record::encode_route(terms))?,

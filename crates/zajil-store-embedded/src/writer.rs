@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use zajil_store::Error;
+use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::error::{Done, Fault, meaning};
 
@@ -89,6 +90,7 @@ impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
 /// The handle to the writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    telemetry: Option<Arc<Telemetry>>,
     jobs: std::sync::Mutex<Option<SyncSender<Box<dyn Job>>>>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -101,12 +103,18 @@ impl std::fmt::Debug for dyn Job {
 
 impl Writer {
     /// Starts the thread on a connection that only it uses.
-    pub(crate) fn start(db: Connection, counts: Arc<Counts>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        db: Connection,
+        counts: Arc<Counts>,
+        telemetry: Option<Arc<Telemetry>>,
+    ) -> std::io::Result<Self> {
         let (send, receive) = sync_channel(QUEUE);
+        let told = telemetry.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || Loop::new(db, counts).serve(&receive))?;
+            .spawn(move || Loop::new(db, counts, told).serve(&receive))?;
         Ok(Self {
+            telemetry,
             jobs: std::sync::Mutex::new(Some(send)),
             thread: std::sync::Mutex::new(Some(thread)),
         })
@@ -149,7 +157,11 @@ impl Writer {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             match jobs.as_ref().ok_or(Error::Closed)?.try_send(job) {
-                Ok(()) => {}
+                Ok(()) => {
+                    if let Some(telemetry) = &self.telemetry {
+                        telemetry.metrics.store_queue.inc();
+                    }
+                }
                 Err(TrySendError::Full(_)) => return Err(Error::Busy),
                 Err(TrySendError::Disconnected(_)) => return Err(Error::Closed),
             }
@@ -187,15 +199,17 @@ impl Drop for Writer {
 struct Loop {
     db: Connection,
     counts: Arc<Counts>,
+    telemetry: Option<Arc<Telemetry>>,
     dests: HashMap<String, i64>,
     next_seq: i64,
 }
 
 impl Loop {
-    fn new(db: Connection, counts: Arc<Counts>) -> Self {
+    fn new(db: Connection, counts: Arc<Counts>, telemetry: Option<Arc<Telemetry>>) -> Self {
         Self {
             db,
             counts,
+            telemetry,
             dests: HashMap::new(),
             next_seq: 0,
         }
@@ -209,6 +223,10 @@ impl Loop {
                 && let Ok(next) = jobs.try_recv()
             {
                 batch.push(next);
+            }
+            if let Some(telemetry) = &self.telemetry {
+                let taken = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+                telemetry.metrics.store_queue.sub(taken);
             }
             self.commit(&mut batch);
         }
@@ -234,9 +252,21 @@ impl Loop {
     }
 
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
+        let watch = Stopwatch::start();
         match self.attempt(jobs) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                if let Some(telemetry) = &self.telemetry {
+                    let count = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+                    let metrics = &telemetry.metrics;
+                    metrics.store_batch.observe(f64::from(count));
+                    metrics.store_commit.observe(watch.elapsed().as_secs_f64());
+                }
+                Ok(())
+            }
             Err(error) => {
+                if let Some(telemetry) = &self.telemetry {
+                    telemetry.metrics.store_undone.inc();
+                }
                 self.dests.clear();
                 // Fails when SQLite has rolled back by itself; then there is nothing to undo.
                 if !self.db.is_autocommit()

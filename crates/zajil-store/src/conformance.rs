@@ -100,7 +100,9 @@ macro_rules! each_conformance_case {
                 d14_a_message_that_waits_for_its_charge_is_offered_to_nobody
                 d14_a_granted_message_is_offered_at_once_and_a_rejected_one_has_its_cdr
                 d14_an_answer_that_never_comes_is_swept
-                d14_a_message_that_waits_for_its_charge_can_be_removed_and_expires
+                d14_nothing_else_ends_a_message_that_waits_for_its_charge
+                d14_a_debit_that_is_known_late_is_kept_and_given_back
+                d6_a_key_can_be_forgotten
                 d12_the_next_frontend_gets_what_the_first_did_not_take
                 d12_a_frontend_that_holds_a_message_keeps_its_turn
                 d12_a_refusal_goes_to_the_next_at_once_and_the_last_one_ends
@@ -188,6 +190,7 @@ macro_rules! each_conformance_case {
                 s8_a_log_keeps_the_order_of_what_happened
                 s8_outside_systems_add_their_own_events
                 s8_an_unknown_message_has_no_log
+                s3_frontend_client_time_and_place_select
             }
             parts {
                 d9_the_parts_of_a_text_find_each_other
@@ -228,6 +231,7 @@ macro_rules! each_conformance_case {
                 s3_4_the_list_shows_the_latest_stretch_by_name
                 s3_4_history_is_kept_newest_first
                 s3_4_ids_rise_from_one
+                d10_a_policy_is_kept_replaced_and_forgotten
             }
             routing {
                 s4_4_the_tables_start_empty_and_every_change_raises_the_version
@@ -249,6 +253,7 @@ macro_rules! each_conformance_case {
             }
             whole {
                 s12_the_figures_follow_every_change
+                s12_messages_are_counted_by_whose_they_are_and_their_state
                 d5_a_closed_store_answers_closed
             }
             differential {

@@ -12,6 +12,7 @@
 //! tasks at once and are to be batched inside; `offer` and `lease` must not cost more when the
 //! queue is longer; `message` is a look-up by key. Lists and sweeps may cost what they return.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -27,7 +28,9 @@ use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Dedupe, Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_core::status::{FinalStatus, Status};
 
 /// A store's answer: a boxed future, one box per batch.
@@ -93,6 +96,16 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only those whose source or destination number contains these digits.
     pub number: Option<String>,
+    /// Only those of this frontend; the inner none = of no frontend.
+    pub dest_smsc: Option<Option<FrontendName>>,
+    /// Only those that this frontend or client submitted.
+    pub source_smsc: Option<FrontendName>,
+    /// Only those inserted at or after this.
+    pub from: Option<Timestamp>,
+    /// Only those inserted before this.
+    pub to: Option<Timestamp>,
+    /// Only those with a lower id: the place where a page ended leads to the next.
+    pub before: Option<MessageId>,
     /// At most this many.
     pub limit: u32,
     /// After skipping this many.
@@ -120,6 +133,21 @@ pub struct Reported {
     pub message: Message,
     /// The frontend it is queued for now (as in [`Placed::Stored`]); none when it has ended.
     pub queued_for: Option<FrontendName>,
+    /// The lines that it added to the log; none when it changed nothing.
+    pub events: Vec<Event>,
+    /// Whether a report ended the turn of this frontend and gave it to the next (D12).
+    pub fell_back_from: Option<FrontendName>,
+}
+
+impl Reported {
+    /// Whose turn a report has ended: as long as a message waits, nothing else that is reported
+    /// changes its frontend.
+    #[must_use]
+    pub fn fell_back(was_for: Option<&FrontendName>, message: &Message) -> Option<FrontendName> {
+        let waits = message.ending().is_none();
+        let moved = waits && message.dest_smsc.as_ref() != was_for;
+        was_for.filter(|_| moved).cloned()
+    }
 }
 
 /// Why a report or edit did nothing.
@@ -129,6 +157,10 @@ pub enum NotDone {
     NotFound,
     /// It has ended; a `late_report` line was added to its log.
     AlreadyFinal(FinalStatus),
+    /// It waits for its charge: try again.
+    Charging,
+    /// Its frontend is another one by now; a `late_report` line was added to its log.
+    NotTheirs,
 }
 
 /// The price of a message that ended undelivered, to be given back.
@@ -173,10 +205,12 @@ pub struct Figures {
     pub messages: u64,
     /// Messages that have not ended.
     pub pending: u64,
-    /// When the oldest pending one was inserted.
-    pub oldest: Option<Timestamp>,
+    /// When the first of them falls due, or fell due; those that wait for their charge aside.
+    pub first_due: Option<Timestamp>,
     /// Finished messages whose CDR has not been delivered to the sink.
     pub outbox: u64,
+    /// Refunds that have not ended.
+    pub refunds: u64,
 }
 
 /// The place of an entry in the outbox; rises.
@@ -189,8 +223,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn highest_id(&self) -> Reply<'_, Option<MessageId>>;
 
     /// Stores messages, all or none, in one transaction. A repetition (D6) is answered in its
-    /// place and does not keep the others out.
+    /// place and does not keep the others out. Keys and locations are judged as of `inserted_at`,
+    /// which must be no longer ago than the call took.
     fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>>;
+
+    /// Forgets that a key led to this message: what is submitted under it is new again.
+    fn forget_key(&self, key: [u8; 32], id: MessageId) -> Reply<'_, ()>;
 
     /// The messages that may be offered (S3.1, `zajil_core::offer::may_offer`), ordered by
     /// (`due`, `id`). Holds nothing.
@@ -211,8 +249,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn edit(&self, id: MessageId, edit: Edit, scene: Scene) -> Reply<'_, Outcome>;
 
     /// Ends a pending message with [`Report::Removed`], then hides it from every look-up. Its CDR
-    /// is still drained. `false` when there is no such message.
-    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool>;
+    /// is still drained. Nothing happens to a message that waits for its charge.
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, Result<(), NotDone>>;
 
     /// One message.
     fn message(&self, id: MessageId) -> Reply<'_, Option<Message>>;
@@ -259,6 +297,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The figures of S3.4.
     fn frontend_stats(&self, now: Timestamp) -> Reply<'_, FrontendStats>;
 
+    /// What operators have decided about frontends, by name; those without a decision are left out.
+    fn policies(&self) -> Reply<'_, Vec<Policy>>;
+
+    /// Stores what was decided about a frontend, in place of what was before. An empty policy is
+    /// forgotten.
+    fn set_policy(&self, policy: Policy) -> Reply<'_, ()>;
+
     /// The frontends that vanished since the last sweep; each is answered once.
     fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>>;
 
@@ -296,8 +341,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// and the id it was about, if one. Must not cost more when the tables are larger, imports
     /// aside.
     ///
-    /// [`Error::NotFound`] for an unknown route or rule.
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)>;
+    /// With a `base` it happens only to the tables of that version.
+    ///
+    /// [`Error::NotFound`] for an unknown route or rule, [`Error::Conflict`] when the tables have
+    /// another version than `base`.
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Reply<'_, (u64, Option<u64>)>;
 
     /// The oldest outbox entries, at most `limit`.
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>>;
@@ -305,9 +357,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Forgets outbox entries up to and including `last`: their rows are in the sink.
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()>;
 
-    /// The debits of messages that ended undelivered, oldest first, at most `limit`. Written in one
-    /// transaction with the end of the message.
-    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>>;
+    /// The debits of messages that ended undelivered and are not put off, oldest first, at most
+    /// `limit`. Written in one transaction with the end of the message.
+    fn refunds(&self, now: Timestamp, limit: u32) -> Reply<'_, Vec<Refund>>;
 
     /// Marks a refund as begun. `false` when it was begun before, by whomever, or is not there: the
     /// caller must leave it alone then.
@@ -316,11 +368,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Forgets a refund, and adds a line to the log of its message, where that is still there.
     fn refund_done(&self, id: MessageId, event: Option<Event>) -> Reply<'_, ()>;
 
-    /// Takes back [`Store::begin_refund`]: nothing was given back, and somebody may begin again.
-    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()>;
+    /// Takes back [`Store::begin_refund`]: nothing was given back, and somebody may begin again
+    /// after `until`.
+    fn postpone_refund(&self, id: MessageId, until: Timestamp) -> Reply<'_, ()>;
 
     /// The figures of the queue.
     fn figures(&self) -> Reply<'_, Figures>;
+
+    /// The pending messages by whose they are and their state at `now`. May read the whole queue,
+    /// so it is asked seldom; it must hold nobody up, and need not be of one moment.
+    fn depths(&self, now: Timestamp) -> Reply<'_, BTreeMap<Home, Depth>>;
 
     /// Finishes what is queued, syncs and closes; later calls answer [`Error::Closed`].
     fn close(&self) -> Reply<'_, ()>;

@@ -15,13 +15,15 @@ use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_core::route::{RouteId, Terms};
 use zajil_core::translate::{RuleId, RuleTerms};
 
 use crate::contract::{
-    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reply,
-    Reported, Retention, Store,
+    Draft, Error, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
+    Reply, Reported, Retention, Store,
 };
 
 mod keep;
@@ -46,13 +48,15 @@ struct State {
     keys: BTreeMap<[u8; 32], KnownKey>,
     outbox: BTreeMap<OutboxSeq, Cdr>,
     last_outbox: u64,
-    refunds: BTreeMap<MessageId, Refund>,
+    /// Each with the instant that it is put off to.
+    refunds: BTreeMap<MessageId, (Timestamp, Refund)>,
     locations: BTreeMap<u64, Location>,
     last_location: u64,
     /// The locations whose expiry a sweep has handled.
     run_out: BTreeSet<u64>,
     frontends: BTreeMap<u64, Presence>,
     last_frontend: u64,
+    policies: BTreeMap<FrontendName, Policy>,
     routing_version: u64,
     routes: BTreeMap<RouteId, Terms>,
     last_route: u64,
@@ -135,7 +139,14 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.edit(id, edit, &scene)))
     }
 
-    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, bool> {
+    fn forget_key(&self, key: [u8; 32], id: MessageId) -> Reply<'_, ()> {
+        self.run(|state| {
+            state.keys.retain(|known, of| *known != key || of.id != id);
+            Ok(())
+        })
+    }
+
+    fn remove(&self, id: MessageId, scene: Scene) -> Reply<'_, Result<(), NotDone>> {
         self.run(|state| Ok(state.remove(id, &scene)))
     }
 
@@ -200,6 +211,21 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.frontend_stats(now)))
     }
 
+    fn policies(&self) -> Reply<'_, Vec<Policy>> {
+        self.run(|state| Ok(state.policies.values().cloned().collect()))
+    }
+
+    fn set_policy(&self, policy: Policy) -> Reply<'_, ()> {
+        self.run(|state| {
+            if policy.is_empty() {
+                state.policies.remove(&policy.frontend);
+            } else {
+                state.policies.insert(policy.frontend.clone(), policy);
+            }
+            Ok(())
+        })
+    }
+
     fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>> {
         self.run(|state| Ok(state.expire_frontends(now)))
     }
@@ -247,8 +273,12 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.routing_version))
     }
 
-    fn change_routing(&self, change: RoutingChange) -> Reply<'_, (u64, Option<u64>)> {
-        self.run(|state| state.change_routing(change))
+    fn change_routing(
+        &self,
+        change: RoutingChange,
+        base: Option<u64>,
+    ) -> Reply<'_, (u64, Option<u64>)> {
+        self.run(|state| state.change_routing(change, base))
     }
 
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
@@ -265,8 +295,14 @@ impl Store for MemoryStore {
         })
     }
 
-    fn refunds(&self, limit: u32) -> Reply<'_, Vec<Refund>> {
-        self.run(|state| Ok(state.refunds.values().take(size(limit)).cloned().collect()))
+    fn refunds(&self, now: Timestamp, limit: u32) -> Reply<'_, Vec<Refund>> {
+        self.run(|state| {
+            let due = state.refunds.values().filter(|(until, _)| *until <= now);
+            Ok(due
+                .take(size(limit))
+                .map(|(_, refund)| refund.clone())
+                .collect())
+        })
     }
 
     fn begin_refund(&self, id: MessageId, now: Timestamp) -> Reply<'_, bool> {
@@ -284,10 +320,11 @@ impl Store for MemoryStore {
         })
     }
 
-    fn postpone_refund(&self, id: MessageId) -> Reply<'_, ()> {
+    fn postpone_refund(&self, id: MessageId, until: Timestamp) -> Reply<'_, ()> {
         self.run(|state| {
-            if let Some(refund) = state.refunds.get_mut(&id) {
+            if let Some((put_off, refund)) = state.refunds.get_mut(&id) {
                 refund.begun = None;
+                *put_off = until;
             }
             Ok(())
         })
@@ -295,6 +332,10 @@ impl Store for MemoryStore {
 
     fn figures(&self) -> Reply<'_, Figures> {
         self.run(|state| Ok(state.figures()))
+    }
+
+    fn depths(&self, now: Timestamp) -> Reply<'_, BTreeMap<Home, Depth>> {
+        self.run(|state| Ok(state.depths(now)))
     }
 
     fn close(&self) -> Reply<'_, ()> {

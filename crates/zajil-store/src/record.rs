@@ -14,12 +14,14 @@ use crate::contract::Error;
 
 mod events;
 mod extra;
+mod policy;
 mod presence;
 mod refund;
 mod routing;
 
 pub use events::{decode_events, encode_events};
 pub use extra::{Extra, decode_extra, encode_extra};
+pub use policy::{decode_policy, encode_policy};
 pub use presence::{decode_location, decode_presence, encode_location, encode_presence};
 pub use refund::{decode_refund, encode_refund};
 pub use routing::{decode_route, decode_rule, encode_route, encode_rule};

@@ -34,43 +34,19 @@ pub enum Fact<'a> {
         /// Its id.
         id: MessageId,
     },
-    /// ENUM was asked about a number whose answer was at hand, or not.
-    EnumCache {
-        /// Whether it was.
-        hit: bool,
-    },
-    /// The name servers were asked.
-    EnumAsked {
-        /// How long they took.
-        took: Duration,
-        /// Whether they answered, with the number or without.
-        answered: bool,
-    },
-    /// The charging system granted a message.
-    ChargeGranted {
-        /// The message.
+    /// A reply of ours was stored; it is not a message received.
+    Replied {
+        /// Its id.
         id: MessageId,
-        /// How long it took.
-        took: Duration,
+        /// Whether it waits for delivery (and has not ended already).
+        queued: bool,
     },
-    /// The charging system refused a message, or could not be used.
-    ChargeFailed {
-        /// The message.
-        id: MessageId,
-        /// How long it took.
-        took: Duration,
-        /// Whether it refused: otherwise it failed.
-        refused: bool,
-        /// Why.
-        why: &'a str,
-    },
-    /// The charging system has become usable or unusable.
-    ChargerTurned {
-        /// Whether it is usable now.
-        usable: bool,
-        /// Why not.
-        why: &'a str,
-    },
+    /// About ENUM.
+    Enum(EnumFact),
+    /// About charging.
+    Charge(ChargeFact<'a>),
+    /// A message went from one hand to another.
+    Handed(HandedFact<'a>),
     /// An attempt failed; it will be tried again.
     AttemptFailed {
         /// Its id.
@@ -115,10 +91,106 @@ pub enum Fact<'a> {
     /// A door refused a request.
     Refused {
         /// Which door.
-        door: &'static str,
+        door: Door,
         /// Why.
         reason: Reason,
     },
+}
+
+/// About ENUM.
+#[derive(Debug, Clone, Copy)]
+pub enum EnumFact {
+    /// ENUM was asked about a number whose answer was at hand, or not.
+    Cache {
+        /// Whether it was.
+        hit: bool,
+    },
+    /// The name servers were asked.
+    Asked {
+        /// How long they took.
+        took: Duration,
+        /// Whether they answered, with the number or without.
+        answered: bool,
+    },
+}
+
+/// About charging.
+#[derive(Debug, Clone, Copy)]
+pub enum ChargeFact<'a> {
+    /// The charging system granted a message.
+    Granted {
+        /// The message.
+        id: MessageId,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The charging system refused a message, or could not be used.
+    Failed {
+        /// The message.
+        id: MessageId,
+        /// How long it took.
+        took: Duration,
+        /// Whether it refused: otherwise it failed.
+        refused: bool,
+        /// Why.
+        why: &'a str,
+    },
+    /// The charging system has become usable or unusable.
+    Turned {
+        /// Whether it is usable now.
+        usable: bool,
+        /// Why not.
+        why: &'a str,
+    },
+    /// What was debited for an undelivered message was given back.
+    Refunded {
+        /// The message.
+        id: MessageId,
+    },
+    /// Whether it was given back is not known, and nobody will try again.
+    RefundLost {
+        /// The message.
+        id: MessageId,
+        /// Why.
+        why: &'a str,
+    },
+}
+
+/// A message went from one hand to another.
+#[derive(Debug, Clone, Copy)]
+pub enum HandedFact<'a> {
+    /// A frontend refused it or did not take it in time; it is the next one's (D12).
+    FellBack {
+        /// Its id.
+        id: MessageId,
+        /// Whose turn is over.
+        from: &'a FrontendName,
+    },
+    /// A frontend held it until its lease ran out, without a report; somebody else holds it now.
+    LeaseReturned {
+        /// Its id.
+        id: MessageId,
+    },
+}
+
+/// A way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The REST API.
+    Rest,
+}
+
+impl Door {
+    /// Every door.
+    pub const ALL: [Self; 1] = [Self::Rest];
+
+    /// As a label.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+        }
+    }
 }
 
 /// The one place that a fact is told to.
@@ -161,11 +233,16 @@ impl Telemetry {
                 m.unmatched.inc();
                 tracing::debug!(%id, "no route");
             }
-            Fact::EnumCache { .. }
-            | Fact::EnumAsked { .. }
-            | Fact::ChargeGranted { .. }
-            | Fact::ChargeFailed { .. }
-            | Fact::ChargerTurned { .. } => self.record_outside(fact),
+            Fact::Replied { id, queued } => {
+                m.auto_replies.inc();
+                if queued {
+                    m.queued.inc();
+                }
+                tracing::debug!(%id, queued, "reply stored");
+            }
+            Fact::Enum(fact) => self.record_enum(fact),
+            Fact::Charge(fact) => self.record_charge(fact),
+            Fact::Handed(fact) => self.record_handed(fact),
             Fact::AttemptFailed { id, attempts } => {
                 m.attempted.inc();
                 tracing::debug!(%id, attempts, "delivery attempt failed");
@@ -194,42 +271,72 @@ impl Telemetry {
             Fact::FrontendDown { name } => tracing::warn!(frontend = %name, "frontend vanished"),
             Fact::Refused { door, reason } => {
                 m.refused(door, reason);
-                tracing::debug!(door, reason = reason.code(), "request refused");
+                tracing::debug!(
+                    door = door.name(),
+                    reason = reason.code(),
+                    "request refused"
+                );
             }
         }
     }
 
-    /// The facts about what stands outside: name servers and the charging system.
-    fn record_outside(&self, fact: &Fact<'_>) {
+    fn record_enum(&self, fact: EnumFact) {
         let m = &self.metrics;
-        match *fact {
-            Fact::EnumCache { hit: true } => m.enum_hits.inc(),
-            Fact::EnumCache { hit: false } => m.enum_misses.inc(),
-            Fact::EnumAsked { took, answered } => m.enum_asked(millis(took), answered),
-            Fact::ChargeGranted { id, took } => {
+        match fact {
+            EnumFact::Cache { hit: true } => m.enum_hits.inc(),
+            EnumFact::Cache { hit: false } => m.enum_misses.inc(),
+            EnumFact::Asked { took, answered } => m.enum_asked(millis(took), answered),
+        }
+    }
+
+    fn record_charge(&self, fact: ChargeFact<'_>) {
+        let m = &self.metrics;
+        match fact {
+            ChargeFact::Granted { id, took } => {
                 m.charged.inc();
                 m.charged_in.observe(millis(took));
                 tracing::debug!(%id, "message charged");
             }
-            Fact::ChargeFailed {
+            ChargeFact::Failed {
                 id,
                 took,
                 refused,
                 why,
             } => {
                 m.charging_failed.inc();
-                m.charging_failed_in.observe(millis(took));
+                m.charging_failed_in.observe(took.as_secs_f64());
                 tracing::debug!(%id, refused, why, "message not charged");
             }
-            Fact::ChargerTurned { usable: true, .. } => {
+            ChargeFact::Turned { usable: true, .. } => {
                 m.charger_usable.set(1);
                 tracing::info!("the charging system is usable again");
             }
-            Fact::ChargerTurned { usable: false, why } => {
+            ChargeFact::Turned { usable: false, why } => {
                 m.charger_usable.set(0);
                 tracing::warn!(why, "the charging system is not usable");
             }
-            _ => {}
+            ChargeFact::Refunded { id } => {
+                m.refund_ended("done");
+                tracing::debug!(%id, "refunded");
+            }
+            ChargeFact::RefundLost { id, why } => {
+                m.refund_ended("unknown");
+                tracing::error!(%id, why, "a refund may or may not have happened; see to it by hand");
+            }
+        }
+    }
+
+    fn record_handed(&self, fact: HandedFact<'_>) {
+        let m = &self.metrics;
+        match fact {
+            HandedFact::FellBack { id, from } => {
+                m.fallbacks.inc();
+                tracing::debug!(%id, %from, "message moved to the next frontend");
+            }
+            HandedFact::LeaseReturned { id } => {
+                m.lease_returns.inc();
+                tracing::debug!(%id, "a lease ran out without a report");
+            }
         }
     }
 }

@@ -5,6 +5,6 @@ pub mod log;
 pub mod metric;
 mod stopwatch;
 
-pub use fact::{Fact, Telemetry};
+pub use fact::{ChargeFact, Door, EnumFact, Fact, HandedFact, Telemetry};
 pub use metric::Metrics;
 pub use stopwatch::Stopwatch;

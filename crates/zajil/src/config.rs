@@ -172,7 +172,7 @@ pub(crate) fn load(
     };
     let notes = env::apply(&mut settings, &mut places, variables)?;
     let mut config = resolve::resolve(settings, &places)?;
-    config.notes = notes;
+    config.notes.extend(notes);
     if let Some(data) = &overrides.data {
         if config.cdr.path.starts_with(&config.store.directory) {
             config.cdr.path = data.join("cdr.db");

@@ -16,6 +16,7 @@ mod records;
 mod serve;
 mod simulation;
 mod table;
+mod timed;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

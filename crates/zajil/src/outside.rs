@@ -13,10 +13,17 @@ use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
 use crate::config::Config;
-use crate::records::Records;
+use probe::Probe;
 
-/// How long a part has to say how it is.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+mod probe;
+
+/// How long the store has to say how it is.
+const STORE_WITHIN: Duration = Duration::from_millis(700);
+/// How long an answer waits for what is optional: what is not known by then is told next time.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How often the metrics are told.
+const ASKED_EVERY: Duration = Duration::from_secs(15);
 
 /// What is configured of it.
 #[derive(Debug, Clone)]
@@ -58,44 +65,93 @@ impl Outside {
     }
 
     /// With the CDR database, whose absence delays CDRs only.
-    pub(crate) fn with(mut self, records: Records) -> Self {
-        self.records = records.search;
+    pub(crate) fn with(mut self, records: Option<Arc<dyn CdrSearch>>) -> Self {
+        self.records = records;
         self
     }
 }
 
-/// The answer to `/readyz`.
+/// The answer to `/readyz`. Whoever asks has it in well under a second, whatever is black-holed
+/// outside: an orchestrator gives up after one and takes the node for dead.
 pub(crate) fn readiness(
     stopping: CancellationToken,
     store: Arc<dyn Store>,
     outside: Outside,
 ) -> Readiness {
+    let parts = Arc::new((store, optional(outside)));
     Readiness::new(move || {
-        let (stopping, store, outside) = (stopping.clone(), Arc::clone(&store), outside.clone());
+        let (stopping, parts) = (stopping.clone(), Arc::clone(&parts));
         Box::pin(async move {
-            let mut parts = Vec::new();
+            let (store, optional) = &*parts;
             let running = match stopping.is_cancelled() {
                 true => Err("it is stopping".to_owned()),
                 false => Ok(()),
             };
-            parts.push(part("node", true, running));
-            let figures = in_time(async {
+            optional.iter().for_each(Probe::begin);
+            let begun = tokio::time::Instant::now();
+            let figures = in_time(STORE_WITHIN, async {
                 let figures = store.figures().await;
                 figures.map(drop).map_err(|error| error.to_string())
             });
-            parts.push(part("store", true, figures.await));
-            if let Some(charger) = &outside.charger {
-                parts.push(part("charging", false, in_time(charger.health()).await));
+            let mut answer = vec![
+                part("node", true, running),
+                part("store", true, figures.await),
+            ];
+            for probe in optional {
+                let state = probe.state(begun + PATIENCE).await;
+                answer.push(part(probe.name(), false, state));
             }
-            if let Some(resolver) = &outside.resolver {
-                parts.push(part("enum", false, in_time(resolver.health()).await));
-            }
-            if let Some(records) = &outside.records {
-                parts.push(part("cdrs", false, in_time(records.health()).await));
-            }
-            parts
+            answer
         })
     })
+}
+
+/// Shows in the metrics what `/readyz` would say, until the token is cancelled.
+pub(crate) async fn watch(ready: Readiness, telemetry: Arc<Telemetry>, token: CancellationToken) {
+    let mut ticks = tokio::time::interval(ASKED_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        for part in ready.check().await {
+            let state = match &part.state {
+                Ok(()) => Ok(()),
+                Err(why) => Err(why.as_str()),
+            };
+            telemetry.metrics.set_ready(part.name, state);
+        }
+    }
+}
+
+/// What the node does without when it must.
+fn optional(outside: Outside) -> Vec<Probe> {
+    let Outside {
+        charger,
+        resolver,
+        records,
+    } = outside;
+    let charging = charger.map(|charger| {
+        Probe::new("charging", move || {
+            let charger = Arc::clone(&charger);
+            Box::pin(async move { charger.health().await })
+        })
+    });
+    let lookup = resolver.map(|resolver| {
+        Probe::new("enum", move || {
+            let resolver = Arc::clone(&resolver);
+            Box::pin(async move { resolver.health().await })
+        })
+    });
+    let cdrs = records.map(|records| {
+        Probe::new("cdrs", move || {
+            let records = Arc::clone(&records);
+            Box::pin(async move { records.health().await })
+        })
+    });
+    charging.into_iter().chain(lookup).chain(cdrs).collect()
 }
 
 fn part(name: &'static str, needed: bool, state: Result<(), String>) -> Part {
@@ -106,9 +162,11 @@ fn part(name: &'static str, needed: bool, state: Result<(), String>) -> Part {
     }
 }
 
-async fn in_time(answer: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    let seconds = ANSWERS_WITHIN.as_secs();
-    tokio::time::timeout(ANSWERS_WITHIN, answer)
+pub(crate) async fn in_time(
+    limit: Duration,
+    answer: impl Future<Output = Result<(), String>>,
+) -> Result<(), String> {
+    tokio::time::timeout(limit, answer)
         .await
-        .unwrap_or_else(|_| Err(format!("no answer within {seconds} s")))
+        .unwrap_or_else(|_| Err(format!("no answer within {} ms", limit.as_millis())))
 }

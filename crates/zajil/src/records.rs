@@ -9,6 +9,7 @@ use zajil_core::port::{CdrSearch, CdrSink};
 use zajil_telemetry::Telemetry;
 
 use crate::config::Cdr;
+use crate::timed::Timed;
 
 /// What is written to, and where it is found again.
 #[derive(Debug, Clone)]
@@ -30,7 +31,9 @@ impl Records {
         let Some(server) = &cdr.server else {
             let opened = SqliteSink::open(&cdr.path);
             let place = || format!("CDR file {}", cdr.path.display());
-            return Ok(Self::of(opened.with_context(place)?));
+            let mut records = Self::of(opened.with_context(place)?);
+            records.sink = Arc::new(Timed::new(records.sink, Arc::clone(telemetry)));
+            return Ok(records);
         };
         let telemetry = Arc::clone(telemetry);
         match server.engine {

@@ -21,11 +21,11 @@ use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
 use zajil_store::Store;
 use zajil_store_embedded::EmbeddedStore;
-use zajil_telemetry::{Fact, Telemetry};
+use zajil_telemetry::{Door, Fact, Telemetry};
 
 use crate::config::{Cdr, Config};
 use crate::listen::{Listener, Observer};
-use crate::outside::{Outside, readiness};
+use crate::outside::{Outside, readiness, watch};
 use crate::records::Records;
 
 /// How long a stopping server waits for CDRs; what is left is written after the next start.
@@ -51,8 +51,8 @@ impl Server {
         let api = Listener::bind(config.api.listen)?;
         let metrics = config.metrics.map(Listener::bind).transpose()?;
         let data = config.store.directory.clone();
-        let store = open_store(&config)?;
         let telemetry = Arc::new(Telemetry::new().context("metrics")?);
+        let store = open_store(&config, &telemetry)?;
         let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
         let outside = Outside::open(&config, &telemetry)?;
         let parts = Parts {
@@ -69,20 +69,19 @@ impl Server {
         let worker = cdr_worker(&config, &records.sink, (&store, &clock, &telemetry));
         drain.spawn("CDR worker", move |token| worker().drain(token));
         let stop_doors = CancellationToken::new();
+        let server = config.cdr.server.as_ref().and(records.search);
+        let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside.with(server));
+        let (watched, told) = (ready.clone(), Arc::clone(&telemetry));
+        drain.spawn("watch readiness", move |token| {
+            watch(watched.clone(), Arc::clone(&told), token)
+        });
         let app = zajil_api::router(zajil_api::Api {
             intake: engine.clone(),
             desk: engine.clone(),
             control: engine.clone(),
             store: Arc::clone(&store),
             clock,
-            options: api_options(
-                &config,
-                readiness(
-                    stop_doors.clone(),
-                    Arc::clone(&store),
-                    outside.with(records),
-                ),
-            ),
+            options: api_options(&config, ready),
         });
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
@@ -136,7 +135,7 @@ fn count_refusals(telemetry: Arc<Telemetry>) -> Observer {
         };
         let reason = Reason::ALL.into_iter().find(|reason| code == reason.code());
         if let Some(reason) = reason {
-            let door = "rest";
+            let door = Door::Rest;
             telemetry.record(&Fact::Refused { door, reason });
         }
     })
@@ -165,10 +164,11 @@ pub(crate) async fn until_signal() -> anyhow::Result<&'static str> {
     })
 }
 
-fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+fn open_store(config: &Config, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc<dyn Store>> {
     let options = zajil_store_embedded::Options {
         cache_kib: config.store.cache_mib * 1_024,
         lock_within: Duration::from_secs(2),
+        telemetry: Some(Arc::clone(telemetry)),
         ..zajil_store_embedded::Options::default()
     };
     let store = EmbeddedStore::open(&config.store.directory, &options)

@@ -7,9 +7,11 @@ use serde_json::Value;
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::{FrontendStats, FrontendType, Presence, Registration};
 use zajil_core::outcome::Refusal;
+use zajil_core::policy::Pause;
 
 use super::At;
 use super::field::{Field, SHORT};
+use super::policy::PauseOut;
 
 /// The most octets of a configuration, as JSON.
 const LONGEST_CONFIGURATION: usize = 16 << 10;
@@ -65,6 +67,7 @@ pub(crate) struct FrontendOut<'a> {
     uptime_seconds: Option<u64>,
     configuration: Option<Value>,
     status: &'static str,
+    paused: Option<PauseOut<'a>>,
     expires_at: At,
     last_seen_at: At,
     inserted_at: At,
@@ -73,7 +76,7 @@ pub(crate) struct FrontendOut<'a> {
 
 impl<'a> FrontendOut<'a> {
     /// The frontend as the clock sees it.
-    pub(crate) fn new(presence: &'a Presence, now: Timestamp) -> Self {
+    pub(crate) fn new(presence: &'a Presence, pause: Option<&'a Pause>, now: Timestamp) -> Self {
         let registration = &presence.registration;
         let configuration = registration.configuration.as_deref();
         Self {
@@ -89,6 +92,7 @@ impl<'a> FrontendOut<'a> {
             } else {
                 "expired"
             },
+            paused: pause.map(PauseOut::new),
             expires_at: At(presence.expires_at),
             last_seen_at: At(presence.last_seen_at),
             inserted_at: At(presence.inserted_at),

@@ -1,10 +1,12 @@
 //! What a frontend says became of a message: `mark_delivered`, `mark_failed` (S3, D7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use zajil_core::lifecycle::Report;
 use zajil_core::outcome::Refusal;
+use zajil_core::retry::schedule::ErrorClass;
 
 use super::field::{Field, SENTENCE};
 
@@ -46,15 +48,28 @@ pub(crate) struct Failed<'a> {
     reason: Field<'a>,
     permanent: Field<'a>,
     retry_after: Field<'a>,
+    error_class: Field<'a>,
+    dest_smsc: Field<'a>,
+    destination_smsc: Field<'a>,
 }
+
+/// The class of a failure that will not pass.
+const PERMANENT: &str = "permanent";
 
 impl Failed<'_> {
     /// The report of `mark_failed`.
     pub(crate) fn into_report(mut self) -> Result<Report, Refusal> {
         let permanent = std::mem::take(&mut self.permanent).boolean("permanent")?;
+        let permanent = match &self.error_class {
+            Field::Text(word) if word == PERMANENT => {
+                self.error_class = Field::Null;
+                permanent.or(Some(true))
+            }
+            _ => permanent,
+        };
         match self.into_attempt()? {
-            Report::AttemptFailed { reason, .. } if permanent == Some(true) => {
-                Ok(Report::Refused { reason })
+            Report::AttemptFailed { reason, by, .. } if permanent == Some(true) => {
+                Ok(Report::Refused { by, reason })
             }
             attempt => Ok(attempt),
         }
@@ -67,9 +82,21 @@ impl Failed<'_> {
         let retry_after = seconds
             .and_then(|n| u64::try_from(n).ok())
             .map(Duration::from_secs);
+        let words: Vec<&str> = ErrorClass::ALL
+            .into_iter()
+            .map(ErrorClass::as_str)
+            .chain([PERMANENT])
+            .collect();
+        let class = self
+            .error_class
+            .word("error_class", ErrorClass::parse, &words)?;
+        let by = self.dest_smsc.or(self.destination_smsc);
         Ok(Report::AttemptFailed {
             reason,
             retry_after,
+            by: by.frontend("dest_smsc")?,
+            class,
+            schedules: Arc::default(),
         })
     }
 }

@@ -78,7 +78,7 @@ impl RouteIn<'_> {
             })?,
             enum_domain: self
                 .enum_domain
-                .or_keep(old.enum_domain, |field| field.text("enum_domain", SHORT))?,
+                .or_keep(old.enum_domain, |field| enum_domain(field))?,
             action,
             followers,
             charged: self
@@ -168,6 +168,18 @@ impl Wanted<'_> {
             || Refusal::field("dest_smsc", "is required unless auto_reply or drop is true");
         dest.map(Action::Deliver).ok_or_else(missing)
     }
+}
+
+/// A host name as ENUM's answers have it: lower case, no dot at the end.
+pub(super) fn enum_domain(field: Field<'_>) -> Read<String> {
+    field.parsed("enum_domain", |text| {
+        let host = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+        if host.is_empty() || host.len() > SHORT || !host.bytes().all(sound) {
+            return Err("must be a host name, as voip.example.com");
+        }
+        Ok(host)
+    })
 }
 
 /// Who follows (D12). A route that comes to deliver to nobody loses its followers, unless they are

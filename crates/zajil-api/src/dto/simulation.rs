@@ -8,8 +8,8 @@ use zajil_core::port::{Outcome, Question, Simulation};
 use zajil_core::route::choose::Verdict;
 use zajil_core::route::{Route, SourceType};
 
-use super::field::{Field, SHORT};
-use super::route::RouteOut;
+use super::field::Field;
+use super::route::{RouteOut, enum_domain};
 
 /// The most routes that an answer shows with their verdicts.
 const MOST_CANDIDATES: i64 = 10_000;
@@ -50,7 +50,7 @@ impl QuestionIn<'_> {
             source_type: self
                 .source_type
                 .word("source_type", SourceType::parse, &words)?,
-            enum_domain: self.enum_domain.text("enum_domain", SHORT)?,
+            enum_domain: enum_domain(self.enum_domain)?,
             draw: draw.and_then(|draw| u64::try_from(draw).ok()),
         };
         let limit = usize::try_from(limit.unwrap_or(CANDIDATES)).unwrap_or(0);

@@ -14,14 +14,14 @@ async fn s3_4_a_registration_begins_a_stretch_and_prolongs_it() {
     let app = app().await;
     expect![[r#"
         201
-        {"data":{"configuration":{"port":2775},"expires_at":"2026-01-01T00:01:30.000Z","frontend_name":"gw","frontend_type":"SMPP","hostname":"h1","id":1,"inserted_at":"2026-01-01T00:00:00.000Z","ip_address":"192.0.2.7","last_seen_at":"2026-01-01T00:00:00.000Z","status":"active","updated_at":"2026-01-01T00:00:00.000Z","uptime_seconds":7}}"#]].assert_eq(&app.call(REGISTER).await);
+        {"data":{"configuration":{"port":2775},"expires_at":"2026-01-01T00:01:30.000Z","frontend_name":"gw","frontend_type":"SMPP","hostname":"h1","id":1,"inserted_at":"2026-01-01T00:00:00.000Z","ip_address":"192.0.2.7","last_seen_at":"2026-01-01T00:00:00.000Z","paused":null,"status":"active","updated_at":"2026-01-01T00:00:00.000Z","uptime_seconds":7}}"#]].assert_eq(&app.call(REGISTER).await);
     app.advance(60);
     let again = r#"POST /api/frontends
 
 {"frontend_name":"gw","frontend_type":"SMPP","ip_address":"10.0.0.9","configuration":{"a":1}}"#;
     expect![[r#"
         200
-        {"data":{"configuration":{"a":1},"expires_at":"2026-01-01T00:02:30.000Z","frontend_name":"gw","frontend_type":"SMPP","hostname":null,"id":1,"inserted_at":"2026-01-01T00:00:00.000Z","ip_address":"10.0.0.9","last_seen_at":"2026-01-01T00:01:00.000Z","status":"active","updated_at":"2026-01-01T00:01:00.000Z","uptime_seconds":null}}"#]].assert_eq(&app.call(again).await);
+        {"data":{"configuration":{"a":1},"expires_at":"2026-01-01T00:02:30.000Z","frontend_name":"gw","frontend_type":"SMPP","hostname":null,"id":1,"inserted_at":"2026-01-01T00:00:00.000Z","ip_address":"10.0.0.9","last_seen_at":"2026-01-01T00:01:00.000Z","paused":null,"status":"active","updated_at":"2026-01-01T00:01:00.000Z","uptime_seconds":null}}"#]].assert_eq(&app.call(again).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ mod listings;
 mod locations;
 mod messages;
 mod messages_raw;
+mod operations;
 mod reports;
 mod simulator;
 mod system;

@@ -52,12 +52,14 @@ everywhere! {
     d16_two_nodes_may_begin_and_write_at_once in rows,
     s10_2_a_row_that_the_table_refuses_is_named_and_the_others_are_written in rows,
     s10_3_rows_are_found_by_every_filter_newest_first in search,
+    s10_3_pages_follow_each_other in search,
     s10_4_old_rows_are_purged_in_steps in search,
     s10_3_the_reports_of_the_manual_run_as_they_are_printed in reports,
 }
 
 on_servers! {
     s10_1_the_table_is_that_of_the_specification in rows,
+    s10_1_a_table_of_a_later_version_is_left_alone in rows,
     s10_2_rows_wait_for_a_server_that_stops_and_comes_back in deaths,
     d16_a_server_that_is_killed_twenty_times_has_each_row_once in deaths,
     s10_2_a_server_that_hangs_costs_a_bounded_time in deaths,

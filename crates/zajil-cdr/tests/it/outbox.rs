@@ -305,7 +305,7 @@ async fn s10_2_rows_that_are_refused_for_good_are_put_aside_and_hold_nobody_up()
         telemetry
             .metrics
             .render()
-            .contains("zajil_cdr_bad_rows 10\n")
+            .contains("zajil_cdr_bad_rows_total 10\n")
     );
     let db = rusqlite::Connection::open(&path).unwrap();
     let count: i64 = db

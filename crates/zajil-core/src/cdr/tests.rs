@@ -31,7 +31,10 @@ fn delivered() -> Report {
 fn attempt_failed() -> Report {
     Report::AttemptFailed {
         reason: None,
+        by: None,
         retry_after: None,
+        class: None,
+        schedules: std::sync::Arc::default(),
     }
 }
 

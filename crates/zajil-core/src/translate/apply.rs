@@ -4,10 +4,13 @@
 //! stall the pipeline (D13).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-use super::pattern::Rewrite;
+use super::pattern::{Patterns, Rewrite};
 use super::{Rule, RuleId, RuleTerms};
+use crate::frontend::FrontendName;
 use crate::number::key;
 use crate::route::Priority;
 
@@ -65,17 +68,16 @@ pub struct Explanation {
 /// All rules, the enabled ones compiled, in the order in which they are tried.
 #[derive(Debug, Default)]
 pub struct Rules {
-    enabled: Vec<Compiled>,
+    enabled: Vec<Arc<Compiled>>,
     disabled: Vec<(Priority, RuleId)>,
 }
 
 #[derive(Debug)]
 struct Compiled {
-    priority: Priority,
-    id: RuleId,
+    /// What it was compiled from.
+    rule: Arc<Rule>,
     calling_prefix: Option<String>,
     called_prefix: Option<String>,
-    source_smsc: Option<String>,
     calling: Option<Rewrite>,
     called: Option<Rewrite>,
 }
@@ -95,7 +97,7 @@ struct Subject<'a> {
 /// [`BadRule`] names the field: an expression that does not compile, or half a pair of match and
 /// replace.
 pub fn check(terms: &RuleTerms) -> Result<(), BadRule> {
-    compile(RuleId(0), terms).map(drop)
+    rewrites(terms, &mut Patterns::default()).map(drop)
 }
 
 impl Rules {
@@ -104,20 +106,55 @@ impl Rules {
     /// # Errors
     /// The first rule that cannot be used, with its id.
     pub fn compile<'r>(
-        rules: impl IntoIterator<Item = &'r Rule>,
+        rules: impl IntoIterator<Item = &'r Arc<Rule>>,
     ) -> Result<Self, (RuleId, BadRule)> {
-        let mut sorted: Vec<&Rule> = rules.into_iter().collect();
+        Self::default().after(rules)
+    }
+
+    /// The same for the rules that follow these: what has not changed is not compiled again, and
+    /// both share it.
+    ///
+    /// # Errors
+    /// As [`Rules::compile`].
+    pub fn after<'r>(
+        &self,
+        rules: impl IntoIterator<Item = &'r Arc<Rule>>,
+    ) -> Result<Self, (RuleId, BadRule)> {
+        let mut sorted: Vec<&Arc<Rule>> = rules.into_iter().collect();
         sorted.sort_by_key(|rule| (rule.terms.priority, rule.id));
-        let (enabled, disabled): (Vec<&Rule>, Vec<&Rule>) =
+        let (enabled, disabled): (Vec<_>, Vec<_>) =
             sorted.into_iter().partition(|rule| rule.terms.enabled);
-        let compiled = enabled
-            .into_iter()
-            .map(|rule| compile(rule.id, &rule.terms).map_err(|error| (rule.id, error)));
+        let former = self.enabled.iter().map(|rule| (rule.rule.id, rule));
+        let former: HashMap<RuleId, &Arc<Compiled>> = former.collect();
+        let mut patterns = self.patterns();
+        let compiled = enabled.into_iter().map(|rule| {
+            if let Some(same) = former.get(&rule.id).filter(|same| same.rule == *rule) {
+                return Ok(Arc::clone(same));
+            }
+            let compiled = compile(rule, &mut patterns);
+            compiled.map(Arc::new).map_err(|error| (rule.id, error))
+        });
         let disabled = disabled.into_iter().map(|r| (r.terms.priority, r.id));
         Ok(Self {
             enabled: compiled.collect::<Result<_, _>>()?,
             disabled: disabled.collect(),
         })
+    }
+
+    /// Every expression in use, by how it was written.
+    fn patterns(&self) -> Patterns<'_> {
+        let mut patterns = Patterns::default();
+        for Compiled {
+            rule,
+            calling,
+            called,
+            ..
+        } in self.enabled.iter().map(AsRef::as_ref)
+        {
+            patterns.keep(rule.terms.calling_match.as_deref(), calling.as_ref());
+            patterns.keep(rule.terms.called_match.as_deref(), called.as_ref());
+        }
+        patterns
     }
 
     /// Applies the first rule whose conditions and patterns all hold; none leaves the numbers.
@@ -132,7 +169,7 @@ impl Rules {
             return None;
         }
         let subject = Subject::new(calling, called, source_smsc);
-        let holds = |rule: &&Compiled| rule.mismatch(&subject).is_none();
+        let holds = |rule: &&Arc<Compiled>| rule.mismatch(&subject).is_none();
         Some(self.enabled.iter().find(holds)?.run(&subject))
     }
 
@@ -152,7 +189,7 @@ impl Rules {
                     Verdict::Applied
                 }
             };
-            verdicts.push((rule.priority, rule.id, verdict));
+            verdicts.push((rule.rule.terms.priority, rule.rule.id, verdict));
         }
         let disabled = self.disabled.iter();
         verdicts.extend(disabled.map(|(priority, id)| (*priority, *id, Verdict::Disabled)));
@@ -186,7 +223,8 @@ impl Compiled {
         let matches = |number: &str, rewrite: &Option<Rewrite>| {
             rewrite.as_ref().is_none_or(|r| r.matches(number))
         };
-        let source = self.source_smsc.as_deref();
+        let source = self.rule.terms.source_smsc.as_ref();
+        let source = source.map(FrontendName::as_str);
         if !begins(&subject.calling_key, &self.calling_prefix) {
             Some(Verdict::OtherCallingPrefix)
         } else if !begins(&subject.called_key, &self.called_prefix) {
@@ -204,21 +242,39 @@ impl Compiled {
 
     fn run(&self, subject: &Subject<'_>) -> Translated {
         Translated {
-            rule: self.id,
+            rule: self.rule.id,
             calling: self.calling.as_ref().and_then(|r| r.run(subject.calling)),
             called: self.called.as_ref().and_then(|r| r.run(subject.called)),
         }
     }
 }
 
-fn compile(id: RuleId, terms: &RuleTerms) -> Result<Compiled, BadRule> {
+fn compile<'r>(rule: &'r Arc<Rule>, patterns: &mut Patterns<'r>) -> Result<Compiled, BadRule> {
+    let [calling, called] = rewrites(&rule.terms, patterns)?;
+    let prefix = |text: &Option<String>| text.as_deref().map(|text| key(text).into_owned());
+    Ok(Compiled {
+        rule: Arc::clone(rule),
+        calling_prefix: prefix(&rule.terms.calling_prefix),
+        called_prefix: prefix(&rule.terms.called_prefix),
+        calling,
+        called,
+    })
+}
+
+/// What becomes of the calling and of the called number.
+fn rewrites<'r>(
+    terms: &'r RuleTerms,
+    patterns: &mut Patterns<'r>,
+) -> Result<[Option<Rewrite>; 2], BadRule> {
     let calling = rewrite(
         ("calling_match", terms.calling_match.as_deref()),
         ("calling_replace", terms.calling_replace.as_deref()),
+        patterns,
     )?;
     let called = rewrite(
         ("called_match", terms.called_match.as_deref()),
         ("called_replace", terms.called_replace.as_deref()),
+        patterns,
     )?;
     if calling.is_none() && called.is_none() {
         let rule = "or calling_match must be given with its replacement".to_owned();
@@ -227,30 +283,22 @@ fn compile(id: RuleId, terms: &RuleTerms) -> Result<Compiled, BadRule> {
             rule,
         });
     }
-    let prefix = |text: &Option<String>| text.as_deref().map(|text| key(text).into_owned());
-    Ok(Compiled {
-        priority: terms.priority,
-        id,
-        calling_prefix: prefix(&terms.calling_prefix),
-        called_prefix: prefix(&terms.called_prefix),
-        source_smsc: terms.source_smsc.as_ref().map(ToString::to_string),
-        calling,
-        called,
-    })
+    Ok([calling, called])
 }
 
 type Field<'a> = (&'static str, Option<&'a str>);
 
-fn rewrite(
-    (match_field, pattern): Field<'_>,
+fn rewrite<'r>(
+    (match_field, pattern): Field<'r>,
     (replace_field, replacement): Field<'_>,
+    patterns: &mut Patterns<'r>,
 ) -> Result<Option<Rewrite>, BadRule> {
     let bad = |field| move |rule: String| BadRule { field, rule };
     match (pattern, replacement) {
         (None, None) => Ok(None),
         (Some(pattern), Some(replacement)) => {
-            let rewrite = Rewrite::new(pattern).map_err(bad(match_field))?;
-            let rewrite = rewrite.with_replacement(replacement);
+            let pattern = patterns.compile(pattern).map_err(bad(match_field))?;
+            let rewrite = Rewrite::new(pattern, replacement);
             rewrite.map(Some).map_err(bad(replace_field))
         }
         (Some(_), None) => Err(bad(replace_field)(format!(

@@ -88,8 +88,8 @@ async fn s7_2_authorize_every_answer_when_failures_are_denied() {
         charges granted refused failed unknown
         submit 111 441 granted => m1 111>441 pending dest Some(gw)
         submit 111 442 refused => refused, no_credit: charging refused message m2: insufficient balance
-        submit 111 443 failed => refused, charging_down: charging is not available, and message m3 was rejected: submit it anew
-        submit 111 444 unknown => refused, charging_down: charging is not available, and message m4 was rejected: submit it anew
+        submit 111 443 failed => refused, charging_down: charging is not available, and message m3 was rejected: try again
+        submit 111 444 unknown => refused, charging_down: charging is not available, and message m4 was rejected: try again
         offer gw => [m1]
         books => [("charge", m1, 1), ("charge", m2, 1), ("charge", m3, 1), ("charge", m4, 1)]
         m1:
@@ -164,8 +164,8 @@ async fn d14_debit_every_answer_when_failures_are_denied() {
         charges granted refused failed unknown
         submit 111 441 granted => m1 111>441 pending dest Some(gw)
         submit 111 442 refused => refused, no_credit: charging refused message m2: insufficient balance
-        submit 111 443 failed => refused, charging_down: charging is not available, and message m3 was rejected: submit it anew
-        submit 111 444 unknown => refused, charging_down: charging is not available, and message m4 was rejected: submit it anew
+        submit 111 443 failed => refused, charging_down: charging is not available, and message m3 was rejected: try again
+        submit 111 444 unknown => refused, charging_down: charging is not available, and message m4 was rejected: try again
         offer gw => [m1]
         books => [("charge", m1, 1), ("charge", m2, 1), ("charge", m3, 1), ("charge", m4, 1)]
         m1:
@@ -386,7 +386,7 @@ async fn d14_a_debit_is_given_back_once_when_the_message_ends_undelivered() {
         +5s
         ended m4
         +5s
-        +5s
+        +20s
         books";
     let options = options(Mode::Debit, FailureAction::Allow);
     check(options, timeline, expect![[r#"
@@ -403,7 +403,7 @@ async fn d14_a_debit_is_given_back_once_when_the_message_ends_undelivered() {
         +5s
         ended m4 => m4 111>444 failed dest Some(gw)
         +5s
-        +5s
+        +20s
         books => [("charge", m1, 1), ("charge", m2, 1), ("charge", m3, 1), ("charge", m4, 1), ("refund", m2, 1), ("refund", m3, 1), ("refund", m4, 1), ("refund", m4, 1)]
         m1:
           +0s message_inserted
@@ -428,7 +428,7 @@ async fn d14_a_debit_is_given_back_once_when_the_message_ends_undelivered() {
           +0s message_routed route 1 to 'gw'
           +0s charging_attempted 1 debited
           +10s message_failed failed
-          +20s charging_attempted 1 refunded
+          +35s charging_attempted 1 refunded
         cdr m1 delivered by Some("gw"), attempts 1
         cdr m2 failed by Some("gw"), attempts 0
         cdr m3 failed by Some("gw"), attempts 0
@@ -458,14 +458,14 @@ async fn d14_an_asynchronous_submit_is_charged_before_it_is_taken() {
                 charges granted refused failed
                 async 111 441 a => taken, dest None
                 async 111 442 b => refused, no_credit: charging refused message m2: insufficient balance
-                async 111 443 c => refused, charging_down: charging is not available, and message m3 was rejected: submit it anew
+                async 111 443 c => refused, charging_down: charging is not available, and message m3 was rejected: try again
                 +1s
                 offer gw unrouted => [m1]"#]],
             Mode::Debit => expect![[r#"
                 charges granted refused failed
                 async 111 441 a => taken, dest None
                 async 111 442 b => refused, no_credit: charging refused message m2: insufficient balance
-                async 111 443 c => refused, charging_down: charging is not available, and message m3 was rejected: submit it anew
+                async 111 443 c => refused, charging_down: charging is not available, and message m3 was rejected: try again
                 +1s
                 offer gw unrouted => [m1]"#]],
         }
@@ -498,8 +498,8 @@ async fn d14_while_nobody_can_be_asked_a_debit_fails_without_being_written_down_
             FailureAction::Deny => expect![[r#"
                 submit 111 441 a key=k => m1 111>441 pending dest None
                 submit 111 441 a key=k => again m1 111>441 pending dest None
-                submit 111 442 b key=l => refused, charging_down: charging is not available, and message m2 was rejected: submit it anew
-                submit 111 443 c => refused, charging_down: charging is not available, and message m3 was rejected: submit it anew
+                submit 111 442 b key=l => refused, charging_down: charging is not available, and message m2 was rejected: try again
+                submit 111 443 c => refused, charging_down: charging is not available, and message m3 was rejected: try again
                 books => [("charge", m1, 1)]"#]],
         }
         .assert_eq(&lines.join("\n"));

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use expect_test::expect;
-use zajil_core::port::{Control as _, RoutingChange};
-use zajil_core::route::{Action, RouteId};
+use tokio::task::JoinSet;
+use zajil_core::port::{Control as _, Intake as _, RoutingChange};
+use zajil_core::route::{Action, RouteId, Terms};
 use zajil_core::translate::RuleTerms;
-use zajil_engine::{Error, Options};
+use zajil_engine::{Engine, Error, Options};
 use zajil_store::contract::Store as _;
 use zajil_testkit::build;
 
@@ -48,7 +49,7 @@ async fn d13_changes_made_on_another_node_arrive_within_a_second() {
     let mut world = World::over(Arc::clone(&store), Options::default()).await;
     let terms = build::route("44", Action::Deliver(build::name("gw")));
     store
-        .change_routing(RoutingChange::AddRoute(terms))
+        .change_routing(RoutingChange::AddRoute(terms), None)
         .await
         .unwrap();
     assert!(world.engine.routing().routes.is_empty());
@@ -56,7 +57,7 @@ async fn d13_changes_made_on_another_node_arrive_within_a_second() {
     assert_eq!(world.engine.routing().routes.len(), 1);
     let gone = world
         .engine
-        .change_routing(RoutingChange::RemoveRoute(RouteId(7)))
+        .change_routing(RoutingChange::RemoveRoute(RouteId(7)), None)
         .await;
     assert_eq!(gone.unwrap_err().to_string(), "route 7 not found");
 }
@@ -95,4 +96,84 @@ async fn a_bad_configured_rule_stops_the_start() {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Seed { number: 1, .. }), "{error}");
+}
+
+/// A table of which only the last route fits the numbers of the test; it is the one that changes.
+fn large(count: u32) -> Vec<Terms> {
+    let other = |n: u32| build::route(&format!("9{n}"), Action::Deliver(build::name("other")));
+    let mut routes: Vec<Terms> = (0..count).map(other).collect();
+    routes.push(build::route("44", Action::Deliver(build::name("gw0"))));
+    routes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d13_edits_under_load_never_yield_a_wrong_or_missing_decision() {
+    const EDITS: u32 = 60;
+    let options = Options {
+        seed_routes: large(3_000),
+        ..Options::default()
+    };
+    let world = World::new(options).await;
+    let engine = Arc::clone(&world.engine);
+    let id = engine.routing().routes.last().unwrap().id;
+    let chosen = async |engine: &Engine| {
+        let accepted = engine.submit(build::submission("111", "44700", "x"));
+        let dest = accepted.await.unwrap().message.dest_smsc.unwrap();
+        dest.as_str()
+            .strip_prefix("gw")
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+    };
+    for edit in 1..=EDITS {
+        let terms = build::route("44", Action::Deliver(build::name(&format!("gw{edit}"))));
+        let change = RoutingChange::SetRoute(id, terms);
+        let changing = async {
+            let (routing, _) = engine.change_routing(change, None).await.unwrap();
+            engine.in_force(routing.version).await.unwrap();
+            assert_eq!(
+                chosen(&engine).await,
+                edit,
+                "in force means for the next message"
+            );
+        };
+        // The table is compiled beside these.
+        let submitting = async {
+            let mut last = edit - 1;
+            for _ in 0..50 {
+                let seen = chosen(&engine).await;
+                assert!((last..=edit).contains(&seen), "{seen} after {last}");
+                last = seen;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::join!(changing, submitting);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d13_editors_that_wait_together_all_find_their_edit_in_force() {
+    let options = Options {
+        seed_routes: large(3_000),
+        ..Options::default()
+    };
+    let world = World::new(options).await;
+    let mut editors = JoinSet::new();
+    for n in 0..40 {
+        let engine = Arc::clone(&world.engine);
+        editors.spawn(async move {
+            let terms = build::route(&format!("55{n}00"), Action::Deliver(build::name("gw")));
+            let change = RoutingChange::AddRoute(terms);
+            let (routing, _) = engine.change_routing(change, None).await.unwrap();
+            engine.in_force(routing.version).await.unwrap();
+            let submit = engine.submit(build::submission("111", &format!("55{n}00"), "x"));
+            assert!(
+                submit.await.unwrap().message.dest_smsc.is_some(),
+                "editor {n}"
+            );
+        });
+    }
+    editors.join_all().await;
+    let stored = world.store.routing().await.unwrap();
+    assert_eq!(*world.engine.routing(), stored);
 }

@@ -11,6 +11,8 @@ mod edit;
 #[cfg(test)]
 mod fallback;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod moody;

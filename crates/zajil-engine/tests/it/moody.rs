@@ -1,5 +1,6 @@
 //! A store that fails to accept as often and in such ways as a test says.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +14,12 @@ use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
+use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
+use zajil_core::queue::{Depth, Home};
 use zajil_store::contract::{
-    Draft, Error, Figures, Filter, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund, Reply,
-    Reported, Retention, Store,
+    Draft, Error, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
+    Reply, Reported, Retention, Store,
 };
 use zajil_store::memory::MemoryStore;
 
@@ -101,23 +104,26 @@ impl Store for Moody {
         next_due(asker: Asker) -> Option<Timestamp>;
         report(reports: Vec<(MessageId, Report)>, scene: Scene) -> Vec<Outcome>;
         edit(id: MessageId, edit: Edit, scene: Scene) -> Outcome;
-        remove(id: MessageId, scene: Scene) -> bool;
+        forget_key(key: [u8; 32], id: MessageId) -> ();
+        remove(id: MessageId, scene: Scene) -> Result<(), NotDone>;
         message(id: MessageId) -> Option<Message>;
         messages(filter: Filter) -> Vec<Message>;
         parts(id: MessageId) -> Vec<Message>;
         events(id: MessageId) -> Vec<Event>;
         add_event(id: MessageId, event: Event) -> bool;
         sweep(scene: Scene, limit: u32) -> Vec<Reported>;
-        refunds(limit: u32) -> Vec<Refund>;
+        refunds(now: Timestamp, limit: u32) -> Vec<Refund>;
         begin_refund(id: MessageId, now: Timestamp) -> bool;
         refund_done(id: MessageId, event: Option<Event>) -> ();
-        postpone_refund(id: MessageId) -> ();
+        postpone_refund(id: MessageId, until: Timestamp) -> ();
         expire_locations(now: Timestamp, limit: u32) -> u64;
         register(registration: Registration, now: Timestamp) -> (Presence, bool);
         frontends() -> Vec<Presence>;
         frontend(id: u64) -> Option<Presence>;
         frontend_history(name: FrontendName) -> Vec<Presence>;
         frontend_stats(now: Timestamp) -> FrontendStats;
+        policies() -> Vec<Policy>;
+        set_policy(policy: Policy) -> ();
         expire_frontends(now: Timestamp) -> Vec<Presence>;
         locate(id: Option<u64>, sighting: Sighting, now: Timestamp) -> (Location, bool);
         forget_location(id: u64, now: Timestamp) -> bool;
@@ -126,10 +132,11 @@ impl Store for Moody {
         locations(limit: u32, offset: u32) -> Vec<Location>;
         routing() -> Routing;
         routing_version() -> u64;
-        change_routing(change: RoutingChange) -> (u64, Option<u64>);
+        change_routing(change: RoutingChange, base: Option<u64>) -> (u64, Option<u64>);
         outbox(limit: u32) -> Vec<(OutboxSeq, Cdr)>;
         outbox_done(last: OutboxSeq) -> ();
         figures() -> Figures;
+        depths(now: Timestamp) -> BTreeMap<Home, Depth>;
         close() -> ();
     }
 }

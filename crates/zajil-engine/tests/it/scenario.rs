@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zajil_core::clock::{Clock as _, Timestamp};
+use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
@@ -131,21 +132,9 @@ impl World {
                 let ids: Vec<String> = found.iter().map(|m| m.id.to_string()).collect();
                 Ok(format!("[{}]", ids.join(" ")))
             }
-            ["delivered", id, by] => {
-                let by = Some(build::name(by));
-                self.report(id, Report::Delivered { by, at: None }).await
-            }
-            ["failed", id] => {
-                let report = Report::AttemptFailed {
-                    reason: None,
-                    retry_after: None,
-                };
+            ["delivered" | "failed" | "refused" | "ended", id, by @ ..] => {
+                let report = report_of(words[0], by.first().map(|by| build::name(by)));
                 self.report(id, report).await
-            }
-            ["refused", id] => self.report(id, Report::Refused { reason: None }).await,
-            ["ended", id] => {
-                let how = FinalStatus::Failed;
-                self.report(id, Report::Ended { how, reason: None }).await
             }
             ["remove", id] => self
                 .engine
@@ -223,7 +212,7 @@ impl World {
             }
         }
         let change = RoutingChange::AddRoute(terms);
-        let (routing, about) = self.engine.change_routing(change).await?;
+        let (routing, about) = self.engine.change_routing(change, None).await?;
         self.engine.in_force(routing.version).await?;
         Ok(format!("route {}", about.unwrap()))
     }
@@ -239,7 +228,7 @@ impl World {
             _ => (terms.calling_match, terms.calling_replace) = (from, to),
         }
         let change = RoutingChange::AddRule(terms);
-        let (routing, about) = self.engine.change_routing(change).await?;
+        let (routing, about) = self.engine.change_routing(change, None).await?;
         self.engine.in_force(routing.version).await?;
         Ok(format!("rule {}", about.unwrap()))
     }
@@ -322,6 +311,22 @@ impl World {
         }
         self.engine.stop().await;
         self.named(&text)
+    }
+}
+
+fn report_of(word: &str, by: Option<FrontendName>) -> Report {
+    let (how, reason) = (FinalStatus::Failed, None);
+    match word {
+        "delivered" => Report::Delivered { by, at: None },
+        "refused" => Report::Refused { by, reason },
+        "ended" => Report::Ended { how, reason },
+        _ => Report::AttemptFailed {
+            reason,
+            by,
+            retry_after: None,
+            class: None,
+            schedules: Arc::default(),
+        },
     }
 }
 

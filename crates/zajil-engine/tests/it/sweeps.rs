@@ -6,16 +6,8 @@ use std::time::Duration;
 use zajil_engine::Options;
 use zajil_store::contract::Store as _;
 
+use crate::figures::figure;
 use crate::scenario::World;
-
-fn figure(world: &World, name: &str) -> String {
-    let text = world.telemetry.metrics.render();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name))
-        .unwrap();
-    line.trim().to_owned()
-}
 
 #[tokio::test(start_paused = true)]
 async fn s3_4_s12_a_vanished_frontend_and_the_queue_show_in_the_figures() {

@@ -37,9 +37,12 @@ fn one_probe_goes_through_and_each_failed_one_doubles_the_pause() {
     let mut breaker = opened(now);
     for (pause, next) in [(5, 10), (10, 20), (20, 20), (20, 20)] {
         assert_eq!(breaker.admit(now + (pause * SECOND) - SECOND / 1_000), None);
+        assert!(breaker.refuses(now));
         now += pause * SECOND;
+        assert!(!breaker.refuses(now));
         assert_eq!(breaker.admit(now), Some(Pass::Probe));
         assert_eq!(breaker.admit(now), None, "one probe at a time");
+        assert!(breaker.refuses(now));
         assert_eq!(
             breaker.report(Pass::Free, Went::Failed, now),
             None,

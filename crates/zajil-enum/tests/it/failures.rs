@@ -1,11 +1,14 @@
 //! Servers that are silent, broken or of no use: nobody waits longer than allowed (S6.3).
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::proto::op::ResponseCode;
 use tokio::time::Instant;
 use zajil_core::port::NumberLookup as _;
+use zajil_enum::Resolver;
+use zajil_telemetry::Telemetry;
 
 use crate::fake::{Fake, Says, ask, options, pass, resolver, sip};
 
@@ -124,6 +127,53 @@ async fn s6_3_after_five_failures_nobody_is_asked_for_a_while_then_one() {
     drop(given_up);
     assert_eq!(ask(&resolver, "11").await, "absent");
     assert_eq!(ask(&resolver, "12").await, "absent");
+}
+
+#[tokio::test]
+async fn s6_3_a_dead_domain_of_several_is_passed_over_and_counted() {
+    let server = Fake::start(|name| {
+        if name.ends_with("dead.example") {
+            Says::Silence
+        } else {
+            sip(60, "gw.example")
+        }
+    });
+    let mut options = options(&[&server]);
+    options.timeout = SECOND;
+    options.domains = vec!["dead.example".to_owned(), "live.example".to_owned()];
+    let telemetry = Arc::new(Telemetry::new().unwrap());
+    let resolver = Resolver::new(options, Arc::clone(&telemetry)).unwrap();
+    for number in 1..=5 {
+        assert_eq!(ask(&resolver, &number.to_string()).await, "gw.example");
+    }
+    let counted = |success: bool, times: u32| {
+        let metric = "sms_c_enum_lookup_stop_duration_count";
+        let line = format!("{metric}{{success=\"{success}\"}} {times}\n");
+        let text = telemetry.metrics.render();
+        assert!(text.contains(&line), "{line} in {text}");
+    };
+    counted(false, 5);
+    counted(true, 5);
+    let asked = server.asked();
+    for number in 6..=30 {
+        assert_eq!(ask(&resolver, &number.to_string()).await, "gw.example");
+    }
+    assert_eq!(server.asked(), asked + 25, "the dead one is not asked");
+    counted(false, 5);
+    counted(true, 30);
+    server.say(|name| match name {
+        "1.4.dead.example" => sip(60, "revived.example"),
+        _ => Says::NxDomain(Some(60)),
+    });
+    // What is passed over is not taken for absent.
+    assert!(
+        ask(&resolver, "32")
+            .await
+            .contains("dead.example: the name servers did not answer")
+    );
+    pass(5 * SECOND).await;
+    assert_eq!(ask(&resolver, "41").await, "revived.example");
+    assert_eq!(ask(&resolver, "33").await, "absent");
 }
 
 #[tokio::test]

@@ -81,3 +81,18 @@ fn d14_a_forgotten_probe_does_not_block_for_ever() {
     assert_eq!(breaker.admit(now, PATIENCE), Admission::Probe);
     assert_eq!(breaker.worked(), Some(Turned::Usable));
 }
+
+#[test]
+fn d14_a_probe_given_up_leaves_its_turn_to_the_next_call() {
+    let (mut breaker, mut now) = (breaker(), Instant::now());
+    for _ in 0..3 {
+        breaker.failed(now, "down");
+    }
+    breaker.abandoned(now);
+    assert_eq!(breaker.admit(now, PATIENCE), refused());
+    now += Duration::from_secs(5);
+    assert_eq!(breaker.admit(now, PATIENCE), Admission::Probe);
+    breaker.abandoned(now);
+    assert_eq!(breaker.admit(now, PATIENCE), Admission::Probe);
+    assert_eq!(breaker.admit(now, PATIENCE), refused());
+}

@@ -44,11 +44,21 @@ async fn d14_a_thousand_debits_at_once_spend_the_balance_exactly() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d14_calls_of_one_account_are_sent_one_after_the_other() {
-    for (one_per_account, expected) in [(true, 1), (false, 8)] {
+    let (own, shared) = (Some("{calling}"), Some(ACCOUNT));
+    for (mode, account, one_per_account, expected) in [
+        (Mode::Debit, None, None, 1),
+        (Mode::Debit, own, None, 1),
+        (Mode::Debit, shared, None, 8),
+        (Mode::Debit, shared, Some(true), 1),
+        (Mode::Debit, None, Some(false), 8),
+        (Mode::Authorize, None, None, 8),
+        (Mode::Authorize, None, Some(true), 1),
+    ] {
         let fake = FakeOcs::start().await;
         fake.set_balance(ACCOUNT, 100);
         fake.behave(Behaviour::Hold);
-        let mut options = options(&fake, Mode::Debit);
+        let mut options = options(&fake, mode);
+        options.account = account.map(str::to_owned);
         options.one_per_account = one_per_account;
         let client = Arc::new(client(options));
         let waiting = Arc::clone(&client);
@@ -64,9 +74,9 @@ async fn d14_calls_of_one_account_are_sent_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d14_accounts_do_not_wait_for_each_other_and_too_many_are_turned_away() {
+async fn d14_more_senders_than_calls_at_once_wait_and_all_are_charged() {
     let fake = FakeOcs::start().await;
-    for id in 1..=12 {
+    for id in 1..=60 {
         fake.set_balance(&format!("{id}"), 1);
     }
     fake.behave(Behaviour::Hold);
@@ -74,19 +84,36 @@ async fn d14_accounts_do_not_wait_for_each_other_and_too_many_are_turned_away() 
     options.most_at_once = 10;
     let client = Arc::new(client(options));
     let waiting = Arc::clone(&client);
-    let storm = async move { storm(&waiting, 10, |id| format!("+{id}")).await };
+    let storm = async move { storm(&waiting, 60, |id| format!("+{id}")).await };
     let release = async {
         until("ten calls under way", || fake.calls().len() == 10).await;
-        let mut eleventh = call(11, 1);
-        eleventh.calling = "+11".into();
-        assert_eq!(charge(&client, &eleventh).await, "failed Untouched");
-        assert!(why(&client, &eleventh).await.contains("too many calls"));
         fake.behave(Behaviour::Normal);
-        eleventh
     };
-    let (verdicts, eleventh) = tokio::join!(storm, release);
-    assert_eq!(count(&verdicts, "granted"), 10);
-    assert_eq!(charge(&client, &eleventh).await, "granted");
+    let (verdicts, ()) = tokio::join!(storm, release);
+    assert_eq!(count(&verdicts, "granted"), 60);
+}
+
+#[tokio::test]
+async fn d14_a_limit_of_the_node_is_not_called_a_fault_of_the_charging_system() {
+    for (most_at_once, most_waiting, sentence) in [
+        (1, 3, "1 calls (ocs_max_concurrent) were under way"),
+        (10, 1, "1 calls are waiting already"),
+    ] {
+        let fake = FakeOcs::start().await;
+        fake.behave(Behaviour::Stall);
+        let mut options = options(&fake, Mode::Debit);
+        options.timeout = SHORT;
+        (options.most_at_once, options.most_waiting) = (most_at_once, most_waiting);
+        let client = client(options);
+        let mut other = call(2, 1);
+        other.calling = "2".into();
+        let first = call(1, 1);
+        let (first, why) = tokio::join!(why(&client, &first), why(&client, &other));
+        assert!(first.contains("did not answer in time"), "{first}");
+        assert!(why.contains("not sent, by this node's own limit"), "{why}");
+        assert!(why.contains(sentence), "{why}");
+        assert_eq!(fake.calls().len(), 1);
+    }
 }
 
 #[tokio::test]

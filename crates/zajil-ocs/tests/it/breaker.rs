@@ -100,3 +100,83 @@ async fn d14_timeouts_open_it_and_refusals_do_not() {
     assert!(begun.elapsed() < SHORT);
     assert_eq!(fake.calls().len(), 23);
 }
+
+#[tokio::test]
+async fn d14_a_system_that_says_it_is_down_is_left_alone_as_a_silent_one() {
+    for word in [
+        "SERVER_ERROR: REPLY_TIMEOUT",
+        "NOT_CONNECTED: RALs",
+        "ATTRIBUTES_ERROR:NOT_CONNECTED: AttributeS",
+        "MAX_CONCURRENT_RPC_EXCEEDED",
+        "rpc: can't find service SessionSv1.ProcessMessage",
+        "PARTIALLY_EXECUTED",
+        "PARTIALLY_EXECUTED: INSUFFICIENT_CREDIT",
+    ] {
+        let fake = FakeOcs::start().await;
+        fake.behave(Behaviour::Fails(word.into()));
+        let client = client(impatient(&fake));
+        for id in 1..=3 {
+            assert!(client.unusable().is_none(), "{word}");
+            let got = charge(&client, &call(id, 1)).await;
+            assert!(got.starts_with("failed"), "{word}: {got}");
+        }
+        let refused = why(&client, &call(4, 1)).await;
+        assert!(
+            refused.contains("is not asked for now"),
+            "{word}: {refused}"
+        );
+        assert!(refused.contains(word), "{refused}");
+        assert_eq!(fake.calls().len(), 3, "{word}");
+    }
+}
+
+#[tokio::test]
+async fn d14_answers_about_an_account_or_a_refund_do_not_open_it() {
+    for word in [
+        "RALS_ERROR:ACCOUNT_NOT_FOUND",
+        "RALS_ERROR:UNAUTHORIZED_DESTINATION",
+        "CHARGERS_ERROR:NOT_FOUND",
+        "MANDATORY_IE_MISSING: [Account]",
+    ] {
+        let fake = FakeOcs::start().await;
+        fake.behave(Behaviour::Fails(word.into()));
+        let client = client(impatient(&fake));
+        for id in 1..=5 {
+            charge(&client, &call(id, 1)).await;
+        }
+        assert!(client.unusable().is_none(), "{word}");
+    }
+    let fake = FakeOcs::start().await;
+    let missing = "rpc: can't find service APIerSv1.AddBalance";
+    fake.behave(Behaviour::Fails(missing.into()));
+    let client = client(impatient(&fake));
+    for id in 1..=5 {
+        client.refund(&call(id, 1)).await.unwrap_err();
+    }
+    assert!(client.unusable().is_none());
+}
+
+#[tokio::test]
+async fn d14_a_probe_that_its_caller_gives_up_leaves_its_turn_to_the_next_call() {
+    let fake = FakeOcs::start().await;
+    fake.set_balance(ACCOUNT, 100);
+    let client = client(impatient(&fake));
+    fake.refuse();
+    for id in 1..=3 {
+        charge(&client, &call(id, 1)).await;
+    }
+    fake.listen();
+    fake.behave(Behaviour::Stall);
+    until("the pause is over", || client.unusable().is_none()).await;
+    let mut probe = client.health();
+    let ticks = async { until("a probe", || !fake.calls().is_empty()).await };
+    tokio::select! {
+        ended = &mut probe => panic!("{ended:?}"),
+        () = ticks => {}
+    }
+    assert!(client.unusable().is_some(), "one probe at a time");
+    drop(probe);
+    assert!(client.unusable().is_none());
+    fake.behave(Behaviour::Normal);
+    assert_eq!(charge(&client, &call(4, 1)).await, "granted");
+}

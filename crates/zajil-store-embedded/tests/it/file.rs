@@ -81,8 +81,11 @@ async fn a_file_of_an_older_version_gains_what_it_lacks() {
     drop(store);
     // As version 2 left it.
     let db = rusqlite::Connection::open(directory.path().join("queue.db")).unwrap();
-    db.execute_batch("DROP TABLE part; PRAGMA user_version = 2")
-        .unwrap();
+    db.execute_batch(
+        "DROP TABLE part; DROP TABLE policy; DROP TABLE retrying; \
+         ALTER TABLE refund DROP COLUMN next_try; PRAGMA user_version = 2",
+    )
+    .unwrap();
     drop(db);
     let store = open(&directory).unwrap();
     assert_eq!(store.messages(filter()).await.unwrap().len(), 1);
@@ -186,7 +189,10 @@ async fn d7_a_poller_that_has_gone_holds_nothing() {
                     id(1),
                     Report::AttemptFailed {
                         reason: None,
+                        by: None,
                         retry_after: Some(std::time::Duration::ZERO),
+                        class: None,
+                        schedules: Arc::default(),
                     },
                 )],
                 scene(1),

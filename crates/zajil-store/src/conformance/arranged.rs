@@ -11,10 +11,10 @@ use zajil_core::status::{FinalStatus, Status};
 
 use super::Subject;
 use super::build::{
-    at, delivered, draft, ended, fallback, id, message, name, plain, routed, scene, sighting,
+    at, delivered, draft, ended, fallback, id, keyed, message, name, plain, routed, scene, sighting,
 };
 use super::subject::{ALL, all_at_once};
-use crate::contract::{Draft, Placed, Refund};
+use crate::contract::{Draft, NotDone, Placed, Refund};
 
 /// Waits for its charge until this second.
 pub(super) fn charging(mut draft: Draft, until: i64, on_failure: FailureAction) -> Draft {
@@ -130,19 +130,56 @@ pub async fn d14_an_answer_that_never_comes_is_swept(s: Subject) {
     assert_eq!(s.cdrs().await.len(), 1);
 }
 
-pub async fn d14_a_message_that_waits_for_its_charge_can_be_removed_and_expires(s: Subject) {
+pub async fn d14_nothing_else_ends_a_message_that_waits_for_its_charge(s: Subject) {
     let mut brief = charging(routed(2, "gw"), 60, FailureAction::Allow);
     brief.message.expires = at(20);
-    s.accept(vec![
-        charging(routed(1, "gw"), 60, FailureAction::Allow),
-        brief,
-    ])
-    .await;
-    assert!(s.store.remove(id(1), scene(at(1))).await.unwrap());
-    s.store.sweep(scene(at(20)), ALL).await.unwrap();
+    let drafts = vec![charging(routed(1, "gw"), 60, FailureAction::Allow), brief];
+    s.accept(drafts).await;
+    let removed = s.store.remove(id(1), scene(at(1))).await.unwrap();
+    assert_eq!(removed, Err(NotDone::Charging));
+    for report in [delivered(), ended(FinalStatus::Failed)] {
+        let refused = s.try_report(1, report, at(1)).await;
+        assert_eq!(refused.unwrap_err(), NotDone::Charging);
+    }
+    assert!(s.store.sweep(scene(at(59)), ALL).await.unwrap().is_empty());
+    s.store.sweep(scene(at(60)), ALL).await.unwrap();
+    s.store.sweep(scene(at(60)), ALL).await.unwrap();
     assert!(s.get(2).await.is_dead_letter());
-    assert!(s.store.sweep(scene(at(99)), ALL).await.unwrap().is_empty());
+    assert_eq!(s.store.remove(id(1), scene(at(61))).await.unwrap(), Ok(()));
     assert_eq!(s.cdrs().await.len(), 2);
+}
+
+pub async fn d14_a_debit_that_is_known_late_is_kept_and_given_back(s: Subject) {
+    let drafts = vec![
+        charging(routed(1, "gw"), 30, FailureAction::Deny),
+        charging(routed(2, "gw"), 30, FailureAction::Allow),
+    ];
+    s.accept(drafts).await;
+    s.store.sweep(scene(at(30)), ALL).await.unwrap();
+    for number in [1, 2] {
+        let done = s.report(number, granted(), at(40)).await;
+        assert_eq!(done.events.len(), 1);
+        assert_eq!(s.get(number).await, done.message);
+        assert_eq!(done.message.arranged.debited, NonZeroU32::new(2));
+        assert_eq!(s.log(number).await.last().unwrap(), "charging_attempted");
+    }
+    assert!(!s.get(2).await.charge_failed);
+    let refunds = s.store.refunds(at(41), ALL).await.unwrap();
+    assert_eq!(refunds.len(), 1, "of the one that was rejected");
+    assert_eq!(refunds[0].call.message, id(1));
+    assert_eq!(s.cdrs().await.len(), 1, "no second CDR");
+}
+
+pub async fn d6_a_key_can_be_forgotten(s: Subject) {
+    let submit = |number| keyed(routed(number, "gw"), 1, 1, at(600));
+    s.accept(vec![submit(1)]).await;
+    let other = [9; 32];
+    s.store.forget_key(other, id(1)).await.unwrap();
+    s.store.forget_key([1; 32], id(2)).await.unwrap();
+    assert_eq!(s.accept(vec![submit(2)]).await, [Placed::Repeated(id(1))]);
+    s.store.forget_key([1; 32], id(1)).await.unwrap();
+    let placed = s.accept(vec![submit(3)]).await;
+    assert_eq!(placed, [Placed::Stored(Some(name("gw")))]);
 }
 
 pub async fn d12_the_next_frontend_gets_what_the_first_did_not_take(s: Subject) {
@@ -152,6 +189,7 @@ pub async fn d12_the_next_frontend_gets_what_the_first_did_not_take(s: Subject) 
     let swept = s.store.sweep(scene(at(60)), ALL).await.unwrap();
     assert_eq!(swept.len(), 1);
     assert_eq!(swept[0].queued_for, Some(name("b")));
+    assert_eq!(swept[0].fell_back_from, Some(name("gw")));
     assert_eq!(s.get(1).await, swept[0].message);
     assert_eq!(s.offered(plain("gw"), at(60)).await, [2]);
     assert_eq!(s.offered(plain("b"), at(60)).await, [1]);
@@ -167,7 +205,8 @@ pub async fn d12_the_next_frontend_gets_what_the_first_did_not_take(s: Subject) 
 pub async fn d12_a_frontend_that_holds_a_message_keeps_its_turn(s: Subject) {
     s.accept(vec![followed(1, &["b"], 60)]).await;
     assert_eq!(s.leased(plain("gw"), at(55), at(100)).await, [1]);
-    s.store.sweep(scene(at(60)), ALL).await.unwrap();
+    let swept = s.store.sweep(scene(at(60)), ALL).await.unwrap();
+    assert_eq!(swept[0].fell_back_from, None);
     assert_eq!(s.get(1).await.dest_smsc, Some(name("gw")));
     assert_eq!(s.leased_until(1).await, Some(at(100)));
     s.store.sweep(scene(at(159)), ALL).await.unwrap();
@@ -178,12 +217,17 @@ pub async fn d12_a_frontend_that_holds_a_message_keeps_its_turn(s: Subject) {
 
 pub async fn d12_a_refusal_goes_to_the_next_at_once_and_the_last_one_ends(s: Subject) {
     s.accept(vec![followed(1, &["b"], 60)]).await;
-    let refused = || Report::Refused { reason: None };
+    let refused = || Report::Refused {
+        by: None,
+        reason: None,
+    };
     let done = s.report(1, refused(), at(5)).await;
     assert_eq!(done.queued_for, Some(name("b")));
+    assert_eq!(done.fell_back_from, Some(name("gw")));
     assert_eq!(s.offered(plain("gw"), at(5)).await, [0_u64; 0]);
     assert_eq!(s.offered(plain("b"), at(5)).await, [1]);
-    s.report(1, refused(), at(6)).await;
+    let done = s.report(1, refused(), at(6)).await;
+    assert_eq!(done.fell_back_from, None);
     let cdrs = s.cdrs().await;
     assert_eq!(cdrs.len(), 1);
     assert_eq!(cdrs[0].dest_smsc.as_deref(), Some("b"));
@@ -195,8 +239,8 @@ pub async fn d14_a_debit_whose_message_ends_undelivered_waits_to_be_given_back(s
     s.accept((1..=4).map(debited).collect()).await;
     s.report(1, delivered(), at(1)).await;
     s.report(2, ended(FinalStatus::Failed), at(1)).await;
-    s.store.remove(id(3), scene(at(1))).await.unwrap();
-    let refunds = s.store.refunds(ALL).await.unwrap();
+    s.store.remove(id(3), scene(at(1))).await.unwrap().unwrap();
+    let refunds = s.store.refunds(at(1_000_000), ALL).await.unwrap();
     let told: Vec<_> = refunds
         .iter()
         .map(|Refund { call, how, begun }| (call.message, call.parts.get(), *how, *begun))
@@ -204,10 +248,14 @@ pub async fn d14_a_debit_whose_message_ends_undelivered_waits_to_be_given_back(s
     let failed = FinalStatus::Failed;
     assert_eq!(told, [(id(2), 3, failed, None), (id(3), 3, failed, None)]);
     assert_eq!(refunds[0].call.calling, "7726");
-    assert_eq!(s.store.refunds(1).await.unwrap(), refunds[..1]);
+    assert_eq!(
+        s.store.refunds(at(1_000_000), 1).await.unwrap(),
+        refunds[..1]
+    );
     // Undelivered to the end of its life.
     s.store.sweep(scene(at(100_000)), ALL).await.unwrap();
-    assert_eq!(s.store.refunds(ALL).await.unwrap().len(), 3);
+    assert_eq!(s.store.refunds(at(1_000_000), ALL).await.unwrap().len(), 3);
+    assert_eq!(s.store.figures().await.unwrap().refunds, 3);
 }
 
 pub async fn d14_a_refund_is_begun_once_and_logged_when_done(s: Subject) {
@@ -220,16 +268,28 @@ pub async fn d14_a_refund_is_begun_once_and_logged_when_done(s: Subject) {
         .into_iter()
         .filter(|won| *won == Ok(true));
     assert_eq!(won.count(), 1);
-    assert_eq!(s.store.refunds(ALL).await.unwrap()[0].begun, Some(at(2)));
-    s.store.postpone_refund(id(1)).await.unwrap();
-    assert_eq!(s.store.refunds(ALL).await.unwrap()[0].begun, None);
+    assert_eq!(
+        s.store.refunds(at(1_000_000), ALL).await.unwrap()[0].begun,
+        Some(at(2))
+    );
+    s.store.postpone_refund(id(1), at(2)).await.unwrap();
+    assert_eq!(
+        s.store.refunds(at(1_000_000), ALL).await.unwrap()[0].begun,
+        None
+    );
     assert!(s.store.begin_refund(id(1), at(3)).await.unwrap());
     let line = scene(at(3)).event(EventName::ChargingAttempted, "refunded");
     for _ in 0..2 {
         let line = Some(line.clone());
         s.store.refund_done(id(1), line).await.unwrap();
     }
-    assert!(s.store.refunds(ALL).await.unwrap().is_empty());
+    assert!(
+        s.store
+            .refunds(at(1_000_000), ALL)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(
         s.log(1).await,
         ["message_inserted", "message_failed", "charging_attempted"]

@@ -153,7 +153,10 @@ pub(super) fn delivered() -> Report {
 pub(super) fn failed_attempt() -> Report {
     Report::AttemptFailed {
         reason: None,
+        by: None,
         retry_after: None,
+        class: None,
+        schedules: std::sync::Arc::default(),
     }
 }
 

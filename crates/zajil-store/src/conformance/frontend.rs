@@ -2,6 +2,9 @@
 
 use zajil_core::frontend::{FrontendStats, FrontendType, Presence, Registration};
 
+use zajil_core::policy::{Pause, Policy};
+use zajil_core::retry::schedule::{ErrorClass, Schedule};
+
 use super::Subject;
 use super::build::{at, name, registration};
 
@@ -138,4 +141,35 @@ pub async fn s3_4_ids_rise_from_one(s: Subject) {
     for unknown in [0, third.id + 1, u64::MAX] {
         assert_eq!(s.store.frontend(unknown).await.unwrap(), None);
     }
+}
+
+pub async fn d10_a_policy_is_kept_replaced_and_forgotten(s: Subject) {
+    let waits = Schedule::new(&[30, 60]).unwrap();
+    let mut policy = Policy {
+        frontend: name("gw"),
+        pause: Some(Pause {
+            since: at(1),
+            until: Some(at(60)),
+            reason: "maintenance".into(),
+        }),
+        retry: [(ErrorClass::Absent, waits)].into(),
+    };
+    s.store.set_policy(policy.clone()).await.unwrap();
+    let mut other = Policy::new(name("a"));
+    other.pause = Some(Pause {
+        since: at(2),
+        until: None,
+        reason: String::new(),
+    });
+    s.store.set_policy(other.clone()).await.unwrap();
+    let kept = s.store.policies().await.unwrap();
+    assert_eq!(kept, [other.clone(), policy.clone()]);
+    policy.pause = None;
+    s.store.set_policy(policy.clone()).await.unwrap();
+    s.store.set_policy(Policy::new(name("a"))).await.unwrap();
+    s.store
+        .set_policy(Policy::new(name("unknown")))
+        .await
+        .unwrap();
+    assert_eq!(s.store.policies().await.unwrap(), [policy]);
 }

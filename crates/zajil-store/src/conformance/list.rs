@@ -1,11 +1,12 @@
 //! Lists and logs: what operators see (S3, S8, S13.1).
 
 use zajil_core::event::{Event, EventName, NodeName};
+use zajil_core::lifecycle::Report;
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::status::{FinalStatus, Status};
 
 use super::Subject;
-use super::build::{at, delivered, ended, failed_attempt, id, routed, unrouted};
+use super::build::{at, delivered, ended, failed_attempt, id, name, routed, unrouted};
 use super::subject::ALL;
 use crate::contract::Filter;
 
@@ -215,4 +216,46 @@ pub async fn s8_an_unknown_message_has_no_log(s: Subject) {
         ["message_inserted"],
         "the refused line is not in the log"
     );
+}
+
+pub async fn s3_frontend_client_time_and_place_select(s: Subject) {
+    let mut drafts: Vec<_> = (1..=6).map(|n| routed(n, "gw")).collect();
+    drafts[1].message.dest_smsc = None;
+    drafts[2].message.content.source_smsc = Some(name("other"));
+    for (second, draft) in (0..).zip(&mut drafts) {
+        draft.message.inserted_at = at(second);
+    }
+    s.accept(drafts).await;
+    let by = Report::Delivered {
+        by: Some(name("late")),
+        at: None,
+    };
+    s.report(6, by, at(9)).await;
+    let to = |dest: Option<&str>| Filter {
+        dest_smsc: Some(dest.map(name)),
+        ..all()
+    };
+    assert_eq!(found(&s, to(Some("gw"))).await, [5, 4, 3, 1]);
+    assert_eq!(found(&s, to(None)).await, [2]);
+    assert_eq!(found(&s, to(Some("late"))).await, [6], "as it ended");
+    let from_other = Filter {
+        source_smsc: Some(name("other")),
+        ..all()
+    };
+    assert_eq!(found(&s, from_other).await, [3]);
+    let between = Filter {
+        from: Some(at(1)),
+        to: Some(at(4)),
+        ..all()
+    };
+    assert_eq!(found(&s, between).await, [4, 3, 2]);
+    for status in [None, Some(Status::Pending)] {
+        let page = Filter {
+            status,
+            before: Some(id(4)),
+            limit: 2,
+            ..Filter::default()
+        };
+        assert_eq!(found(&s, page).await, [3, 2]);
+    }
 }

@@ -170,6 +170,7 @@ pub async fn d7_next_due_of_an_asker_without_messages_is_none(s: Subject) {
             .remove(super::build::id(2), scene(at(1)))
             .await
             .unwrap()
+            .is_ok()
     );
     assert_eq!(s.store.next_due(fallback("gw")).await.unwrap(), None);
 }

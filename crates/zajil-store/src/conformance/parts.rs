@@ -85,7 +85,7 @@ pub async fn d9_a_part_is_found_in_every_state_until_it_is_gone(s: Subject) {
     };
     s.edit(2, edit, at(10)).await;
     assert_eq!(around(&s, 3).await, [1, 2, 3, 4]);
-    s.store.remove(id(3), scene(at(20))).await.unwrap();
+    s.store.remove(id(3), scene(at(20))).await.unwrap().unwrap();
     assert_eq!(around(&s, 3).await, [0; 0]);
     assert_eq!(around(&s, 4).await, [1, 2, 4]);
     s.drain().await;

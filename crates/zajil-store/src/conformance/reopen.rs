@@ -76,7 +76,7 @@ async fn fill(s: &Subject) {
         at(12),
     )
     .await;
-    assert!(s.store.remove(id(7), scene(at(13))).await.unwrap());
+    assert!(s.store.remove(id(7), scene(at(13))).await.unwrap().is_ok());
     assert!(s.try_report(5, delivered(), at(14)).await.is_err());
     s.locate(sighting("001", "+15550000777", "ims"), at(15))
         .await;
@@ -84,11 +84,11 @@ async fn fill(s: &Subject) {
     s.store.expire_frontends(at(100)).await.unwrap();
     s.store.register(registration("gw"), at(110)).await.unwrap();
     s.store
-        .change_routing(RoutingChange::AddRoute(terms("a")))
+        .change_routing(RoutingChange::AddRoute(terms("a")), None)
         .await
         .unwrap();
     s.store
-        .change_routing(RoutingChange::AddRule(rule_terms("b")))
+        .change_routing(RoutingChange::AddRule(rule_terms("b")), None)
         .await
         .unwrap();
     let first = s.store.outbox(1).await.unwrap()[0].0;
@@ -133,14 +133,14 @@ pub async fn d4_ids_go_on_where_they_were(home: Arc<dyn Home>) {
         .await;
     assert!(s.store.forget_location(location.id, at(1)).await.unwrap());
     s.store
-        .change_routing(RoutingChange::AddRoute(terms("a")))
+        .change_routing(RoutingChange::AddRoute(terms("a")), None)
         .await
         .unwrap();
     let nothing = RoutingChange::ImportRoutes {
         routes: Vec::new(),
         replace: true,
     };
-    let (former, _) = s.store.change_routing(nothing).await.unwrap();
+    let (former, _) = s.store.change_routing(nothing, None).await.unwrap();
     let entry = s.store.outbox(1).await.unwrap()[0].0;
     s.drain().await;
     super::purge::everything(&s, at(10 * DAY)).await;
@@ -153,7 +153,7 @@ pub async fn d4_ids_go_on_where_they_were(home: Arc<dyn Home>) {
     assert!(again.id > location.id);
     let (later, route) = s
         .store
-        .change_routing(RoutingChange::AddRoute(terms("b")))
+        .change_routing(RoutingChange::AddRoute(terms("b")), None)
         .await
         .unwrap();
     assert_eq!(later, former + 1);

@@ -102,7 +102,10 @@ pub async fn d7_the_frontends_own_wait_beats_the_schedule(s: Subject) {
     let wait = Some(Duration::from_secs(7));
     let report = Report::AttemptFailed {
         reason: Some("busy".into()),
+        by: None,
         retry_after: wait,
+        class: None,
+        schedules: std::sync::Arc::default(),
     };
     s.report(1, report, at(0)).await;
     assert_eq!(s.offered(plain("gw"), at(6)).await, NOBODY);

@@ -44,7 +44,11 @@ impl Subject {
     /// Applies a change, and checks that the tables are then what the rule for changes says.
     async fn change(&self, change: RoutingChange) -> (Routing, Option<u64>) {
         let before = self.store.routing().await.unwrap();
-        let (version, id) = self.store.change_routing(change.clone()).await.unwrap();
+        let (version, id) = self
+            .store
+            .change_routing(change.clone(), None)
+            .await
+            .unwrap();
         assert_eq!(version, before.version + 1);
         assert_eq!(self.store.routing_version().await.unwrap(), version);
         let tables = self.store.routing().await.unwrap();
@@ -66,7 +70,7 @@ impl Subject {
     async fn refused(&self, change: RoutingChange) {
         let before = self.store.routing().await.unwrap();
         assert_eq!(
-            self.store.change_routing(change).await,
+            self.store.change_routing(change, None).await,
             Err(Error::NotFound)
         );
         assert_eq!(self.store.routing().await.unwrap(), before);

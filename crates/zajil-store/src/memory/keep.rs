@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
+use zajil_core::message::{Life, Message};
 
 use super::{State, size};
 use crate::contract::{Figures, Purged, Retention};
@@ -73,8 +74,12 @@ impl State {
         Figures {
             messages: count(self.messages.len()),
             pending: count(pending().count()),
-            oldest: pending().map(|message| message.inserted_at).min(),
+            first_due: pending()
+                .filter(|message| !matches!(message.life, Life::Charging { .. }))
+                .map(Message::due)
+                .min(),
             outbox: count(self.outbox.len()),
+            refunds: count(self.refunds.len()),
         }
     }
 }

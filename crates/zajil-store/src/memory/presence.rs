@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
 use zajil_core::location::{Location, Sighting};
+use zajil_core::message::Life;
 use zajil_core::number;
+use zajil_core::retry::Attempt;
 
 use super::keep::count;
 use super::{State, next_id, size};
@@ -85,14 +87,38 @@ impl State {
         if let Some(location) = known {
             location.update(sighting, now);
             self.run_out.remove(&location.id);
-            return Ok((location.clone(), false));
+            let location = location.clone();
+            self.wake(&location, now);
+            return Ok((location, false));
         }
         let Some(imsi) = sighting.imsi.clone() else {
             return Err(Error::Conflict("a new location needs an imsi".into()));
         };
         let location = Location::first(next_id(&mut self.last_location), imsi, sighting, now);
         self.locations.insert(location.id, location.clone());
+        self.wake(&location, now);
         Ok((location, true))
+    }
+
+    /// A subscriber has returned: what failed and waits to be tried again is due at once (D10).
+    fn wake(&mut self, location: &Location, now: Timestamp) {
+        let Some(number) = location.msisdn.as_deref().map(number::key) else {
+            return;
+        };
+        if location.serving(now).is_none() {
+            return;
+        }
+        for message in self.messages.values_mut() {
+            let Life::Pending { leased_until } = message.life else {
+                continue;
+            };
+            let held = leased_until.is_some_and(|until| until > now);
+            let theirs = number::key(message.content.destination.as_str()) == number;
+            let failed = message.attempts > Attempt::default();
+            if theirs && failed && !held && message.due() > now {
+                message.deliver_after = Some(now);
+            }
+        }
     }
 
     /// The locations of a number, compared as D8 says.

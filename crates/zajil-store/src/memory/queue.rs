@@ -1,6 +1,6 @@
 //! Messages: accepted, offered, reported, changed, removed, expired.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zajil_core::cdr;
 use zajil_core::charge;
@@ -13,6 +13,7 @@ use zajil_core::lifecycle::{self, Edit, Report, Unchanged};
 use zajil_core::message::{Life, Message};
 use zajil_core::number;
 use zajil_core::offer::{self, Asker};
+use zajil_core::queue::{Depth, Home, Standing};
 use zajil_core::status::Status;
 
 use super::{KnownKey, State, next_id, size};
@@ -73,16 +74,21 @@ impl State {
             self.outbox
                 .insert(OutboxSeq(next_id(&mut self.last_outbox)), cdr);
         }
-        if let (Some(call), Some(ending)) = (charge::to_refund(&message), message.ending()) {
+        self.refund(&message);
+        self.logs.entry(message.id).or_default().extend(events);
+        self.messages.insert(message.id, message);
+    }
+
+    /// Writes down what is to be given back of a message that has ended.
+    fn refund(&mut self, message: &Message) {
+        if let (Some(call), Some(ending)) = (charge::to_refund(message), message.ending()) {
             let refund = Refund {
                 call,
                 how: ending.how,
                 begun: None,
             };
-            self.refunds.insert(message.id, refund);
+            self.refunds.insert(message.id, (Timestamp::EPOCH, refund));
         }
-        self.logs.entry(message.id).or_default().extend(events);
-        self.messages.insert(message.id, message);
     }
 
     /// The frontend that a live location of the destination names; the latest update wins.
@@ -108,7 +114,7 @@ impl State {
 
     pub(super) fn begin_refund(&mut self, id: MessageId, now: Timestamp) -> bool {
         match self.refunds.get_mut(&id) {
-            Some(refund) if refund.begun.is_none() => {
+            Some((_, refund)) if refund.begun.is_none() => {
                 refund.begun = Some(now);
                 true
             }
@@ -160,9 +166,30 @@ impl State {
     }
 
     pub(super) fn report(&mut self, id: MessageId, report: &Report, scene: &Scene) -> Outcome {
-        self.change(id, scene, |message| {
-            lifecycle::report(message, report, scene)
+        let was_for = self.messages.get(&id);
+        let was_for = was_for.and_then(|message| message.dest_smsc.clone());
+        let rule = |message: &mut Message| lifecycle::report(message, report, scene);
+        self.change(id, scene, rule).map(|done| Reported {
+            fell_back_from: Reported::fell_back(was_for.as_ref(), &done.message),
+            ..done
         })
+    }
+
+    pub(super) fn depths(&self, now: Timestamp) -> BTreeMap<Home, Depth> {
+        let mut depths: BTreeMap<Home, Depth> = BTreeMap::new();
+        for message in self.messages.values() {
+            let Some(standing) = Standing::of(message, now) else {
+                continue;
+            };
+            let home = match message.life {
+                Life::Charging { .. } => Home::Charging,
+                Life::Pending { .. } | Life::Ended(_) => self
+                    .queued_for(message, now)
+                    .map_or(Home::Unrouted, Home::Frontend),
+            };
+            depths.entry(home).or_default().add(standing, 1);
+        }
+        depths
     }
 
     pub(super) fn edit(&mut self, id: MessageId, edit: Edit, scene: &Scene) -> Outcome {
@@ -176,39 +203,52 @@ impl State {
         rule: impl FnOnce(&mut Message) -> Result<Vec<Event>, Unchanged>,
     ) -> Outcome {
         let stored = self.messages.get(&id).ok_or(NotDone::NotFound)?;
+        let was_over = stored.ending().is_some();
         let mut message = stored.clone();
-        match rule(&mut message) {
-            Ok(events) => self.commit(message, events),
+        let mut late = |why: Unchanged| {
+            let line = scene.event(EventName::LateReport, why.to_string());
+            self.logs.entry(id).or_default().push(line);
+        };
+        let events = match rule(&mut message) {
+            Ok(events) => events,
             Err(why @ Unchanged::AlreadyFinal(how)) => {
-                let late = scene.event(EventName::LateReport, why.to_string());
-                self.logs.entry(id).or_default().push(late);
+                late(why);
                 return Err(NotDone::AlreadyFinal(how));
             }
+            Err(why @ Unchanged::NotTheirs) => {
+                late(why);
+                return Err(NotDone::NotTheirs);
+            }
+            Err(Unchanged::Charging) => return Err(NotDone::Charging),
             // Nothing to say: the message is as it was.
-            Err(Unchanged::NotYet) => {}
+            Err(Unchanged::NotYet) => Vec::new(),
+        };
+        if was_over {
+            self.refund(&message);
+            self.logs.entry(id).or_default().extend(events.clone());
+            self.messages.insert(id, message.clone());
+        } else {
+            self.commit(message.clone(), events.clone());
         }
-        let message = self.messages.get(&id).ok_or(NotDone::NotFound)?.clone();
         let queued_for = self.queued_for(&message, scene.now);
         Ok(Reported {
             message,
             queued_for,
+            events,
+            fell_back_from: None,
         })
     }
 
-    pub(super) fn remove(&mut self, id: MessageId, scene: &Scene) -> bool {
-        let Some(message) = self.messages.get(&id) else {
-            return false;
-        };
+    pub(super) fn remove(&mut self, id: MessageId, scene: &Scene) -> Result<(), NotDone> {
+        let message = self.messages.get(&id).ok_or(NotDone::NotFound)?;
         if message.ending().is_none() {
-            // It cannot fail: the message is there and pending.
-            self.report(id, &Report::Removed, scene)
-                .map(drop)
-                .unwrap_or(());
+            self.report(id, &Report::Removed, scene)?;
         } else {
             let line = scene.event(EventName::Deleted, "removed after its end");
             self.logs.entry(id).or_default().push(line);
         }
-        self.messages.remove(&id).is_some()
+        self.messages.remove(&id);
+        Ok(())
     }
 
     pub(super) fn list(&self, filter: &Filter) -> Vec<Message> {
@@ -220,9 +260,15 @@ impl State {
         };
         let newest_first = self.messages.values().rev();
         let wanted = newest_first.filter(|message| {
-            filter
-                .status
-                .is_none_or(|status: Status| message.status() == status)
+            let by_status = |status: Status| message.status() == status;
+            let by_dest = |dest: &Option<FrontendName>| message.dest_smsc == *dest;
+            let source = message.content.source_smsc.as_ref();
+            filter.status.is_none_or(by_status)
+                && filter.dest_smsc.as_ref().is_none_or(by_dest)
+                && (filter.source_smsc.is_none() || filter.source_smsc.as_ref() == source)
+                && filter.from.is_none_or(|from| message.inserted_at >= from)
+                && filter.to.is_none_or(|to| message.inserted_at < to)
+                && filter.before.is_none_or(|before| message.id < before)
                 && (has(message.content.source.as_str())
                     || has(message.content.destination.as_str()))
         });

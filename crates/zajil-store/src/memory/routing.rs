@@ -38,7 +38,11 @@ impl State {
     pub(super) fn change_routing(
         &mut self,
         change: RoutingChange,
+        base: Option<u64>,
     ) -> Result<(u64, Option<u64>), Error> {
+        if base.is_some_and(|base| base != self.routing_version) {
+            return Err(Error::Conflict("the tables were changed meanwhile".into()));
+        }
         let about = match change {
             RoutingChange::AddRoute(terms) => Some(self.add_route(terms).0),
             RoutingChange::SetRoute(id, terms) => {

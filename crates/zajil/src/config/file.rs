@@ -109,6 +109,7 @@ pub(super) struct ChargingSection {
     pub(super) ocs_attributes: Option<bool>,
     pub(super) ocs_timeout: Option<u64>,
     pub(super) ocs_pool_size: Option<u32>,
+    pub(super) ocs_max_concurrent: Option<u32>,
     pub(super) ocs_one_per_account: Option<bool>,
     pub(super) ocs_ca_file: Option<String>,
     pub(super) refund_on: Vec<String>,

@@ -166,7 +166,7 @@ pub(super) const KEYS: &[Key] = &[
         "enum",
         "enum_timeout",
         "5000",
-        "Milliseconds for one look-up in all.",
+        "Milliseconds for one look-up in all; with ocs_timeout less than 30 s.",
     ),
     key(
         "enum",
@@ -263,14 +263,20 @@ pub(super) const KEYS: &[Key] = &[
         "charging",
         "ocs_timeout",
         "5000",
-        "Milliseconds for one call in all.",
+        "Milliseconds for one call in all; with enum_timeout less than 30 s.",
     ),
     key("charging", "ocs_pool_size", "16", "Connections kept open."),
     key(
         "charging",
+        "ocs_max_concurrent",
+        "256",
+        "Calls under way at once; more wait, within ocs_timeout.",
+    ),
+    key(
+        "charging",
         "ocs_one_per_account",
-        "true",
-        "Whether calls for one account wait for each other.",
+        "<true in debit mode when ocs_account names the calling number>",
+        "Whether calls for one account wait for each other; slow where many senders share one.",
     ),
     key(
         "charging",
@@ -282,7 +288,7 @@ pub(super) const KEYS: &[Key] = &[
         "charging",
         "refund_on",
         "[]",
-        "Endings after which a debit is given back: failed, expired.",
+        "Endings after which a debit is given back: failed, expired; debit with *prepaid only.",
     ),
     key(
         "charging",

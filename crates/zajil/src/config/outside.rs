@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use zajil_core::charge::{FailureAction, Mode};
 use zajil_core::enum_query::Services;
+use zajil_core::event::NodeName;
 use zajil_core::status::FinalStatus;
 use zajil_engine::Charging;
 
@@ -16,7 +17,7 @@ use super::resolve::Check;
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// A charge that is not answered for so much longer than it may take counts as lost.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(10);
 /// The endings that may be refunded: the others are not undelivered, or were not paid for.
 const REFUNDABLE: [FinalStatus; 2] = [FinalStatus::Failed, FinalStatus::Expired];
 
@@ -138,12 +139,78 @@ pub(super) fn charging(
         if charging.by_default {
             check.rule("charging.ocs_url", "must be set when messages are charged");
         }
+        if !charging.refund_on.is_empty() {
+            check.rule(
+                "charging.refund_on",
+                "needs ocs_url: nothing is debited without it",
+            );
+        }
         return (charging, None);
     };
     let mut options = zajil_ocs::Options::new(url, node);
     options.mode = charging.mode;
     options.timeout = timeout;
-    (charging, Some(ocs(section, options, check)))
+    let options = ocs(section, options, check);
+    check_sense(&charging, &options, check);
+    (charging, Some(options))
+}
+
+/// What may be set each for itself, and makes no sense together.
+fn check_sense(charging: &Charging, ocs: &zajil_ocs::Options, check: &mut Check<'_>) {
+    use zajil_ocs::RequestType;
+    let kind = ocs.request_type.as_str();
+    let refunds = !charging.refund_on.is_empty();
+    match (ocs.mode, ocs.request_type) {
+        (Mode::Debit, RequestType::Prepaid) => {}
+        (Mode::Authorize, _) if refunds => check.rule(
+            "charging.refund_on",
+            "must be empty unless charging_mode is debit: nothing is taken that could be given back",
+        ),
+        (Mode::Debit, _) if refunds => check.rule(
+            "charging.refund_on",
+            format!(
+                "must be empty unless ocs_request_type is *prepaid: with {kind} no balance is \
+                 debited that could be given back"
+            ),
+        ),
+        (Mode::Debit, _) => check.note(
+            "charging.ocs_request_type",
+            format!("is {kind}: although charging_mode is debit, no balance is debited"),
+        ),
+        (Mode::Authorize, RequestType::Prepaid | RequestType::Pseudoprepaid) => {}
+        (Mode::Authorize, _) => check.note(
+            "charging.ocs_request_type",
+            format!("is {kind}: every message is granted and no account is looked at"),
+        ),
+    }
+}
+
+/// A submit waits for both, one after the other, and its client has an answer from the REST door
+/// before that gives up: else it repeats what goes on without it.
+pub(super) fn check_patience(
+    number_lookup: Option<&zajil_enum::Options>,
+    ocs: Option<&zajil_ocs::Options>,
+    check: &mut Check<'_>,
+) {
+    let limit = zajil_api::Options::new("", NodeName::new("")).request_timeout;
+    let lookup = number_lookup.map_or(Duration::ZERO, |options| options.timeout);
+    let charge = ocs.map_or(Duration::ZERO, |options| options.timeout);
+    if lookup + charge < limit {
+        return;
+    }
+    let key = match lookup > charge {
+        true => "enum.enum_timeout",
+        false => "charging.ocs_timeout",
+    };
+    check.rule(
+        key,
+        format!(
+            "is too long: ocs_timeout and enum_timeout together ({} ms) must stay below {} ms, \
+             the time in which the REST API answers",
+            (lookup + charge).as_millis(),
+            limit.as_millis(),
+        ),
+    );
 }
 
 /// The rest of what concerns the charging system itself.
@@ -159,12 +226,17 @@ fn ocs(
     ocs.tenant = section.ocs_tenant.unwrap_or(ocs.tenant);
     ocs.category = section.ocs_category.unwrap_or(ocs.category);
     ocs.attributes = section.ocs_attributes.unwrap_or(ocs.attributes);
-    ocs.one_per_account = section.ocs_one_per_account.unwrap_or(ocs.one_per_account);
+    ocs.one_per_account = section.ocs_one_per_account;
     ocs.ca_file = section.ocs_ca_file.map(PathBuf::from);
     ocs.kept_connections = check.number(
         "charging.ocs_pool_size",
         section.ocs_pool_size.unwrap_or(16).into(),
         (1, 256),
+    );
+    ocs.most_at_once = check.number(
+        "charging.ocs_max_concurrent",
+        section.ocs_max_concurrent.unwrap_or(256).into(),
+        (1, 10_000),
     );
     ocs.request_type = word(
         ("charging.ocs_request_type", section.ocs_request_type),

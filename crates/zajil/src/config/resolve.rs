@@ -19,12 +19,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(super) struct Check<'a> {
     places: &'a Places,
     wrong: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Check<'_> {
     pub(super) fn rule(&mut self, key: &str, rule: impl std::fmt::Display) {
         let complaint = self.places.complaint(key, &rule.to_string());
         self.wrong.push(complaint);
+    }
+
+    /// What may be meant, but not by most.
+    pub(super) fn note(&mut self, key: &str, what: impl std::fmt::Display) {
+        let note = self.places.complaint(key, &what.to_string());
+        self.notes.push(note);
     }
 
     pub(super) fn number<T: TryFrom<u64> + Default>(
@@ -52,6 +59,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let mut check = Check {
         places,
         wrong: Vec::new(),
+        notes: Vec::new(),
     };
     let directory = PathBuf::from(file.store.directory.as_deref().unwrap_or("zajil-data"));
     let cache_mib = check.number(
@@ -75,6 +83,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let messages = messages(&file.messages, &mut check);
     let number_lookup = outside::number_lookup(file.number_lookup, &mut check);
     let (charging, ocs) = outside::charging(file.charging, &node_name, &mut check);
+    outside::check_patience(number_lookup.as_ref(), ocs.as_ref(), &mut check);
     let cdr = records::cdr(file.cdr, &directory, &mut check);
     let log = log_options(file.log, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
@@ -99,7 +108,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
             log,
             routes,
             rules,
-            notes: Vec::new(),
+            notes: check.notes,
         }),
         _ => Err(Invalid(check.wrong)),
     }

@@ -213,6 +213,87 @@ fn the_example_is_valid_also_with_every_line_switched_on() {
 }
 
 #[test]
+fn s7_charging_that_makes_no_sense_is_refused_or_noted() {
+    let with = |lines: &str| format!("[charging]\nocs_url = 'http://ocs/'\n{lines}\n");
+    for (lines, rule) in [
+        (
+            "refund_on = ['failed']",
+            "zajil.toml:3: charging.refund_on must be empty unless charging_mode is debit: \
+             nothing is taken that could be given back",
+        ),
+        (
+            "refund_on = ['expired']\ncharging_mode = 'debit'\nocs_request_type = '*postpaid'",
+            "zajil.toml:3: charging.refund_on must be empty unless ocs_request_type is *prepaid: \
+             with *postpaid no balance is debited that could be given back",
+        ),
+        (
+            "ocs_max_concurrent = 0",
+            "zajil.toml:3: charging.ocs_max_concurrent must be from 1 to 10000, not 0",
+        ),
+    ] {
+        assert_eq!(wrong(&with(lines)), rule);
+    }
+    assert_eq!(
+        wrong("[charging]\nrefund_on = ['failed']\ncharging_mode = 'debit'\n"),
+        "zajil.toml:2: charging.refund_on needs ocs_url: nothing is debited without it"
+    );
+    for (lines, note) in [
+        ("refund_on = ['failed']\ncharging_mode = 'debit'", None),
+        ("ocs_request_type = '*pseudoprepaid'", None),
+        (
+            "charging_mode = 'debit'\nocs_request_type = '*rated'",
+            Some("is *rated: although charging_mode is debit, no balance is debited"),
+        ),
+        (
+            "ocs_request_type = '*none'",
+            Some("is *none: every message is granted and no account is looked at"),
+        ),
+    ] {
+        let notes = load_text(&with(lines)).unwrap().notes;
+        assert_eq!(notes.len(), usize::from(note.is_some()), "{notes:?}");
+        assert!(
+            notes.iter().zip(note).all(|(n, note)| n.ends_with(note)),
+            "{notes:?}"
+        );
+    }
+}
+
+#[test]
+fn s7_turns_are_taken_as_the_operator_says_and_calls_bounded() {
+    let load = |lines: &str| {
+        let config = load_text(&format!("[charging]\nocs_url = 'http://ocs/'\n{lines}\n"));
+        config.unwrap().ocs.unwrap()
+    };
+    let defaults = load("");
+    assert_eq!(
+        (defaults.one_per_account, defaults.most_at_once),
+        (None, 256)
+    );
+    let set = load("ocs_one_per_account = true\nocs_max_concurrent = 1000");
+    assert_eq!((set.one_per_account, set.most_at_once), (Some(true), 1_000));
+}
+
+#[test]
+fn s6_3_s7_look_up_and_charge_end_before_the_client_is_answered() {
+    let with = |lookup: u32, charge: u32| {
+        format!(
+            "[enum]\nenum_domains = ['e164.arpa']\nenum_dns_servers = ['127.0.0.1:53']\n\
+             enum_timeout = {lookup}\n[charging]\nocs_url = 'http://ocs/'\n\
+             ocs_timeout = {charge}\n"
+        )
+    };
+    load_text(&with(14_000, 15_999)).unwrap();
+    assert_eq!(
+        wrong(&with(14_000, 16_000)),
+        "zajil.toml:7: charging.ocs_timeout is too long: ocs_timeout and enum_timeout together \
+         (30000 ms) must stay below 30000 ms, the time in which the REST API answers"
+    );
+    assert!(wrong(&with(29_000, 2_000)).starts_with("zajil.toml:4: enum.enum_timeout is too"));
+    assert!(wrong("[charging]\nocs_url = 'http://ocs/'\nocs_timeout = 40000\n").contains("30000"));
+    load_text("[charging]\nocs_timeout = 40000\n").unwrap();
+}
+
+#[test]
 fn the_manual_is_fresh() {
     let committed = include_str!("../../../../docs/config.md");
     assert!(

@@ -81,7 +81,7 @@ fn d18_refusals_are_counted_by_reason() {
     let metrics = server.metrics.trim_end_matches("/metrics");
     let page = ureq::get(format!("{metrics}/metrics")).call().unwrap();
     let page = page.into_body().read_to_string().unwrap();
-    let line = "zajil_refusals{door=\"rest\",reason=\"invalid\"} 1";
+    let line = "zajil_refusals_total{door=\"rest\",reason=\"invalid\"} 1";
     assert!(page.contains(line), "{page}");
 }
 

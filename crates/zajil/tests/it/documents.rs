@@ -84,6 +84,7 @@ fn links_between_the_documents_lead_somewhere() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/errors/README.md",
+        "docs/ops/alerts.md",
     ] {
         let path = root().join(name);
         for rest in read(&path).split("](").skip(1) {

@@ -17,14 +17,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on free ports and waits for its ready line.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::with_arguments(data, &[])
+    }
+
+    /// With these settings, written beside the data directory.
+    pub(crate) fn configured(data: &Path, settings: &str) -> Self {
+        let file = data.join("zajil.toml");
+        std::fs::write(&file, settings).unwrap();
+        Self::with_arguments(data, &["--config", file.to_str().unwrap()])
+    }
+
+    fn with_arguments(data: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_zajil"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--metrics-listen",
-                "127.0.0.1:0",
-            ])
+            .arg("serve")
+            .args(arguments)
+            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
             .stdout(Stdio::piped())

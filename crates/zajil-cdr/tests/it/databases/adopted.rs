@@ -13,8 +13,9 @@ fn reference(site: &Site) -> String {
          calling_number VARCHAR(255) NOT NULL, called_number VARCHAR(255) NOT NULL, \
          source_smsc VARCHAR(255), dest_smsc VARCHAR(255), origin_node VARCHAR(255), \
          destination_node VARCHAR(255), submission_time {time} NOT NULL, \
-         delivery_time {time} NULL, expiry_time {time} NULL, status VARCHAR(50) NOT NULL, delivery_attempts INT DEFAULT 0, \
-         message_parts INT, deadletter BOOLEAN DEFAULT FALSE, message_body TEXT, \
+         delivery_time {time} NULL, expiry_time {time} NULL, status VARCHAR(50) NOT NULL, \
+         delivery_attempts INT DEFAULT 0, message_parts INT, \
+         deadletter BOOLEAN DEFAULT FALSE, message_body TEXT, \
          inserted_at {time} NOT NULL, updated_at {time} NOT NULL);\n"
     );
     for column in [

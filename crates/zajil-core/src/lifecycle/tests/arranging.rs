@@ -35,21 +35,14 @@ fn followed() -> Message {
 #[test]
 fn d14_every_report_on_a_message_that_waits_for_its_charge() {
     expect![[r#"
-        delivered at t+1100.000 by node-b; dest gw; attempts 0; after -
-          delivery_attempt_1: gw
-          message_delivered: gw
-        delivered at t+1095.000 by node-b; dest other; attempts 0; after -
-          delivery_attempt_1: other
-          message_delivered: other
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
         nothing about the message is due
-        nothing about the message is due
-        nothing about the message is due
-        failed at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_deleted: removed before delivery
-        failed at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_failed: failed
-        failed at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_failed: barred
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
         pending; dest gw; attempts 0; after -
           charging_attempted: authorized
         pending; dest gw; attempts 0; after -; 3 debited
@@ -61,22 +54,14 @@ fn d14_every_report_on_a_message_that_waits_for_its_charge() {
           charging_attempted
           charging_failed: no answer
           message_failed: rejected
-        expired at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_dead_letter: expired after 0 failed attempts
-        expired at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_dead_letter: unknown subscriber
-        failed at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_failed: failed
-        failed at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_failed: unknown subscriber
-        rejected at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_failed: rejected
-        rejected at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_failed: unknown subscriber
-        dropped at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_dropped
-        dropped at t+1100.000 by node-b; dest gw; attempts 0; after -
-          message_dropped: unknown subscriber
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
+        the message is still being charged
     "#]]
     .assert_eq(&table(&charging(FailureAction::Allow), NOW));
 }
@@ -100,26 +85,67 @@ fn d14_an_answer_that_is_lost_is_a_failure_and_never_a_second_call() {
 }
 
 #[test]
-fn d14_a_message_that_waits_for_its_charge_stays_so_through_an_edit() {
+fn d14_a_message_that_waits_for_its_charge_cannot_be_edited() {
     let mut message = charging(FailureAction::Deny);
-    let life = message.life.clone();
+    let before = message.clone();
     let change = Edit {
         attempts: Some(Attempt::new(1)),
         ..Edit::default()
     };
-    edit(&mut message, change, &scene(NOW)).unwrap();
-    assert_eq!((message.life.clone(), message.due()), (life, at(NOW + 30)));
-    let failing = Edit {
-        charge_failed: Some(true),
-        report: Some(failed_attempt(None, None)),
-        ..Edit::default()
+    let refused = edit(&mut message, change, &scene(NOW));
+    assert_eq!(refused, Err(Unchanged::Charging));
+    assert_eq!(message, before);
+}
+
+#[test]
+fn d14_a_life_that_is_over_waits_for_the_charge() {
+    let mut message = charging(FailureAction::Allow);
+    message.expires = at(NOW + 1);
+    assert_eq!(message.next_turn(), at(NOW + 30));
+    let early = report(&mut message, &Report::Overdue, &scene(NOW + 29));
+    assert_eq!(early, Err(Unchanged::NotYet));
+    report(&mut message, &Report::Overdue, &scene(NOW + 30)).unwrap();
+    assert!(message.ending().is_none() && message.charge_failed);
+    report(&mut message, &Report::Overdue, &scene(NOW + 30)).unwrap();
+    assert!(message.is_dead_letter());
+}
+
+#[test]
+fn d14_money_that_was_taken_is_known_however_late_the_answer_comes() {
+    let paid = Report::Charged(Settlement::Granted {
+        debited: NonZeroU32::new(3),
+    });
+    let mut told = String::new();
+    for action in FailureAction::ALL {
+        let mut message = charging(action);
+        report(&mut message, &Report::Overdue, &scene(NOW + 30)).unwrap();
+        let events = report(&mut message, &paid, &scene(NOW + 40)).unwrap();
+        told += &shown(&message, &events);
+        // Once.
+        assert!(report(&mut message, &paid, &scene(NOW + 41)).is_err());
+    }
+    expect![[r#"
+        pending; dest gw; attempts 0; after -; 3 debited
+          charging_attempted: 3 debited; the answer came late
+        rejected at t+1130.000 by node-b; dest gw; attempts 0; after -; 3 debited
+          charging_attempted: 3 debited; the answer came late
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn d12_only_the_frontend_that_has_the_message_can_give_it_up() {
+    let by = |by: &str| Report::Refused {
+        by: Some(name(by)),
+        reason: None,
     };
-    let before = message.clone();
-    assert_eq!(
-        edit(&mut message, failing, &scene(NOW)),
-        Err(Unchanged::NotYet)
-    );
-    assert_eq!(message, before, "all of it or nothing");
+    let mut message = followed();
+    report(&mut message, &by("gw"), &scene(NOW)).unwrap();
+    assert_eq!(message.dest_smsc, Some(name("b")));
+    // The same again, as a client that did not hear the answer says it.
+    let again = report(&mut message, &by("gw"), &scene(NOW));
+    assert_eq!(again, Err(Unchanged::NotTheirs));
+    assert_eq!(message.dest_smsc, Some(name("b")));
 }
 
 #[test]
@@ -163,6 +189,7 @@ fn d12_a_frontend_that_holds_the_message_has_taken_it() {
 fn d12_a_failed_attempt_prolongs_the_turn_and_a_refusal_ends_it() {
     let failed = reported(followed(), &failed_attempt(None, Some(300)), NOW);
     let refusal = Report::Refused {
+        by: None,
         reason: Some("barred".into()),
     };
     let mut message = followed();

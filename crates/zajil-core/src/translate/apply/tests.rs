@@ -13,13 +13,15 @@ fn called(pattern: &str, replacement: &str) -> RuleTerms {
     }
 }
 
+fn numbered(terms: Vec<RuleTerms>) -> Vec<Arc<Rule>> {
+    let numbered = (1..).map(RuleId).zip(terms);
+    numbered
+        .map(|(id, terms)| Arc::new(Rule { id, terms }))
+        .collect()
+}
+
 fn rules(terms: Vec<RuleTerms>) -> Rules {
-    let rules: Vec<Rule> = (1..)
-        .map(RuleId)
-        .zip(terms)
-        .map(|(id, terms)| Rule { id, terms })
-        .collect();
-    Rules::compile(&rules).unwrap()
+    Rules::compile(&numbered(terms)).unwrap()
 }
 
 fn check_called(pattern: &str, replacement: &str, number: &str, expect: Option<&str>) {
@@ -181,7 +183,8 @@ fn s5_1_passing_over_rules_changes_nothing() {
         " 1",
     ];
     for pattern in patterns {
-        let expression = regex::Regex::new(pattern).unwrap();
+        let ascii = pattern.replace(r"\d", "[0-9]").replace(r"\D", "[^0-9]");
+        let expression = regex::Regex::new(&ascii).unwrap();
         let rules = rules(vec![called(pattern, "x")]);
         for text in texts {
             let expected = expression.is_match(text);
@@ -224,4 +227,72 @@ fn d13_bad_rules_are_refused_by_field_and_position() {
         ..RuleTerms::default()
     };
     assert_eq!(refused(&half).field, "calling_replace");
+}
+
+#[test]
+fn s5_1_a_digit_is_one_of_ascii_and_nothing_else_is_narrowed() {
+    for (pattern, number, expect) in [
+        (r"^\d+$", "\u{661}\u{662}", None),
+        (r"^\D+$", "\u{661}\u{662}", Some("x")),
+        (r"^[\d\-]+$", "1-2", Some("x")),
+        (r"^[^\D]+$", "12", Some("x")),
+        (r"^[\D]$", "é", Some("x")),
+        (r"^\\d$", r"\d", Some("x")),
+        (r"^[\d--5]+$", "125", None),
+        (r"^[\d--5]+$", "124", Some("x")),
+        (r"(?x)^ \d  # \d is a digit", "1", Some("x")),
+        (r"^\w.$", "éé", Some("x")),
+    ] {
+        check_called(pattern, "x", number, expect);
+    }
+}
+
+#[test]
+fn d13_rules_that_did_not_change_are_not_compiled_again() {
+    let many: Vec<RuleTerms> = (0..100).map(|n| called(&format!("^{n}$"), "x")).collect();
+    let before = numbered(many);
+    let former = Rules::compile(&before).unwrap();
+    let mut now = before.clone();
+    // One as another node would read it, one that changed, one that is gone, one that is new.
+    now[7] = Arc::new(Rule::clone(&before[7]));
+    Arc::make_mut(&mut now[8]).terms.called_replace = Some("y".to_owned());
+    now.remove(9);
+    let terms = called("^1(0)1$", "z");
+    now.push(Arc::new(Rule {
+        id: RuleId(101),
+        terms,
+    }));
+    let next = former.after(&now).unwrap();
+    let of = |rules: &Rules, id| {
+        let found = rules.enabled.iter().find(|r| r.rule.id == RuleId(id));
+        Arc::clone(found.unwrap())
+    };
+    let shared = (1..=100).filter(|id| *id != 10);
+    for id in shared.filter(|id| *id != 9) {
+        assert!(Arc::ptr_eq(&of(&former, id), &of(&next, id)), "{id}");
+    }
+    let (old, new) = (of(&former, 9), of(&next, 9));
+    assert!(!Arc::ptr_eq(&old, &new));
+    let pattern = |rule: &Compiled| rule.called.as_ref().unwrap().pattern();
+    assert!(
+        Arc::ptr_eq(&pattern(&old), &pattern(&new)),
+        "its expression is the same"
+    );
+    let made = |number| next.apply("", number, None).and_then(|t| t.called);
+    assert_eq!(made("7").as_deref(), Some("x"));
+    assert_eq!(made("8").as_deref(), Some("y"));
+    assert_eq!(made("9"), None);
+    assert_eq!(made("101").as_deref(), Some("z"));
+    assert_eq!(
+        former.apply("", "9", None).unwrap().called.as_deref(),
+        Some("x")
+    );
+}
+
+#[test]
+fn d13_rules_with_one_expression_share_it() {
+    let terms = vec![called(r"^0(\d{9})$", "a"), called(r"^0(\d{9})$", "b")];
+    let rules = rules(terms);
+    let of = |at: usize| rules.enabled[at].called.as_ref().unwrap().pattern();
+    assert!(Arc::ptr_eq(&of(0), &of(1)));
 }

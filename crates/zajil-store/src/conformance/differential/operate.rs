@@ -178,7 +178,10 @@ impl Lockstep {
 
     fn some_report(&mut self) -> Report {
         match self.dice.below(13) {
-            10 => Report::Refused { reason: None },
+            10 => Report::Refused {
+                by: None,
+                reason: None,
+            },
             11 => Report::Charged(Settlement::Granted {
                 debited: NonZeroU32::new(4),
             }),
@@ -196,7 +199,10 @@ impl Lockstep {
                 let retry_after = retry_after.map(Duration::from_millis);
                 Report::AttemptFailed {
                     reason: Some("it \"failed\"".into()),
+                    by: None,
                     retry_after,
+                    class: None,
+                    schedules: std::sync::Arc::default(),
                 }
             }
             8 => ended(*self.dice.pick(&ENDINGS)),
@@ -287,6 +293,11 @@ impl Lockstep {
         let filter = Filter {
             status: self.dice.chance(50).then(|| *self.dice.pick(&Status::ALL)),
             number: self.dice.chance(50).then(|| self.destination()),
+            dest_smsc: self.dice.chance(20).then(|| Some(name(self.frontend()))),
+            source_smsc: None,
+            from: self.dice.chance(10).then_some(self.now),
+            to: None,
+            before: self.dice.chance(20).then(|| id(self.some_id())),
             limit: self.limit(),
             offset: *self.dice.pick(&[0, 0, 2, 50]),
         };
@@ -339,8 +350,8 @@ impl Lockstep {
 
     /// Looks at the refunds, begins one, and is done with one.
     pub(super) async fn refund(&mut self) {
-        let theirs = self.theirs.store.refunds(ALL).await.unwrap();
-        let ours = self.ours.store.refunds(ALL).await.unwrap();
+        let theirs = self.theirs.store.refunds(self.now, ALL).await.unwrap();
+        let ours = self.ours.store.refunds(self.now, ALL).await.unwrap();
         self.same("refunds", &theirs, &ours);
         let number = ours.first().map_or(1, |refund| refund.call.message.get());
         let theirs = self.theirs.store.begin_refund(id(number), self.now).await;
@@ -435,8 +446,8 @@ impl Lockstep {
 
     pub(super) async fn change_routing(&mut self) {
         let change = self.some_change();
-        let theirs = self.theirs.store.change_routing(change.clone()).await;
-        let ours = self.ours.store.change_routing(change.clone()).await;
+        let theirs = self.theirs.store.change_routing(change.clone(), None).await;
+        let ours = self.ours.store.change_routing(change.clone(), None).await;
         self.same(&format!("{change:?}"), theirs, ours);
         self.compare_routing().await;
     }

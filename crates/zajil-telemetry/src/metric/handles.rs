@@ -1,0 +1,267 @@
+//! The metrics of one process, each with a handle that is free of look-ups.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use prometheus::{
+    Encoder as _, Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry, TextEncoder,
+};
+use zajil_core::outcome::Reason;
+use zajil_core::queue::{Depth, Home};
+
+use super::catalogue as rows;
+use super::process::Process;
+use super::queue::Queues;
+use super::register::add;
+use crate::fact::Door;
+
+/// Routes beyond this many share the label `other`: a bound on what a scrape returns.
+pub(super) const MOST_ROUTES: usize = 1_000;
+const OTHER: &str = "other";
+
+/// The metrics of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    process: Process,
+    queues: Queues,
+    pub(crate) received: IntCounter,
+    pub(crate) processing: Histogram,
+    matched: IntCounterVec,
+    routes: RwLock<HashMap<u64, IntCounter>>,
+    pub(crate) unmatched: IntCounter,
+    pub(crate) routing: Histogram,
+    enum_asked: HistogramVec,
+    pub(crate) enum_hits: IntCounter,
+    pub(crate) enum_misses: IntCounter,
+    /// `sms_c_enum_cache_size_size`.
+    pub enum_size: IntGauge,
+    pub(crate) charged: IntCounter,
+    pub(crate) charged_in: Histogram,
+    pub(crate) charging_failed: IntCounter,
+    pub(crate) charging_failed_in: Histogram,
+    /// `zajil_charger_usable`.
+    pub charger_usable: IntGauge,
+    /// `zajil_refunds_waiting`.
+    pub refunds_waiting: IntGauge,
+    refunds: IntCounterVec,
+    pub(crate) queued: IntCounter,
+    pub(crate) attempted: IntCounter,
+    pub(crate) succeeded: IntCounter,
+    pub(crate) succeeded_after: Histogram,
+    pub(crate) succeeded_in: Histogram,
+    pub(crate) dead_letter: IntCounter,
+    pub(crate) auto_replies: IntCounter,
+    pub(crate) fallbacks: IntCounter,
+    pub(crate) lease_returns: IntCounter,
+    pub(crate) late: IntCounter,
+    /// `sms_c_queue_size_size`.
+    pub queue_size: IntGauge,
+    /// `sms_c_queue_size_pending`.
+    pub queue_pending: IntGauge,
+    /// `sms_c_queue_oldest_message_age_seconds`.
+    pub queue_oldest: IntGauge,
+    frontends: IntGaugeVec,
+    /// `zajil_cdr_outbox`.
+    pub outbox: IntGauge,
+    /// `zajil_cdr_bad_rows_total`.
+    pub cdr_bad_rows: IntCounter,
+    /// `zajil_cdr_write_failures_total`.
+    pub cdr_failures: IntCounter,
+    pool_query: Histogram,
+    pool_queue: Histogram,
+    /// `ecto_pools_connected_count`, of a pool; [`Metrics::database_opened`] of a file.
+    pub database_connected: IntGauge,
+    /// `zajil_intake_depth`.
+    pub intake: IntGauge,
+    refusals: IntCounterVec,
+    /// `zajil_store_commit_seconds`.
+    pub store_commit: Histogram,
+    /// `zajil_store_batch_jobs`.
+    pub store_batch: Histogram,
+    /// `zajil_store_writer_queue`.
+    pub store_queue: IntGauge,
+    /// `zajil_store_undone_total`.
+    pub store_undone: IntCounter,
+    ready: IntGaugeVec,
+    /// `zajil_panics_total`.
+    pub panics: IntCounter,
+}
+
+impl Metrics {
+    /// All metrics of the catalogue, in a registry of their own.
+    ///
+    /// # Errors
+    /// When the catalogue breaks Prometheus' rules: a bug that the tests of this module find.
+    pub fn new() -> Result<Self, Error> {
+        let registry = Registry::new();
+        let r = &registry;
+        let build: IntGaugeVec = add(r, &rows::BUILD)?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let metrics = Self {
+            process: Process::new(r)?,
+            queues: Queues::new(r)?,
+            received: add(r, &rows::RECEIVED)?,
+            processing: add(r, &rows::PROCESSING)?,
+            matched: add(r, &rows::MATCHED)?,
+            routes: RwLock::default(),
+            unmatched: add(r, &rows::UNMATCHED)?,
+            routing: add(r, &rows::ROUTING)?,
+            enum_asked: add(r, &rows::ENUM_ASKED)?,
+            enum_hits: add(r, &rows::ENUM_HITS)?,
+            enum_misses: add(r, &rows::ENUM_MISSES)?,
+            enum_size: add(r, &rows::ENUM_SIZE)?,
+            charged: add(r, &rows::CHARGED)?,
+            charged_in: add(r, &rows::CHARGED_IN)?,
+            charging_failed: add(r, &rows::CHARGING_FAILED)?,
+            charging_failed_in: add(r, &rows::CHARGING_FAILED_IN)?,
+            charger_usable: add(r, &rows::CHARGER_USABLE)?,
+            refunds_waiting: add(r, &rows::REFUNDS_WAITING)?,
+            refunds: add(r, &rows::REFUNDS)?,
+            queued: add(r, &rows::QUEUED)?,
+            attempted: add(r, &rows::ATTEMPTED)?,
+            succeeded: add(r, &rows::SUCCEEDED)?,
+            succeeded_after: add(r, &rows::SUCCEEDED_AFTER)?,
+            succeeded_in: add(r, &rows::SUCCEEDED_IN)?,
+            dead_letter: add(r, &rows::DEAD_LETTER)?,
+            auto_replies: add(r, &rows::AUTO_REPLIES)?,
+            fallbacks: add(r, &rows::FALLBACKS)?,
+            lease_returns: add(r, &rows::LEASE_RETURNS)?,
+            late: add(r, &rows::LATE)?,
+            queue_size: add(r, &rows::QUEUE_SIZE)?,
+            queue_pending: add(r, &rows::QUEUE_PENDING)?,
+            queue_oldest: add(r, &rows::QUEUE_OLDEST)?,
+            frontends: add(r, &rows::FRONTENDS)?,
+            outbox: add(r, &rows::OUTBOX)?,
+            cdr_bad_rows: add(r, &rows::CDR_BAD_ROWS)?,
+            cdr_failures: add(r, &rows::CDR_FAILURES)?,
+            pool_query: add(r, &rows::POOL_QUERY)?,
+            pool_queue: add(r, &rows::POOL_QUEUE)?,
+            database_connected: add(r, &rows::POOL_CONNECTED)?,
+            intake: add(r, &rows::INTAKE)?,
+            refusals: add(r, &rows::REFUSALS)?,
+            store_commit: add(r, &rows::COMMIT)?,
+            store_batch: add(r, &rows::BATCH)?,
+            store_queue: add(r, &rows::WRITER_QUEUE)?,
+            store_undone: add(r, &rows::UNDONE)?,
+            ready: add(r, &rows::READY)?,
+            panics: add(r, &rows::PANICS)?,
+            registry,
+        };
+        metrics.show_zeros();
+        Ok(metrics)
+    }
+
+    /// A series that exists from the start is one an alert can compare with.
+    fn show_zeros(&self) {
+        self.set_frontends(0, 0);
+        for success in ["true", "false"] {
+            drop(self.enum_asked.with_label_values(&[success]));
+        }
+        for outcome in ["done", "unknown"] {
+            drop(self.refunds.with_label_values(&[outcome]));
+        }
+        for door in Door::ALL {
+            for reason in Reason::ALL {
+                drop(
+                    self.refusals
+                        .with_label_values(&[door.name(), reason.code()]),
+                );
+            }
+        }
+        drop(self.matched.with_label_values(&[OTHER]));
+        for part in ["node", "store"] {
+            self.set_ready(part, Ok(()));
+        }
+    }
+
+    /// `sms_c_frontend_status_count`.
+    pub fn set_frontends(&self, connected: i64, disconnected: i64) {
+        let set = |status, count| self.frontends.with_label_values(&[status]).set(count);
+        set("connected", connected);
+        set("disconnected", disconnected);
+    }
+
+    /// `zajil_part_ready`.
+    pub fn set_ready(&self, part: &str, state: Result<(), &str>) {
+        let ready = i64::from(state.is_ok());
+        self.ready.with_label_values(&[part]).set(ready);
+    }
+
+    /// `zajil_queue_messages`; replaces what was shown before.
+    pub fn set_queues(&self, queues: BTreeMap<Home, Depth>) {
+        self.queues.show(queues);
+    }
+
+    /// A server of CDRs has answered: `ecto_pools_query_time`.
+    pub fn database_asked(&self, took: Duration) {
+        self.pool_query.observe(took.as_secs_f64() * 1_000.0);
+    }
+
+    /// A connection to it was free: `ecto_pools_queue_time`.
+    pub fn database_queued(&self, waited: Duration) {
+        self.pool_queue.observe(waited.as_secs_f64() * 1_000.0);
+    }
+
+    /// The CDR database can be used, and nothing has been written yet.
+    pub fn database_opened(&self) {
+        self.database_connected.set(1);
+    }
+
+    /// A batch of CDRs was written, or not: the `ecto_pools_…` of S12.
+    pub fn database_used(&self, took: Duration, worked: Result<(), &str>) {
+        self.pool_query.observe(took.as_secs_f64() * 1_000.0);
+        self.pool_queue.observe(0.0);
+        self.database_connected.set(i64::from(worked.is_ok()));
+        if worked.is_err() {
+            self.cdr_failures.inc();
+        }
+    }
+
+    pub(crate) fn refund_ended(&self, outcome: &str) {
+        self.refunds.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn route_matched(&self, route: u64) {
+        let known = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = known.get(&route) {
+            counter.inc();
+            return;
+        }
+        drop(known);
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        if routes.len() >= MOST_ROUTES {
+            self.matched.with_label_values(&[OTHER]).inc();
+            return;
+        }
+        let counter = self.matched.with_label_values(&[&route.to_string()]);
+        counter.inc();
+        routes.insert(route, counter);
+    }
+
+    pub(crate) fn enum_asked(&self, millis: f64, answered: bool) {
+        let success = if answered { "true" } else { "false" };
+        self.enum_asked
+            .with_label_values(&[success])
+            .observe(millis);
+    }
+
+    pub(crate) fn refused(&self, door: Door, reason: Reason) {
+        self.refusals
+            .with_label_values(&[door.name(), reason.code()])
+            .inc();
+    }
+
+    /// The answer to a scrape: Prometheus' text format 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.process.refresh();
+        let mut text = Vec::with_capacity(32 * 1_024);
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics cannot be written");
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
