@@ -53,6 +53,8 @@ fn s11_1_the_database_is_named_by_url_or_variables() {
         (over.user.as_str(), over.password.0.as_str()),
         ("u", "geheim")
     );
+    let mut variables = variables;
+    variables[2].1 = "db1";
     let said = server("[cdr]\ncdr_database = 'mysql'\n", &variables);
     assert_eq!((said.engine, said.hosts[0].port), (Engine::MySql, 5_432));
 }
