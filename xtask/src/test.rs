@@ -17,7 +17,7 @@ struct Need {
 /// The walk-through of the README calls curl; tshark is asked what PDUs mean, and is fed by
 /// text2pcap, which comes with it. ENUM asks real name servers: Knot serves zones, BIND recurses.
 /// CDRs go into real database servers, which the tests start as Debian's users for them.
-/// promtool tests the alerts, and Prometheus asks our metrics what the dashboard shows: a process
+/// promtool tests the alerts, and a Prometheus asks our metrics what the dashboard shows: a process
 /// of the test, not the service that the package brings.
 const NEEDS: &[Need] = &[
     Need {

@@ -5,6 +5,7 @@
 
 mod body;
 mod bulk;
+mod diagnose;
 mod dto;
 mod error;
 mod events;
@@ -16,6 +17,7 @@ mod messages;
 mod options;
 mod policies;
 mod query;
+mod request_id;
 mod router;
 mod routes;
 mod seed;
@@ -26,4 +28,4 @@ mod translations;
 
 pub use options::{Options, Part, Readiness};
 pub use router::{Api, router};
-pub use seed::{parse_route, parse_rule};
+pub use seed::{parse_route, parse_rule, routes_json, rules_json};

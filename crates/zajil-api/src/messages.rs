@@ -24,12 +24,13 @@ use crate::dto::report::{Delivered, Failed};
 use crate::dto::submit::{self, Submit};
 use crate::query::{self, Parameters};
 use crate::router::{Api, Shared};
-use crate::{body, error, json};
+use crate::{body, error, json, request_id};
 
 /// `POST /api/messages`.
 pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit(submission)).await?;
+    request_id::about(accepted.message.id);
     Ok(message::one(StatusCode::CREATED, &accepted.message))
 }
 
@@ -37,6 +38,7 @@ pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Re
 pub(crate) async fn submit_async(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit_async(submission)).await?;
+    request_id::about(accepted.message.id);
     Ok(message::accepted(&accepted.message))
 }
 
@@ -44,6 +46,7 @@ pub(crate) async fn submit_async(api: Shared, request: Request) -> Result<Respon
 pub(crate) async fn submit_raw(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = raw_submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit(submission)).await?;
+    request_id::about(accepted.message.id);
     Ok(message::one(StatusCode::CREATED, &accepted.message))
 }
 
@@ -51,6 +54,7 @@ pub(crate) async fn submit_raw(api: Shared, request: Request) -> Result<Response
 pub(crate) async fn submit_raw_async(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = raw_submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit_async(submission)).await?;
+    request_id::about(accepted.message.id);
     Ok(message::accepted(&accepted.message))
 }
 

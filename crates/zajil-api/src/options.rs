@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zajil_core::diagnose::Kept;
 use zajil_core::event::NodeName;
 
 /// The settings of the REST door.
@@ -28,6 +29,8 @@ pub struct Options {
     pub trusted_proxies: Vec<IpAddr>,
     /// What `/readyz` asks.
     pub ready: Readiness,
+    /// How long the node keeps things: for `GET /api/diagnose`.
+    pub kept: Kept,
 }
 
 impl Options {
@@ -43,6 +46,11 @@ impl Options {
             request_timeout: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
             ready: Readiness::always(),
+            kept: Kept {
+                messages: Duration::from_secs(24 * 60 * 60),
+                events: Duration::from_secs(7 * 24 * 60 * 60),
+                cdrs: true,
+            },
         }
     }
 }

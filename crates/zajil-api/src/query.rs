@@ -11,7 +11,7 @@ use zajil_core::offer;
 use zajil_core::outcome::{Reason, Refusal};
 
 use crate::dto::field::Field;
-use crate::error;
+use crate::{error, request_id};
 
 /// The largest page and the longest batch.
 const MOST: i64 = 1_000;
@@ -34,7 +34,9 @@ pub(crate) async fn path(parts: &mut Parts) -> Result<String, Refusal> {
 pub(crate) async fn message_id(parts: &mut Parts) -> Result<MessageId, Refusal> {
     let segment = path(parts).await?;
     let number = number(&segment).and_then(|number| MessageId::new(number).ok());
-    number.ok_or_else(|| error::unknown("message", &shown(&segment)))
+    let number = number.ok_or_else(|| error::unknown("message", &shown(&segment)))?;
+    request_id::about(number);
+    Ok(number)
 }
 
 /// A record id in a path.

@@ -1,6 +1,7 @@
 //! Every URL of the REST door on one page.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,11 +15,13 @@ use zajil_store::Store;
 
 use crate::fence::fenced;
 use crate::options::Options;
+use crate::request_id::RequestIds;
 use crate::routes::Routes;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
-    bulk, events, frontends, locations, messages, policies, routes, system, table, translations,
+    bulk, diagnose, events, frontends, locations, messages, policies, routes, system, table,
+    translations,
 };
 
 /// The REST door with everything it talks to.
@@ -58,8 +61,22 @@ const PUT: MethodFilter = MethodFilter::PUT;
 const PATCH: MethodFilter = MethodFilter::PATCH;
 const DELETE: MethodFilter = MethodFilter::DELETE;
 
+/// The door while it is open.
+pub(crate) struct Door {
+    api: Api,
+    request_ids: RequestIds,
+}
+
+impl Deref for Door {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
 /// What every handler gets.
-pub(crate) type Shared = Arc<Api>;
+pub(crate) type Shared = Arc<Door>;
 
 /// The door as a service. Serve it with `ConnectInfo<SocketAddr>` among the request's extensions
 /// (`into_make_service_with_connect_info`), so that a frontend's address is known.
@@ -71,9 +88,18 @@ pub fn router(api: Api) -> Router {
         .route("/api/status", page(GET, system::status))
         .route("/healthz", page(GET, system::alive))
         .route("/readyz", page(GET, system::ready))
-        .fallback(|request| fenced(no_page(request)))
-        .method_not_allowed_fallback(|request| fenced(no_verb(request)))
-        .with_state(Arc::new(api))
+        .fallback(|State(api): State<Shared>, request: Request| async move {
+            let answer = |request| fenced(no_page(request));
+            api.request_ids.traced(request, answer).await
+        })
+        .method_not_allowed_fallback(|State(api): State<Shared>, request: Request| async move {
+            let answer = |request| fenced(no_verb(request));
+            api.request_ids.traced(request, answer).await
+        })
+        .with_state(Arc::new(Door {
+            api,
+            request_ids: RequestIds::new(),
+        }))
 }
 
 fn message_pages() -> Router<Shared> {
@@ -115,6 +141,7 @@ fn message_pages() -> Router<Shared> {
         )
         .route("/api/events", page(POST, events::add))
         .route("/api/events/{message_id}", page(GET, events::list))
+        .route("/api/diagnose/{message_id}", page(GET, diagnose::why))
 }
 
 fn delivery_pages() -> Router<Shared> {
@@ -185,6 +212,10 @@ where
     A: Future<Output = Result<Response, Refusal>> + Send + 'static,
 {
     on(verb, move |State(api): State<Shared>, request: Request| {
-        fenced(handler(api, request))
+        let (door, handler) = (Arc::clone(&api), handler.clone());
+        async move {
+            let answer = |request| fenced(handler(api, request));
+            door.request_ids.traced(request, answer).await
+        }
     })
 }

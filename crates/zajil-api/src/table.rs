@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use zajil_core::clock::Timestamp;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Routing, RoutingChange};
 
@@ -109,6 +110,14 @@ pub(crate) async fn remove<T: Table>(api: Shared, request: Request) -> Result<Re
 /// `GET /api/{table}/export`: what `import` takes back as it is.
 pub(crate) async fn export<T: Table>(api: Shared, _: Request) -> Result<Response, Refusal> {
     let routing = api.control.routing();
+    json::data(StatusCode::OK, exported::<T>(&routing, api.now())?)
+}
+
+/// What `export` answers with, and `import` takes.
+pub(crate) fn exported<T: Table>(
+    routing: &Routing,
+    at: Timestamp,
+) -> Result<serde_json::Map<String, serde_json::Value>, Refusal> {
     let mut export = serde_json::Map::new();
     let value = |entry: Result<serde_json::Value, serde_json::Error>| {
         entry.map_err(|error| {
@@ -116,12 +125,12 @@ pub(crate) async fn export<T: Table>(api: Shared, _: Request) -> Result<Response
             Refusal::new(Reason::Internal, "internal error")
         })
     };
-    let at = serde_json::to_value(At(api.now()));
+    let at = serde_json::to_value(At(at));
     export.insert("version".to_owned(), routing.version.into());
     export.insert("exported_at".to_owned(), value(at)?);
-    let rows = serde_json::to_value(T::rows(&routing));
+    let rows = serde_json::to_value(T::rows(routing));
     export.insert(T::ENTRIES.to_owned(), value(rows)?);
-    json::data(StatusCode::OK, export)
+    Ok(export)
 }
 
 /// What an import did.

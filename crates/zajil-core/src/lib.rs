@@ -5,8 +5,10 @@
 
 pub mod cdr;
 pub mod charge;
+pub mod civil;
 pub mod clock;
 pub mod concatenation;
+pub mod diagnose;
 pub mod enum_query;
 pub mod event;
 pub mod frontend;

@@ -6,6 +6,7 @@
 mod accept;
 mod depth;
 mod error;
+pub mod inspect;
 mod offer;
 mod open;
 mod parts;

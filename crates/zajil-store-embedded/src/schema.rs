@@ -123,6 +123,29 @@ CREATE TABLE retrying (number TEXT, id INTEGER, PRIMARY KEY (number, id)) WITHOU
 /// [`OpenError::Foreign`] for a database of something else, [`OpenError::Newer`] for one that a
 /// later version has written: neither is touched.
 pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
+    let done = usize::try_from(check(db)?).unwrap_or(usize::MAX);
+    for (number, step) in STEPS.iter().enumerate().skip(done) {
+        let tx = db.transaction()?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(
+            None,
+            "user_version",
+            i64::try_from(number + 1).unwrap_or(i64::MAX),
+        )?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// The newest form that this version knows.
+pub(crate) const KNOWN: usize = STEPS.len();
+
+/// The form of a file that this version can work with. Changes nothing.
+///
+/// # Errors
+/// As [`migrate`].
+pub(crate) fn check(db: &Connection) -> Result<i64, OpenError> {
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -136,16 +159,5 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
             known: STEPS.len(),
         });
     }
-    for (number, step) in STEPS.iter().enumerate().skip(done) {
-        let tx = db.transaction()?;
-        tx.execute_batch(step)?;
-        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-        tx.pragma_update(
-            None,
-            "user_version",
-            i64::try_from(number + 1).unwrap_or(i64::MAX),
-        )?;
-        tx.commit()?;
-    }
-    Ok(())
+    Ok(version)
 }

@@ -321,7 +321,8 @@ impl Telemetry {
             }
             ChargeFact::RefundLost { id, why } => {
                 m.refund_ended("unknown");
-                tracing::error!(%id, why, "a refund may or may not have happened; see to it by hand");
+                let told = "a refund may or may not have happened; see to it by hand";
+                tracing::error!(%id, why, "{told}");
             }
         }
     }

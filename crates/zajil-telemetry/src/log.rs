@@ -1,10 +1,15 @@
-//! Logs: JSON or text, to the standard output or a file that is only ever appended to (D24).
+//! Logs: JSON or text, to the standard error output or a file, which may be rotated (D24).
 
-use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use zajil_core::clock::Clock;
+
+mod file;
+
+pub use file::{Rotation, When};
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub struct Options {
     pub filter: String,
     /// A file, device or pipe to append to; none = the standard error output.
     pub file: Option<PathBuf>,
+    /// How the file is rotated.
+    pub rotation: Rotation,
 }
 
 /// Why logging did not start.
@@ -51,31 +58,52 @@ pub fn check_filter(filter: &str) -> Result<(), String> {
     }
 }
 
-/// Starts logging for the whole process. The file is never rotated, renamed or removed by us.
+/// The log, for whoever is told that its file was put aside.
+#[derive(Debug, Clone)]
+pub struct Log(Option<file::Shared>);
+
+impl Log {
+    /// Opens the file again by its name. Does nothing for the standard error output, a device or a
+    /// pipe.
+    ///
+    /// # Errors
+    /// It cannot be opened; lines go on where they went.
+    pub fn reopen(&self) -> std::io::Result<()> {
+        match &self.0 {
+            None => Ok(()),
+            Some(file) => file.reopen(),
+        }
+    }
+}
+
+/// Starts logging for the whole process.
 ///
 /// # Errors
 /// [`Error`]; nothing is logged then.
-pub fn init(options: &Options) -> Result<(), Error> {
+pub fn init(options: &Options, clock: Arc<dyn Clock>) -> Result<Log, Error> {
     let filter =
         EnvFilter::try_new(&options.filter).map_err(|error| Error::Filter(error.to_string()))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(true);
-    let done = match (&options.file, options.format) {
-        (None, Format::Text) => builder
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .try_init(),
-        (None, Format::Json) => builder.json().with_writer(std::io::stderr).try_init(),
-        (Some(path), format) => {
-            let file = OpenOptions::new().append(true).create(true).open(path);
-            let file = file.map_err(|error| Error::File(path.clone(), error))?;
-            let builder = builder.with_writer(Mutex::new(file)).with_ansi(false);
-            match format {
-                Format::Text => builder.try_init(),
-                Format::Json => builder.json().try_init(),
-            }
+    let opened = options.file.as_ref().map(|path| {
+        file::Shared::open(path, options.rotation, clock)
+            .map_err(|error| Error::File(path.clone(), error))
+    });
+    let file = opened.transpose()?;
+    let writer = match &file {
+        None => BoxMakeWriter::new(std::io::stderr),
+        Some(file) => {
+            let file = file.clone();
+            BoxMakeWriter::new(move || file.clone())
         }
     };
-    done.map_err(|_| Error::Twice)
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(true)
+        .with_ansi(false)
+        .with_writer(writer);
+    let done = match options.format {
+        Format::Text => builder.try_init(),
+        Format::Json => builder.json().try_init(),
+    };
+    done.map_err(|_| Error::Twice)?;
+    Ok(Log(file))
 }

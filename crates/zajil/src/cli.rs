@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use zajil_telemetry::log::Log;
 
 use crate::client::{self, MessageCommand, RouteCommand};
 use crate::config::{self, Config, Overrides};
@@ -52,6 +53,12 @@ enum Command {
         #[command(subcommand)]
         command: RouteCommand,
     },
+    /// Check everything that a server needs, and say what to do about what is wrong.
+    Doctor(crate::doctor::DoctorArgs),
+    /// Copy a node's data, while it runs, into a new directory.
+    Backup(crate::backup::BackupArgs),
+    /// Make a data directory from a backup.
+    Restore(crate::restore::RestoreArgs),
     /// Look at the octets of short messages, and write them.
     Pdu {
         /// Print JSON.
@@ -105,6 +112,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Message { server, command } => client::message(&server, command),
         Command::Route { server, command } => client::route(&server, command),
+        Command::Doctor(args) => crate::doctor::run(args),
+        Command::Backup(args) => crate::backup::run(&args),
+        Command::Restore(args) => crate::restore::run(&args),
         Command::Pdu { json, command } => pdu::run(command, json),
         Command::GenDocs { check } => {
             let fresh = crate::docs::generate(std::path::Path::new("."), check)?;
@@ -169,14 +179,16 @@ fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         metrics_listen: args.metrics_listen,
     };
     let config = config::load(args.config.as_deref(), &environment(), &overrides)?;
-    zajil_telemetry::log::init(&config.log)?;
+    let clock = std::sync::Arc::new(zajil_engine::system::SystemClock);
+    let log = zajil_telemetry::log::init(&config.log, clock)?;
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    runtime()?.block_on(serve_until_signal(config))
+    runtime()?.block_on(serve_until_signal(config, log))
 }
 
-async fn serve_until_signal(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve_until_signal(config: Config, log: Log) -> anyhow::Result<ExitCode> {
+    serve::reopen_at_hangup(log)?;
     let server = Server::start(config).await?;
     say(&ready_line(&server))?;
     let signal = serve::until_signal().await?;

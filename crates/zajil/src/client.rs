@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -10,6 +11,9 @@ use zajil_core::status::Status;
 
 use crate::cli::{FAILED, UNREACHABLE, complain, say};
 use crate::table::aligned;
+
+/// How long a server may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Which server, and how its answers are shown.
 #[derive(Debug, Args)]
@@ -56,6 +60,11 @@ pub(crate) enum MessageCommand {
     },
     /// Show a message and its event log.
     Show {
+        /// Its id.
+        id: u64,
+    },
+    /// Say why a message is where it is, and what to do about it.
+    Why {
         /// Its id.
         id: u64,
     },
@@ -140,19 +149,26 @@ pub(crate) enum RouteCommand {
 }
 
 /// An answer of the server.
-struct Answer {
-    status: u16,
-    body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Remote {
+    /// The server at this address.
+    pub(crate) fn at(server: String, json: bool) -> Self {
+        Self { server, json }
+    }
+
+    /// Asks for a page.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call("GET", path, None)
+    }
+
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
         let url = format!("{}{path}", self.server.trim_end_matches('/'));
         let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let agent: ureq::Agent = config
-            .timeout_global(Some(std::time::Duration::from_secs(30)))
-            .build()
-            .into();
+        let agent: ureq::Agent = config.timeout_global(Some(ANSWERS_WITHIN)).build().into();
         let text = body.map(ToString::to_string).unwrap_or_default();
         let request = ureq::http::Request::builder()
             .method(method)
@@ -240,6 +256,7 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
                 events(list(data))
             })
         }
+        MessageCommand::Why { id } => why(server, id),
         MessageCommand::Retry { id } => {
             let body = json!({ "deliver_after": null });
             server.show(("PATCH", &format!("/api/messages/{id}")), Some(&body), one)
@@ -251,6 +268,28 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
             })
         }
     }
+}
+
+/// Runs `zajil message why`.
+pub(crate) fn why(server: &Remote, id: u64) -> anyhow::Result<ExitCode> {
+    let path = format!("/api/diagnose/{id}");
+    server.show(("GET", &path), None, findings)
+}
+
+/// A sentence a line, and below it what to do.
+fn findings(data: &Value) -> String {
+    let status = match data["status"].as_str() {
+        Some(status) => format!("is {status}"),
+        None => "is not here".to_owned(),
+    };
+    let mut text = format!("message {} {status}\n", cell(&data["message_id"]));
+    for finding in list(&data["findings"]) {
+        text.push_str(&format!("- {}\n", cell(&finding["sentence"])));
+        if let Some(remedy) = finding["remedy"].as_str() {
+            text.push_str(&format!("    > {remedy}\n"));
+        }
+    }
+    text
 }
 
 /// Runs `zajil route …`.

@@ -128,6 +128,13 @@ pub(crate) struct Cdr {
     pub(crate) path: PathBuf,
 }
 
+impl Config {
+    /// The file that CDRs go to, if they go to one.
+    pub(crate) fn cdr_file(&self) -> Option<PathBuf> {
+        self.cdr.enabled.then(|| self.cdr.path.clone())
+    }
+}
+
 /// Why there is no configuration: one line for each thing that is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid(pub(crate) Vec<String>);

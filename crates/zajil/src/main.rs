@@ -4,15 +4,18 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod backup;
 mod cli;
 mod client;
 mod config;
 mod demo;
 mod docs;
+mod doctor;
 mod listen;
 mod outside;
 mod pdu;
 mod records;
+mod restore;
 mod serve;
 mod simulation;
 mod table;

@@ -117,10 +117,7 @@ pub(crate) async fn watch(ready: Readiness, telemetry: Arc<Telemetry>, token: Ca
             _ = ticks.tick() => {}
         }
         for part in ready.check().await {
-            let state = match &part.state {
-                Ok(()) => Ok(()),
-                Err(why) => Err(why.as_str()),
-            };
+            let state = part.state.as_ref().copied().map_err(String::as_str);
             telemetry.metrics.set_ready(part.name, state);
         }
     }

@@ -15,12 +15,14 @@ use zajil_api::Readiness;
 use zajil_cdr::Outbox;
 use zajil_cdr::outbox::{Aside, Bodies};
 use zajil_core::clock::Clock;
+use zajil_core::diagnose::Kept;
 use zajil_core::outcome::Reason;
 use zajil_core::port::CdrSink;
 use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
 use zajil_store::Store;
 use zajil_store_embedded::EmbeddedStore;
+use zajil_telemetry::log::Log;
 use zajil_telemetry::{Door, Fact, Telemetry};
 
 use crate::config::{Cdr, Config};
@@ -136,6 +138,9 @@ fn count_refusals(telemetry: Arc<Telemetry>) -> Observer {
         let reason = Reason::ALL.into_iter().find(|reason| code == reason.code());
         if let Some(reason) = reason {
             let door = Door::Rest;
+            let id = response.headers().get("x-request-id");
+            let request_id = id.and_then(|id| id.to_str().ok());
+            let _request = tracing::info_span!("request", request_id).entered();
             telemetry.record(&Fact::Refused { door, reason });
         }
     })
@@ -162,6 +167,20 @@ pub(crate) async fn until_signal() -> anyhow::Result<&'static str> {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     })
+}
+
+/// At each SIGHUP the log file is opened again by its name. Runs until the process ends.
+pub(crate) fn reopen_at_hangup(log: Log) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    drop(run(async move {
+        while hangup.recv().await.is_some() {
+            match log.reopen() {
+                Ok(()) => tracing::info!("SIGHUP: the log file was opened again"),
+                Err(error) => tracing::error!(%error, "the log file cannot be opened again"),
+            }
+        }
+    }));
+    Ok(())
 }
 
 fn open_store(config: &Config, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc<dyn Store>> {
@@ -211,6 +230,11 @@ fn api_options(config: &Config, ready: Readiness) -> zajil_api::Options {
         ready,
         max_body_bytes: config.api.max_body_bytes,
         trusted_proxies: config.api.trusted_proxies.clone(),
+        kept: Kept {
+            messages: config.messages.retention,
+            events: config.messages.event_ttl,
+            cdrs: config.cdr.enabled,
+        },
         ..zajil_api::Options::new(&config.api.application, config.node.name.clone())
     }
 }

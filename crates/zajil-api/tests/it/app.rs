@@ -120,6 +120,18 @@ impl App {
         answer
     }
 
+    /// The `x-request-id` of the answer to a GET that came with this one, or without.
+    pub(crate) async fn request_id(&self, uri: &str, sent: Option<&str>) -> String {
+        let mut request = Request::builder().uri(uri);
+        if let Some(id) = sent {
+            request = request.header("x-request-id", id);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let id = response.headers()["x-request-id"].to_str().unwrap();
+        id.to_owned()
+    }
+
     /// The `data` of an answer that must be a success.
     pub(crate) async fn data(&self, request: &str) -> Value {
         let answer = self.call(request).await;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod app;
+mod diagnose;
 mod errors;
 mod frontends;
 mod hostile;

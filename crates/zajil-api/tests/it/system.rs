@@ -50,3 +50,24 @@ async fn s3_a_stopping_node_answers_503() {
         {"errors":{"detail":"this node is stopping: try another, or try again"}}"#]]
     .assert_eq(&app.call("GET /api/messages\nsmsc: gw").await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_answer_carries_the_id_of_its_request() {
+    let app = app().await;
+    for uri in [
+        "/api/status",
+        "/api/messages/1",
+        "/nowhere",
+        "/api/messages/create_async",
+    ] {
+        let given = app.request_id(uri, Some("trace-1/a.b:c@d")).await;
+        assert_eq!(given, "trace-1/a.b:c@d");
+        let first = app.request_id(uri, None).await;
+        assert_ne!(first, app.request_id(uri, None).await);
+        let long = "x".repeat(129);
+        for bad in ["", "two words", "quoted\"", long.as_str()] {
+            let made = app.request_id(uri, Some(bad)).await;
+            assert!(made != bad && made.len() < 30, "{made}");
+        }
+    }
+}

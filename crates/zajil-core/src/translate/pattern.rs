@@ -121,8 +121,8 @@ impl Rewrite {
 }
 
 /// The pattern with `\d` for the digits of ASCII only, as the reference reads it: numbers have no
-/// others, and those of all scripts make an expression seventeen times as large and slow to compile.
-/// None for what does not parse.
+/// others, and those of all scripts make an expression seventeen times as large, and as slow to
+/// compile. None for what does not parse.
 fn with_ascii_digits(pattern: &str) -> Option<Cow<'_, str>> {
     let ast = ast::parse::Parser::new().parse(pattern).ok()?;
     let Ok(digits) = ast::visit(&ast, Digits::default());

@@ -164,6 +164,9 @@ pub(super) struct LogSection {
     pub(super) level: Option<String>,
     pub(super) format: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) rotate: Option<String>,
+    pub(super) keep_days: Option<u64>,
+    pub(super) max_size_mib: Option<u64>,
 }
 
 /// Parses the text; an error names the line and, for an unknown key, the nearest known one.

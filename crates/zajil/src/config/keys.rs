@@ -375,7 +375,25 @@ pub(super) const KEYS: &[Key] = &[
         "log",
         "file",
         "\"<standard error>\"",
-        "A file, device or pipe to append to; never rotated.",
+        "A file, device or pipe to append to; opened again at SIGHUP.",
+    ),
+    key(
+        "log",
+        "rotate",
+        "\"never\"",
+        "never, daily (UTC) or size: when a regular file is put aside under a name with the time.",
+    ),
+    key(
+        "log",
+        "keep_days",
+        "30",
+        "How long files that were put aside stay.",
+    ),
+    key(
+        "log",
+        "max_size_mib",
+        "100",
+        "How large a file becomes where rotate says size.",
     ),
 ];
 

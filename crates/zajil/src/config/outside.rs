@@ -164,7 +164,7 @@ fn check_sense(charging: &Charging, ocs: &zajil_ocs::Options, check: &mut Check<
         (Mode::Debit, RequestType::Prepaid) => {}
         (Mode::Authorize, _) if refunds => check.rule(
             "charging.refund_on",
-            "must be empty unless charging_mode is debit: nothing is taken that could be given back",
+            "must be empty unless charging_mode is debit: nothing is taken that could go back",
         ),
         (Mode::Debit, _) if refunds => check.rule(
             "charging.refund_on",

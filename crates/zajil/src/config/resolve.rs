@@ -247,9 +247,35 @@ fn log_options(section: LogSection, check: &mut Check<'_>) -> log::Options {
     if let Err(error) = log::check_filter(&filter) {
         check.rule("log.level", format!("cannot be read: {error}"));
     }
+    let size = check.number(
+        "log.max_size_mib",
+        section.max_size_mib.unwrap_or(100),
+        (1, 65_536),
+    );
+    let mib: u64 = 1 << 20;
+    let when = match section.rotate.as_deref().unwrap_or("never") {
+        "never" => log::When::Never,
+        "daily" => log::When::Daily,
+        "size" => log::When::Size(mib.saturating_mul(size)),
+        _ => {
+            check.rule("log.rotate", "must be never, daily or size");
+            log::When::Never
+        }
+    };
+    if when != log::When::Never && section.file.is_none() {
+        check.rule(
+            "log.rotate",
+            "needs log.file: the standard error output is not rotated",
+        );
+    }
+    let days = section.keep_days.unwrap_or(30);
     log::Options {
         format,
         filter,
         file: section.file.map(PathBuf::from),
+        rotation: log::Rotation {
+            when,
+            keep: check.time("log.keep_days", days, 3_660, 24 * 60 * MINUTE),
+        },
     }
 }

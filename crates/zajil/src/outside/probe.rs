@@ -1,8 +1,8 @@
 //! How an optional part is: asked in the background, told at once.
 //!
 //! Whoever asks starts a check when the last one is old, and waits for it a moment only. The check
-//! goes on without it, so that a slow part is known to be slow, and one that is well but slow is not
-//! called ill; many who ask at once cost one check.
+//! goes on without it, so that a slow part is known to be slow, and one that is well but slow is
+//! not called ill; many who ask at once cost one check.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -85,6 +85,9 @@ fn links_between_the_documents_lead_somewhere() {
         "CHANGELOG.md",
         "docs/errors/README.md",
         "docs/ops/alerts.md",
+        "docs/ops/backup.md",
+        "docs/ops/logs.md",
+        "docs/ops/troubleshooting.md",
     ] {
         let path = root().join(name);
         for rest in read(&path).split("](").skip(1) {

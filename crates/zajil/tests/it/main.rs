@@ -2,11 +2,14 @@
 #![cfg(test)]
 
 mod alerts;
+mod backup;
 mod charging;
 mod command_line;
 mod crash;
+mod doctor;
 mod documents;
 mod full_disk;
+mod logs;
 mod observed;
 mod pdu;
 mod reference_client;

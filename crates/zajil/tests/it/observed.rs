@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zajil_telemetry::Stopwatch;
+use zajil_testkit::fake::ocs::FakeOcs;
 
 use crate::alerts::{dashboard, panels, rules, rules_path};
 use crate::server::{Client, Server};
@@ -15,6 +16,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Panels that are empty here, and why; none are: every name is there from the start.
 const EMPTY: [(&str, &str); 0] = [];
+
+/// Who can pay.
+const ACCOUNT: &str = "15550001";
 
 /// A Prometheus of our own, on a port of its own.
 struct Prometheus {
@@ -98,6 +102,18 @@ impl Drop for Prometheus {
     }
 }
 
+/// Charged by a stand-in, and with name servers that are not there.
+fn start(data: &Path, ocs: &FakeOcs) -> Server {
+    let url = ocs.url();
+    let settings = format!(
+        "[charging]\ndefault_charging_enabled = true\nocs_url = \"{url}\"\n\
+         [enum]\nenum_enabled = true\nenum_domains = [\"e164.test\"]\n\
+         enum_dns_servers = [\"127.0.0.1:9\"]\nenum_timeout = 500\n"
+    );
+    ocs.set_unlimited(ACCOUNT);
+    Server::configured(data, &settings)
+}
+
 fn submit(client: &Client, to: &str) -> u64 {
     let body = json!({"source_msisdn": "+15550001", "destination_msisdn": to, "message_body": "x"});
     let (status, answer) = client.call("POST", "/api/messages", &body);
@@ -121,7 +137,7 @@ fn post(client: &Client, path: &str, body: &Value) -> u16 {
     client.call("POST", path, body).0
 }
 
-/// Messages along every path that needs nothing outside.
+/// Messages along every path.
 fn send_traffic(client: &Client) {
     for name in ["gw", "gw2"] {
         let body = json!({"frontend_name": name, "frontend_type": "smpp"});
@@ -131,6 +147,7 @@ fn send_traffic(client: &Client) {
         json!({"called_prefix": "+1", "dest_smsc": "gw", "fallback": ["gw2"], "weight": 100}),
         json!({"called_prefix": "+2", "auto_reply": true, "auto_reply_message": "closed"}),
         json!({"called_prefix": "+3", "drop": true}),
+        json!({"called_prefix": "+4", "dest_smsc": "gw", "enum_domain": "e164.test"}),
     ] {
         assert_eq!(post(client, "/api/routes", &route), 201, "{route}");
     }
@@ -141,12 +158,15 @@ fn send_traffic(client: &Client) {
     submit(client, "+35550001");
     submit(client, "+45550001");
     let later = json!({"destination_msisdn": "+15550009", "message_body": "x",
-        "source_msisdn": "+1", "deliver_after": "2099-01-01T00:00:00Z"});
+        "source_msisdn": "+15550001", "deliver_after": "2099-01-01T00:00:00Z"});
     assert_eq!(post(client, "/api/messages", &later), 201);
     let body = json!({"destination_msisdn": "+15550008", "message_body": "x",
-        "source_msisdn": "+1"});
+        "source_msisdn": "+15550001"});
     assert_eq!(post(client, "/api/messages/create_async", &body), 202);
     assert_eq!(post(client, "/api/messages", &json!({})), 422);
+    let penniless = json!({"destination_msisdn": "+15550007", "message_body": "x",
+        "source_msisdn": "+19990001"});
+    post(client, "/api/messages", &penniless);
     let delivered = |id| format!("/api/messages/{id}/mark_delivered");
     let failed = |id| format!("/api/messages/{id}/mark_failed");
     let by = json!({"dest_smsc": "gw"});
@@ -174,12 +194,14 @@ fn s12_every_expression_of_dashboard_and_rules_finds_its_series_on_a_real_server
         return;
     }
     let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let server = Server::start(data.path());
+    let ocs = FakeOcs::start_blocking();
+    let server = start(data.path(), &ocs);
     let target = server.metrics.trim_start_matches("http://");
     let prometheus = Prometheus::start(folder.path(), target.trim_end_matches("/metrics"));
     send_traffic(&server.client());
     prometheus.wait_for("count_over_time(zajil_build_info[5m]) >= 2");
     prometheus.wait_for("count_over_time(zajil_queue_messages{frontend=\"gw\"}[5m]) >= 2");
+    prometheus.wait_for("zajil_part_ready{part=\"charging\"} == 1");
     every_panel_has_its_series(&prometheus);
     every_rule_works(&prometheus);
     the_figures_are_those_of_the_traffic(&prometheus);
@@ -220,7 +242,8 @@ fn every_rule_works(prometheus: &Prometheus) {
 
 fn the_figures_are_those_of_the_traffic(prometheus: &Prometheus) {
     for (expression, expected) in [
-        ("sms_c_message_received_count", 11.0),
+        ("sms_c_message_received_count", 12.0),
+        ("sms_c_charging_failed_count", 1.0),
         ("zajil_auto_replies_total", 1.0),
         ("zajil_fallbacks_total", 1.0),
         ("sms_c_delivery_succeeded_count", 1.0),
@@ -228,11 +251,17 @@ fn the_figures_are_those_of_the_traffic(prometheus: &Prometheus) {
         ("zajil_refusals_total{reason=\"invalid\"}", 1.0),
         ("zajil_queue_messages{frontend=\"gw2\",state=\"due\"}", 1.0),
         ("zajil_part_ready{part=\"store\"}", 1.0),
+        ("zajil_part_ready{part=\"charging\"}", 1.0),
+        ("zajil_part_ready{part=\"enum\"}", 0.0),
         ("ecto_pools_connected_count", 1.0),
     ] {
         let found = prometheus.number(expression);
         assert_eq!(found, Some(expected), "{expression}");
     }
+    let charged = prometheus.number("sms_c_charging_succeeded_count").unwrap();
+    assert!(charged >= 8.0, "{charged}");
+    let asked = "sms_c_enum_lookup_stop_duration_count{success=\"false\"}";
+    assert!(prometheus.number(asked).unwrap() >= 1.0);
     let returned = prometheus.number("zajil_lease_returns_total").unwrap();
     assert!(returned >= 1.0, "{returned}");
     let later = "zajil_queue_messages{frontend=\"gw\",state=\"waiting\"}";

@@ -22,6 +22,7 @@ impl Server {
 
     /// With these settings, written beside the data directory.
     pub(crate) fn configured(data: &Path, settings: &str) -> Self {
+        std::fs::create_dir_all(data).unwrap();
         let file = data.join("zajil.toml");
         std::fs::write(&file, settings).unwrap();
         Self::with_arguments(data, &["--config", file.to_str().unwrap()])

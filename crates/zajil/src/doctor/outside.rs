@@ -1,0 +1,72 @@
+//! What stands outside, asked from here: the charging system, the name servers, certificates.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zajil_core::port::Charger as _;
+use zajil_enum::Resolver;
+use zajil_telemetry::Telemetry;
+
+use super::check::{Check, in_time};
+use crate::config::Config;
+
+/// Every check that a configuration asks for.
+pub(super) fn checks(config: Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(options) = config.ocs {
+        if let Some(path) = &options.ca_file {
+            checks.push(readable("certificates", path));
+        }
+        let within = options.timeout + Duration::from_secs(2);
+        checks.extend(in_time("charging", within, move || {
+            vec![asked("charging", "the charging system answers", || async {
+                let client = zajil_ocs::Client::new(options, telemetry()?);
+                client.map_err(|error| error.to_string())?.health().await
+            })]
+        }));
+    }
+    if let Some(options) = config.number_lookup {
+        let within = options.timeout + Duration::from_secs(2);
+        checks.extend(in_time("enum", within, move || {
+            vec![asked("enum", "the name servers answer", || async {
+                let resolver = Resolver::new(options, telemetry()?);
+                resolver.map_err(|error| error.to_string())?.health().await
+            })]
+        }));
+    }
+    checks
+}
+
+fn telemetry() -> Result<Arc<Telemetry>, String> {
+    Telemetry::new()
+        .map(Arc::new)
+        .map_err(|error| error.to_string())
+}
+
+/// Runs one question to its end.
+fn asked<F>(name: &'static str, well: &str, question: impl FnOnce() -> F) -> Check
+where
+    F: Future<Output = Result<(), String>>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let answer = match runtime {
+        Ok(runtime) => runtime.block_on(question()),
+        Err(error) => Err(error.to_string()),
+    };
+    match answer {
+        Ok(()) => Check::ok(name, well),
+        Err(why) => Check::fail(name, why)
+            .remedy("the address in the configuration, the network, or the other side"),
+    }
+}
+
+fn readable(name: &'static str, path: &std::path::Path) -> Check {
+    match std::fs::File::open(path) {
+        Ok(_) => Check::ok(name, format!("{} can be read", path.display())),
+        Err(error) => Check::fail(name, format!("{}: {error}", path.display()))
+            .remedy("give the user of the server the right to read it"),
+    }
+}
