@@ -98,10 +98,15 @@ fn runs(command: &mut Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
-/// Debian keeps servers in `/usr/sbin`, which a user's path may lack; tests find them there.
+/// Debian keeps servers in `/usr/sbin`, which a user's path may lack, and each version of
+/// PostgreSQL in a folder of its own; tests find them there.
 fn is_on_path(binary: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let versions = std::fs::read_dir("/usr/lib/postgresql");
+    let versions = versions.into_iter().flatten().flatten();
+    let mut folders = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into()])
+        .chain(versions.map(|version| version.path().join("bin")));
     folders.any(|folder| folder.join(binary).is_file())
 }
 

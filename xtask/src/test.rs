@@ -16,6 +16,7 @@ struct Need {
 /// Rust builds nothing without a C compiler's linker; the bundled SQLite needs the compiler too.
 /// The walk-through of the README calls curl; tshark is asked what PDUs mean, and is fed by
 /// text2pcap, which comes with it. ENUM asks real name servers: Knot serves zones, BIND recurses.
+/// CDRs go into real database servers, which the tests start as Debian's users for them.
 /// promtool tests the alerts, and a Prometheus asks our metrics what the dashboard shows: a process
 /// of the test, not the service that the package brings.
 const NEEDS: &[Need] = &[
@@ -38,6 +39,14 @@ const NEEDS: &[Need] = &[
     Need {
         binary: "named",
         package: "bind9",
+    },
+    Need {
+        binary: "mariadbd",
+        package: "mariadb-server",
+    },
+    Need {
+        binary: "postgres",
+        package: "postgresql",
     },
     Need {
         binary: "promtool",

@@ -4,11 +4,22 @@
 //! the entries to a sink and forgets them only when the sink has them. While the sink is away they
 //! wait in the store, so none is lost and delivery goes on.
 
+mod adopt;
+mod filter;
+pub mod mysql;
 pub mod outbox;
+mod pool;
+pub mod postgres;
 pub mod schema;
+pub mod server;
 pub mod sink;
 pub mod sqlite;
+mod time;
+mod tls;
 
+pub use mysql::MySqlSink;
 pub use outbox::Outbox;
+pub use postgres::PostgresSink;
+pub use server::Server;
 pub use sink::NullSink;
 pub use sqlite::SqliteSink;

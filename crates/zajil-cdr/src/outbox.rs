@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use zajil_core::cdr::Cdr;
 use zajil_core::clock::Clock;
-use zajil_core::port::CdrSink;
+use zajil_core::port::{BadRow, CdrSink, Unwritten};
 use zajil_store::contract::{OutboxSeq, Store};
 
+pub use aside::Aside;
 pub use figures::{Figures, Snapshot};
 
+mod aside;
 mod figures;
 
 /// The wait after the first failure; it doubles up to [`LONGEST_WAIT`].
@@ -62,6 +64,7 @@ pub struct Outbox {
     options: Options,
     clock: Arc<dyn Clock>,
     figures: Arc<Figures>,
+    aside: Option<Aside>,
 }
 
 /// Rows out of the outbox and not yet in the sink.
@@ -97,7 +100,16 @@ impl Outbox {
             options,
             clock,
             figures: Arc::default(),
+            aside: None,
         }
+    }
+
+    /// With a place for rows that the sink refuses for what they hold. Without one they block the
+    /// rows behind them until somebody helps.
+    #[must_use]
+    pub fn with_aside(mut self, aside: Aside) -> Self {
+        self.aside = Some(aside);
+        self
     }
 
     /// The worker's figures (S10.2), to be read at any time.
@@ -213,11 +225,36 @@ impl Outbox {
     async fn write(&self, batch: &Batch) -> Result<(), String> {
         let begun = tokio::time::Instant::now();
         let now = self.clock.now();
-        self.sink.write(&batch.rows, now).await?;
+        match self.sink.write(&batch.rows, now).await {
+            Ok(()) => {}
+            Err(Unwritten::Down(why)) => return Err(why),
+            Err(Unwritten::BadRows(bad)) => self.put_aside(&batch.rows, &bad).await?,
+        }
         let done = self.store.outbox_done(batch.last).await;
         done.map_err(|error| format!("cannot take rows out of the outbox: {error}"))?;
         if self.figures.flushed(batch.rows.len(), now, begun.elapsed()) {
             tracing::info!("CDRs are written again");
+        }
+        Ok(())
+    }
+
+    /// What the database refuses for good is kept elsewhere, so that the rows behind it go on.
+    async fn put_aside(&self, rows: &[Cdr], bad: &[BadRow]) -> Result<(), String> {
+        let Some(aside) = &self.aside else {
+            let first = bad.first().map_or("", |row| row.why.as_str());
+            return Err(format!("{} rows are refused: {first}", bad.len()));
+        };
+        let is_bad = |row: &&Cdr| bad.iter().any(|bad| bad.message_id == row.message_id);
+        let refused: Vec<Cdr> = rows.iter().filter(is_bad).cloned().collect();
+        aside.keep(refused, self.clock.now()).await?;
+        self.figures.put_aside(bad.len());
+        for BadRow { message_id, why } in bad {
+            tracing::error!(
+                message_id,
+                why,
+                file = %aside.path().display(),
+                "the CDR database refuses a row for what it holds; it is put aside"
+            );
         }
         Ok(())
     }

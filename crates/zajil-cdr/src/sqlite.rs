@@ -1,19 +1,21 @@
 //! CDRs into an SQLite file, which any SQLite tool can read while we write.
 
 use std::fmt;
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params_from_iter};
 use zajil_core::cdr::Cdr;
 use zajil_core::clock::Timestamp;
-use zajil_core::port::CdrSink;
+use zajil_core::port::{CdrFilter, CdrPlace, CdrSearch, CdrSink, Found, Written};
 
-use crate::schema;
+use crate::filter;
+use crate::schema::{self, Dialect};
+use crate::sink::{Answer, Fault, Table, chain};
+
+mod row;
 
 /// How long a write waits for a reader or a backup that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
@@ -87,38 +89,98 @@ impl fmt::Debug for SqliteSink {
     }
 }
 
-impl CdrSink for SqliteSink {
-    fn write<'a>(
-        &'a self,
-        rows: &'a [Cdr],
-        now: Timestamp,
-    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
-        let rows: Vec<[Value; schema::COLUMNS.len()]> =
-            rows.iter().map(|row| values(row, now)).collect();
+impl SqliteSink {
+    /// Does something with the file, on a thread for blocking work.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&File) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
         let file = Arc::clone(&self.file);
+        match tokio::task::spawn_blocking(move || work(&file)).await {
+            Ok(done) => done,
+            Err(failure) => Err(Fault::Down(format!("the CDR file was left: {failure}"))),
+        }
+    }
+}
+
+impl Table for SqliteSink {
+    fn insert<'a>(&'a self, rows: &'a [Cdr], now: Timestamp) -> Answer<'a, ()> {
+        let rows: Vec<[Value; schema::COLUMNS.len()]> =
+            rows.iter().map(|cdr| row::values(cdr, now)).collect();
+        Box::pin(self.with(move |file| file.run(|connection| file.insert(connection, rows))))
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl CdrSink for SqliteSink {
+    fn write<'a>(&'a self, rows: &'a [Cdr], now: Timestamp) -> Written<'a> {
+        Box::pin(crate::sink::write(self, rows, now))
+    }
+}
+
+impl CdrSearch for SqliteSink {
+    fn search<'a>(
+        &'a self,
+        filter: &'a CdrFilter,
+        before: Option<CdrPlace>,
+        limit: u32,
+    ) -> Found<'a, Vec<(CdrPlace, Cdr)>> {
+        let query = filter::query(Dialect::Sqlite, filter, before, limit);
         Box::pin(async move {
-            match tokio::task::spawn_blocking(move || file.write(rows)).await {
-                Ok(written) => written,
-                Err(failure) => Err(format!("the CDR writer was interrupted: {failure}")),
-            }
+            let found = self.with(move |file| {
+                file.run(|connection| {
+                    let mut statement = connection.prepare_cached(&query.sql)?;
+                    let values = query.values.iter().map(row::value);
+                    let rows = statement.query_map(params_from_iter(values), row::read)?;
+                    rows.collect()
+                })
+            });
+            found.await.map_err(Fault::text)
+        })
+    }
+
+    fn purge(&self, before: Timestamp, limit: u32) -> Found<'_, u64> {
+        let query = filter::purge(Dialect::Sqlite, before, limit);
+        Box::pin(async move {
+            let purged = self.with(move |file| {
+                file.run(|connection| {
+                    let values = query.values.iter().map(row::value);
+                    connection.execute(&query.sql, params_from_iter(values))
+                })
+            });
+            purged.await.map(|count| count as u64).map_err(Fault::text)
+        })
+    }
+
+    fn health(&self) -> Found<'_, ()> {
+        Box::pin(async move {
+            let asked = self.with(|file| file.run(|connection| version(connection).map(drop)));
+            asked.await.map_err(Fault::text)
         })
     }
 }
 
 impl File {
-    fn write(&self, rows: Vec<[Value; schema::COLUMNS.len()]>) -> Result<(), String> {
+    fn run<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Fault> {
         let mut held = self
             .connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut connection = match held.take() {
             Some(connection) => connection,
-            None => connect(&self.path).map_err(|error| chain(&error))?,
+            None => connect(&self.path).map_err(|error| Fault::Down(chain(&error)))?,
         };
-        self.insert(&mut connection, rows)
-            .map_err(|error| error.to_string())?;
-        *held = Some(connection);
-        Ok(())
+        let done = work(&mut connection).map_err(fault);
+        if !matches!(done, Err(Fault::Down(_))) {
+            *held = Some(connection);
+        }
+        done
     }
 
     fn insert(
@@ -156,7 +218,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     };
-    let known = i64::try_from(schema::SQLITE_STEPS.len()).unwrap_or(i64::MAX);
+    let known = schema::VERSION;
     let found = version(connection).map_err(failed)?;
     if found > known {
         return Err(Error::Newer {
@@ -184,9 +246,8 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
 /// Two processes may do this at once: the version is read again inside the transaction.
 fn advance(connection: &mut Connection, known: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = usize::try_from(version(&transaction)?).unwrap_or(0);
-    for step in schema::SQLITE_STEPS.iter().skip(found) {
-        transaction.execute_batch(step)?;
+    if version(&transaction)? == 0 {
+        transaction.execute_batch(&Dialect::Sqlite.create_table())?;
     }
     transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()
@@ -202,57 +263,15 @@ fn has_tables(connection: &Connection) -> rusqlite::Result<bool> {
     })
 }
 
-/// The values of a row, in the order of [`schema::COLUMNS`].
-fn values(cdr: &Cdr, now: Timestamp) -> [Value; schema::COLUMNS.len()] {
-    let written = Value::from(utc(now));
-    [
-        Value::from(cdr.message_id),
-        Value::from(cdr.calling_number.clone()),
-        Value::from(cdr.called_number.clone()),
-        Value::from(cdr.source_smsc.clone()),
-        Value::from(cdr.dest_smsc.clone()),
-        Value::from(cdr.origin_node.clone()),
-        Value::from(cdr.destination_node.clone()),
-        Value::from(utc(cdr.submission_time)),
-        Value::from(cdr.delivery_time.map(utc)),
-        Value::from(utc(cdr.expiry_time)),
-        Value::from(cdr.status.as_str().to_owned()),
-        Value::from(i64::from(cdr.delivery_attempts)),
-        Value::from(i64::from(cdr.message_parts)),
-        Value::from(cdr.deadletter),
-        Value::from(cdr.message_body.clone()),
-        written.clone(),
-        written,
-    ]
-}
-
-/// `YYYY-MM-DD HH:MM:SS.mmm`, UTC: what SQLite's date functions read, and what sorts as text.
-fn utc(at: Timestamp) -> String {
-    match jiff::Timestamp::from_millisecond(at.millis()) {
-        Ok(instant) => instant.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
-        // Not reached: `Timestamp` ends with the year 9999, and so does jiff.
-        Err(_) => String::from("9999-12-31 23:59:59.999"),
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_utc_text_with_milliseconds() {
-        assert_eq!(utc(Timestamp::EPOCH), "1970-01-01 00:00:00.000");
-        assert_eq!(
-            utc(Timestamp::from_millis(1_709_210_096_007)),
-            "2024-02-29 12:34:56.007"
-        );
-        assert_eq!(utc(Timestamp::MAX), "9999-12-31 23:59:59.999");
+/// Whether an error is about the rows: an operator may have added constraints.
+fn fault(error: rusqlite::Error) -> Fault {
+    let refused = [
+        Some(ErrorCode::ConstraintViolation),
+        Some(ErrorCode::TypeMismatch),
+        Some(ErrorCode::TooBig),
+    ];
+    match refused.contains(&error.sqlite_error_code()) {
+        true => Fault::Data(error.to_string()),
+        false => Fault::Down(error.to_string()),
     }
 }

@@ -262,18 +262,38 @@ pub trait Control: Send + Sync {
     fn simulate(&self, question: Question) -> Answer<'_, Simulation>;
 }
 
-/// Where finished messages go (S10). Implementations own their connection and reconnect.
+/// A row that the database refuses for what it holds; writing it again cannot help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRow {
+    /// Whose row it is.
+    pub message_id: i64,
+    /// What the database says, without the values of the row (S10.4).
+    pub why: String,
+}
+
+/// Why rows are not in the CDR database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unwritten {
+    /// It is away, or wants an operator: the same rows may be written later. A sentence for the
+    /// log.
+    Down(String),
+    /// It has all rows but these.
+    BadRows(Vec<BadRow>),
+}
+
+/// The answer of [`CdrSink::write`].
+pub type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Unwritten>> + Send + 'a>>;
+
+/// Where finished messages go (S10). Implementations own their connection and reconnect; they
+/// answer within their time limits, whatever the database does.
 pub trait CdrSink: Send + Sync + std::fmt::Debug {
-    /// Writes the rows in one transaction. A row whose `message_id` is there already is left as it
-    /// is: the outbox repeats a batch whose outcome it does not know (D16).
+    /// Writes the rows, in one transaction unless some are bad. A row whose `message_id` is there
+    /// already is left as it is: the outbox repeats a batch whose outcome it does not know (D16).
     ///
     /// # Errors
-    /// A sentence for the log; the outbox keeps the rows and tries again.
-    fn write<'a>(
-        &'a self,
-        rows: &'a [Cdr],
-        now: Timestamp,
-    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+    /// [`Unwritten`]: after `Down` any of the rows may or may not be there, and the outbox writes
+    /// them again; after `BadRows` the others are there.
+    fn write<'a>(&'a self, rows: &'a [Cdr], now: Timestamp) -> Written<'a>;
 }
 
 /// Which CDRs are looked for; `None` means any. Newest first.

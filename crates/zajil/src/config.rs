@@ -19,6 +19,7 @@ mod file;
 mod keys;
 mod outside;
 mod place;
+mod records;
 mod resolve;
 mod seed;
 
@@ -121,6 +122,8 @@ pub(crate) struct Cdr {
     pub(crate) batch_size: u32,
     /// `batch_insert_flush_interval_ms`.
     pub(crate) flush_interval: Duration,
+    /// The database server; none = the SQLite file.
+    pub(crate) server: Option<zajil_cdr::Server>,
     /// The SQLite file.
     pub(crate) path: PathBuf,
 }

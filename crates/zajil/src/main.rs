@@ -15,6 +15,7 @@ mod listen;
 mod operate;
 mod outside;
 mod pdu;
+mod records;
 mod restore;
 mod serve;
 mod simulation;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use zajil_api::{Part, Readiness};
-use zajil_core::port::{Charger, NumberLookup};
+use zajil_core::port::{CdrSearch, Charger, NumberLookup};
 use zajil_enum::Resolver;
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
@@ -30,6 +30,7 @@ const ASKED_EVERY: Duration = Duration::from_secs(15);
 pub(crate) struct Outside {
     resolver: Option<Arc<Resolver>>,
     pub(crate) charger: Option<Arc<dyn Charger>>,
+    records: Option<Arc<dyn CdrSearch>>,
 }
 
 impl Outside {
@@ -48,7 +49,11 @@ impl Outside {
                 Some(Arc::new(resolver.context("ENUM")?))
             }
         };
-        Ok(Self { resolver, charger })
+        Ok(Self {
+            resolver,
+            charger,
+            records: None,
+        })
     }
 }
 
@@ -57,6 +62,12 @@ impl Outside {
     pub(crate) fn lookup(&self) -> Option<Arc<dyn NumberLookup>> {
         let resolver = self.resolver.as_ref()?;
         Some(Arc::clone(resolver) as Arc<dyn NumberLookup>)
+    }
+
+    /// With the CDR database, whose absence delays CDRs only.
+    pub(crate) fn with(mut self, records: Option<Arc<dyn CdrSearch>>) -> Self {
+        self.records = records;
+        self
     }
 }
 
@@ -113,7 +124,12 @@ pub(crate) async fn watch(ready: Readiness, telemetry: Arc<Telemetry>, token: Ca
 }
 
 /// What the node does without when it must.
-fn optional(Outside { charger, resolver }: Outside) -> Vec<Probe> {
+fn optional(outside: Outside) -> Vec<Probe> {
+    let Outside {
+        charger,
+        resolver,
+        records,
+    } = outside;
     let charging = charger.map(|charger| {
         Probe::new("charging", move || {
             let charger = Arc::clone(&charger);
@@ -126,7 +142,13 @@ fn optional(Outside { charger, resolver }: Outside) -> Vec<Probe> {
             Box::pin(async move { resolver.health().await })
         })
     });
-    charging.into_iter().chain(lookup).collect()
+    let cdrs = records.map(|records| {
+        Probe::new("cdrs", move || {
+            let records = Arc::clone(&records);
+            Box::pin(async move { records.health().await })
+        })
+    });
+    charging.into_iter().chain(lookup).chain(cdrs).collect()
 }
 
 fn part(name: &'static str, needed: bool, state: Result<(), String>) -> Part {

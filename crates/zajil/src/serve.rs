@@ -12,8 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zajil_api::Readiness;
-use zajil_cdr::outbox::Bodies;
-use zajil_cdr::{NullSink, Outbox, SqliteSink};
+use zajil_cdr::Outbox;
+use zajil_cdr::outbox::{Aside, Bodies};
+use zajil_core::clock::Clock;
 use zajil_core::diagnose::Kept;
 use zajil_core::outcome::Reason;
 use zajil_core::port::CdrSink;
@@ -27,7 +28,7 @@ use zajil_telemetry::{Door, Fact, Telemetry};
 use crate::config::{Cdr, Config};
 use crate::listen::{Listener, Observer};
 use crate::outside::{Outside, readiness, watch};
-use crate::timed::Timed;
+use crate::records::Records;
 
 /// How long a stopping server waits for CDRs; what is left is written after the next start.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -54,7 +55,7 @@ impl Server {
         let data = config.store.directory.clone();
         let telemetry = Arc::new(Telemetry::new().context("metrics")?);
         let store = open_store(&config, &telemetry)?;
-        let clock: Arc<dyn zajil_core::clock::Clock> = Arc::new(zajil_engine::system::SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
         let outside = Outside::open(&config, &telemetry)?;
         let parts = Parts {
             store: Arc::clone(&store),
@@ -66,15 +67,12 @@ impl Server {
         };
         let engine = Engine::start(parts, engine_options(&config)).await?;
         let mut drain = Tasks::new(CancellationToken::new(), Arc::clone(&telemetry));
-        let outbox = outbox_options(&config.cdr);
-        let sink = open_sink(&config.cdr, &telemetry)?;
-        let (source, time) = (Arc::clone(&store), Arc::clone(&clock));
-        drain.spawn("CDR worker", move |token| {
-            let (source, sink) = (Arc::clone(&source), Arc::clone(&sink));
-            Outbox::new(source, sink, outbox, Arc::clone(&time)).drain(token)
-        });
+        let records = Records::open(&config.cdr, &telemetry)?;
+        let worker = cdr_worker(&config, &records.sink, (&store, &clock, &telemetry));
+        drain.spawn("CDR worker", move |token| worker().drain(token));
         let stop_doors = CancellationToken::new();
-        let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside);
+        let server = config.cdr.server.as_ref().and(records.search);
+        let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside.with(server));
         let (watched, told) = (ready.clone(), Arc::clone(&telemetry));
         drain.spawn("watch readiness", move |token| {
             watch(watched.clone(), Arc::clone(&told), token)
@@ -198,13 +196,21 @@ fn open_store(config: &Config, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc
     Ok(Arc::new(store))
 }
 
-fn open_sink(cdr: &Cdr, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc<dyn CdrSink>> {
-    if !cdr.enabled {
-        return Ok(Arc::new(NullSink));
+/// Makes the worker anew when a bug has ended it.
+fn cdr_worker(
+    config: &Config,
+    sink: &Arc<dyn CdrSink>,
+    (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
+) -> impl Fn() -> Outbox + Send + Sync + 'static + use<> {
+    let options = outbox_options(&config.cdr);
+    let refused = config.store.directory.join("cdr-aside.db");
+    let (store, sink) = (Arc::clone(store), Arc::clone(sink));
+    let (clock, telemetry) = (Arc::clone(clock), Arc::clone(telemetry));
+    move || {
+        let aside = Aside::new(refused.clone(), Arc::clone(&telemetry));
+        let (store, sink) = (Arc::clone(&store), Arc::clone(&sink));
+        Outbox::new(store, sink, options, Arc::clone(&clock)).with_aside(aside)
     }
-    let opened = SqliteSink::open(&cdr.path);
-    let sink = opened.with_context(|| format!("CDR file {}", cdr.path.display()))?;
-    Ok(Arc::new(Timed::new(sink, Arc::clone(telemetry))))
 }
 
 fn outbox_options(cdr: &Cdr) -> zajil_cdr::outbox::Options {

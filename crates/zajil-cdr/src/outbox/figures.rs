@@ -13,6 +13,7 @@ pub struct Figures {
     total_batches: AtomicU64,
     current_queue_size: AtomicU64,
     flush_errors: AtomicU64,
+    total_put_aside: AtomicU64,
     last_flush_at: AtomicI64,
     last_flush_count: AtomicU64,
     last_flush_duration_ms: AtomicU64,
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub current_queue_size: u64,
     /// Failures to read or write a batch.
     pub flush_errors: u64,
+    /// Rows that the sink refused for what they hold; they are among `total_flushed`.
+    pub total_put_aside: u64,
     /// When a batch was written last.
     pub last_flush_at: Option<Timestamp>,
     /// How many rows it had.
@@ -50,6 +53,7 @@ impl Figures {
             total_flushed: self.total_flushed.load(Ordering::Relaxed),
             total_batches: self.total_batches.load(Ordering::Relaxed),
             current_queue_size: self.current_queue_size.load(Ordering::Relaxed),
+            total_put_aside: self.total_put_aside.load(Ordering::Relaxed),
             flush_errors: self.flush_errors.load(Ordering::Relaxed),
             last_flush_at: (at > 0).then(|| Timestamp::from_millis(at)),
             last_flush_count: self.last_flush_count.load(Ordering::Relaxed),
@@ -67,6 +71,11 @@ impl Figures {
 
     pub(super) fn enqueued(&self, rows: usize) {
         self.total_enqueued
+            .fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn put_aside(&self, rows: usize) {
+        self.total_put_aside
             .fetch_add(rows as u64, Ordering::Relaxed);
     }
 

@@ -1,12 +1,10 @@
 //! From the outbox of a store to a sink that may fail (S10.2, D16).
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use zajil_cdr::outbox::{Bodies, Options, Outbox};
+use zajil_cdr::outbox::{Aside, Bodies, Options, Outbox};
 use zajil_cdr::{NullSink, SqliteSink};
 use zajil_core::cdr::Cdr;
 use zajil_core::clock::{Clock, Timestamp};
@@ -14,7 +12,7 @@ use zajil_core::event::NodeName;
 use zajil_core::id::MessageId;
 use zajil_core::message::{Arranged, Content, Ending, Life, Message, TransferFields};
 use zajil_core::number::{Msisdn, Sender};
-use zajil_core::port::CdrSink;
+use zajil_core::port::{BadRow, CdrSink, Unwritten, Written};
 use zajil_core::retry::Attempt;
 use zajil_core::status::FinalStatus;
 use zajil_store::contract::{Draft, Store};
@@ -62,15 +60,11 @@ impl Moody {
 }
 
 impl CdrSink for Moody {
-    fn write<'a>(
-        &'a self,
-        rows: &'a [Cdr],
-        _now: Timestamp,
-    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+    fn write<'a>(&'a self, rows: &'a [Cdr], _now: Timestamp) -> Written<'a> {
         let mut failures = self.failures.lock().unwrap();
         let answer = if *failures > 0 {
             *failures = failures.saturating_sub(1);
-            Err("the database is away".to_owned())
+            Err(Unwritten::Down("the database is away".to_owned()))
         } else {
             self.taken.lock().unwrap().push(rows.to_vec());
             Ok(())
@@ -79,7 +73,7 @@ impl CdrSink for Moody {
     }
 }
 
-fn finished(id: u64) -> Draft {
+pub(super) fn finished(id: u64) -> Draft {
     let node = NodeName::new("zajil@test");
     let message = Message {
         id: MessageId::new(id).unwrap(),
@@ -129,12 +123,12 @@ async fn store_of(count: u64) -> Arc<MemoryStore> {
     store
 }
 
-fn outbox(store: &Arc<MemoryStore>, sink: Arc<dyn CdrSink>, options: Options) -> Outbox {
+pub(super) fn outbox(store: &Arc<MemoryStore>, sink: Arc<dyn CdrSink>, options: Options) -> Outbox {
     let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
     Outbox::new(store, sink, options, Arc::new(Still))
 }
 
-async fn waiting(store: &MemoryStore) -> u64 {
+pub(super) async fn waiting(store: &MemoryStore) -> u64 {
     store.figures().await.unwrap().outbox
 }
 
@@ -263,4 +257,63 @@ async fn d16_a_worker_that_died_between_sink_and_outbox_leaves_one_row_a_message
         .query_row("SELECT count(*) FROM cdrs", [], |row| row.get(0))
         .unwrap();
     assert_eq!((count, waiting(&store).await), (30, 0));
+}
+
+/// Refuses the rows of some messages for what they hold.
+#[derive(Debug)]
+struct Picky(Arc<Moody>);
+
+impl CdrSink for Picky {
+    fn write<'a>(&'a self, rows: &'a [Cdr], now: Timestamp) -> Written<'a> {
+        Box::pin(async move {
+            let (bad, good): (Vec<&Cdr>, Vec<&Cdr>) =
+                rows.iter().partition(|row| row.message_id % 10 == 3);
+            let good: Vec<Cdr> = good.into_iter().cloned().collect();
+            self.0.write(&good, now).await?;
+            let refuse = |row: &&Cdr| BadRow {
+                message_id: row.message_id,
+                why: "it is ugly".to_owned(),
+            };
+            match bad.is_empty() {
+                true => Ok(()),
+                false => Err(Unwritten::BadRows(bad.iter().map(refuse).collect())),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn s10_2_rows_that_are_refused_for_good_are_put_aside_and_hold_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cdr-aside.db");
+    let (store, taken) = (store_of(100).await, Moody::failing(0));
+    let telemetry = Arc::new(zajil_telemetry::Telemetry::new().unwrap());
+    let options = Options {
+        batch_size: 20,
+        ..Options::default()
+    };
+    let worker = outbox(&store, Arc::new(Picky(Arc::clone(&taken))), options)
+        .with_aside(Aside::new(path.clone(), Arc::clone(&telemetry)));
+    let figures = worker.figures();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    worker.drain(stop).await;
+    assert_eq!((taken.ids().len(), waiting(&store).await), (90, 0));
+    assert_eq!(figures.snapshot().total_put_aside, 10);
+    assert_eq!(figures.snapshot().flush_errors, 0);
+    assert!(
+        telemetry
+            .metrics
+            .render()
+            .contains("zajil_cdr_bad_rows_total 10\n")
+    );
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let count: i64 = db
+        .query_row(
+            "SELECT count(*) FROM cdrs WHERE message_id % 10 = 3",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(count, 10);
 }

@@ -195,7 +195,7 @@ fn newer_foreign_and_broken_files_are_refused_and_left_alone() {
     let newer = folder.path().join("newer.sqlite");
     drop(SqliteSink::open(&newer).unwrap());
     let ours = Connection::open(&newer).unwrap();
-    ours.pragma_update(None, "user_version", schema::SQLITE_STEPS.len() as i64 + 1)
+    ours.pragma_update(None, "user_version", schema::VERSION + 1)
         .unwrap();
     drop(ours);
     assert!(matches!(

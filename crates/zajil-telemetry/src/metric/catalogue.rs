@@ -189,16 +189,20 @@ pub(super) const PANICS: Entry = counter(
 pub(super) const POOL_QUERY: Entry = histogram(
     "ecto_pools_query_time",
     MILLIS,
-    "Milliseconds that the CDR database took for a batch.",
+    "Milliseconds that the CDR database took for an answer; with an SQLite file, for a batch.",
 );
 pub(super) const POOL_QUEUE: Entry = histogram(
     "ecto_pools_queue_time",
     MILLIS,
-    "Milliseconds that a batch waited for its connection; 0 while it has one of its own.",
+    "Milliseconds of waiting for a free connection to the CDR database; 0 with an SQLite file.",
 );
 pub(super) const POOL_CONNECTED: Entry = gauge(
     "ecto_pools_connected_count",
-    "Connections to the CDR database that work: the last batch was written.",
+    "Connections to the CDR database; with an SQLite file 1 while the last batch was written.",
+);
+pub(super) const CDR_BAD_ROWS: Entry = counter(
+    "zajil_cdr_bad_rows_total",
+    "CDRs that the database refused for what they hold; they are in cdr-aside.db.",
 );
 pub(super) const CDR_FAILURES: Entry = counter(
     "zajil_cdr_write_failures_total",
@@ -257,7 +261,7 @@ pub(super) const READY: Entry = labelled(
     gauge(
         "zajil_part_ready",
         "1 while the part works, as `/readyz` says: `node`, `store`, and where configured \
-         `charging` and `enum`. Asked every 15 s.",
+         `charging`, `enum` and `cdrs`. Asked every 15 s.",
     ),
     &["part"],
 );
@@ -327,6 +331,7 @@ pub const CATALOGUE: &[Entry] = &[
     QUEUES,
     FRONTENDS,
     OUTBOX,
+    CDR_BAD_ROWS,
     CDR_FAILURES,
     POOL_QUERY,
     POOL_QUEUE,

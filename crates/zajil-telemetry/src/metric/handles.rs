@@ -66,10 +66,14 @@ pub struct Metrics {
     frontends: IntGaugeVec,
     /// `zajil_cdr_outbox`.
     pub outbox: IntGauge,
-    cdr_failures: IntCounter,
+    /// `zajil_cdr_bad_rows_total`.
+    pub cdr_bad_rows: IntCounter,
+    /// `zajil_cdr_write_failures_total`.
+    pub cdr_failures: IntCounter,
     pool_query: Histogram,
     pool_queue: Histogram,
-    pool_connected: IntGauge,
+    /// `ecto_pools_connected_count`, of a pool; [`Metrics::database_opened`] of a file.
+    pub database_connected: IntGauge,
     /// `zajil_intake_depth`.
     pub intake: IntGauge,
     refusals: IntCounterVec,
@@ -131,10 +135,11 @@ impl Metrics {
             queue_oldest: add(r, &rows::QUEUE_OLDEST)?,
             frontends: add(r, &rows::FRONTENDS)?,
             outbox: add(r, &rows::OUTBOX)?,
+            cdr_bad_rows: add(r, &rows::CDR_BAD_ROWS)?,
             cdr_failures: add(r, &rows::CDR_FAILURES)?,
             pool_query: add(r, &rows::POOL_QUERY)?,
             pool_queue: add(r, &rows::POOL_QUEUE)?,
-            pool_connected: add(r, &rows::POOL_CONNECTED)?,
+            database_connected: add(r, &rows::POOL_CONNECTED)?,
             intake: add(r, &rows::INTAKE)?,
             refusals: add(r, &rows::REFUSALS)?,
             store_commit: add(r, &rows::COMMIT)?,
@@ -190,16 +195,26 @@ impl Metrics {
         self.queues.show(queues);
     }
 
+    /// A server of CDRs has answered: `ecto_pools_query_time`.
+    pub fn database_asked(&self, took: Duration) {
+        self.pool_query.observe(took.as_secs_f64() * 1_000.0);
+    }
+
+    /// A connection to it was free: `ecto_pools_queue_time`.
+    pub fn database_queued(&self, waited: Duration) {
+        self.pool_queue.observe(waited.as_secs_f64() * 1_000.0);
+    }
+
     /// The CDR database can be used, and nothing has been written yet.
     pub fn database_opened(&self) {
-        self.pool_connected.set(1);
+        self.database_connected.set(1);
     }
 
     /// A batch of CDRs was written, or not: the `ecto_pools_…` of S12.
     pub fn database_used(&self, took: Duration, worked: Result<(), &str>) {
         self.pool_query.observe(took.as_secs_f64() * 1_000.0);
         self.pool_queue.observe(0.0);
-        self.pool_connected.set(i64::from(worked.is_ok()));
+        self.database_connected.set(i64::from(worked.is_ok()));
         if worked.is_err() {
             self.cdr_failures.inc();
         }

@@ -8,17 +8,7 @@ use super::place::Places;
 pub(crate) type Variable = (String, String);
 
 /// Variables of parts that this version does not have: accepted, said once, without effect.
-const WITHOUT_EFFECT: &[&str] = &[
-    "DB_USERNAME",
-    "DB_PASSWORD",
-    "DB_HOSTNAME",
-    "DB_PORT",
-    "DB_NAME",
-    "DB_POOL_SIZE",
-    "WEB_PORT",
-    "WEB_HOSTNAME",
-    "WEB_ENABLE_TLS",
-];
+const WITHOUT_EFFECT: &[&str] = &["WEB_PORT", "WEB_HOSTNAME", "WEB_ENABLE_TLS"];
 
 /// Applies the variables; answers what the operator should know.
 pub(super) fn apply(
@@ -62,6 +52,12 @@ pub(super) fn apply(
                 file.charging.ocs_account = Some(value.clone());
                 places.set_by("charging.ocs_account", "OCS_ACCOUNT");
             }
+            name if name.starts_with("DB_") => match file.cdr.cdr_database.as_deref() {
+                Some("sqlite") => notes.push(format!(
+                    "the variable {name} has no effect: cdr.cdr_database is sqlite"
+                )),
+                _ => wrong.extend(database(file, places, name, value)),
+            },
             other if WITHOUT_EFFECT.contains(&other) => {
                 notes.push(format!(
                     "the variable {other} has no effect in this version"
@@ -75,4 +71,32 @@ pub(super) fn apply(
     } else {
         Err(Invalid(wrong))
     }
+}
+
+/// The CDR database. Answers what is wrong, without the value: it may be the password.
+fn database(file: &mut File, places: &mut Places, name: &str, value: &str) -> Option<String> {
+    let variables = &mut file.cdr.variables;
+    let text = Some(value.to_owned());
+    match name {
+        "DB_USERNAME" => variables.user = text,
+        "DB_PASSWORD" => variables.password = text,
+        "DB_NAME" => variables.name = text,
+        "DB_HOSTNAME" => {
+            variables.host = text;
+            places.set_by("cdr.cdr_url", "DB_HOSTNAME");
+        }
+        "DB_PORT" => match value.parse() {
+            Ok(port) if port > 0 => variables.port = Some(port),
+            _ => return Some(format!("{name} must be a port number, not '{value}'")),
+        },
+        "DB_POOL_SIZE" => match value.parse() {
+            Ok(size) => {
+                file.cdr.cdr_pool_size = Some(size);
+                places.set_by("cdr.cdr_pool_size", "DB_POOL_SIZE");
+            }
+            Err(_) => return Some(format!("{name} must be a number, not '{value}'")),
+        },
+        _ => {}
+    }
+    None
 }

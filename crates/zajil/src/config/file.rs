@@ -122,7 +122,8 @@ impl std::fmt::Debug for ChargingSection {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Without `Debug`: the URL may hold a password.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct CdrSection {
     pub(super) cdr_enabled: Option<bool>,
@@ -130,6 +131,31 @@ pub(super) struct CdrSection {
     pub(super) batch_insert_batch_size: Option<u32>,
     pub(super) batch_insert_flush_interval_ms: Option<u64>,
     pub(super) sqlite_path: Option<String>,
+    pub(super) cdr_database: Option<String>,
+    pub(super) cdr_url: Option<String>,
+    pub(super) cdr_tls: Option<String>,
+    pub(super) cdr_ca_file: Option<String>,
+    pub(super) cdr_pool_size: Option<u32>,
+    pub(super) cdr_connect_timeout_ms: Option<u64>,
+    pub(super) cdr_statement_timeout_ms: Option<u64>,
+    #[serde(skip)]
+    pub(super) variables: DatabaseVariables,
+}
+
+impl std::fmt::Debug for CdrSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CdrSection").finish_non_exhaustive()
+    }
+}
+
+/// The variables `DB_USERNAME` and its like.
+#[derive(Default)]
+pub(super) struct DatabaseVariables {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

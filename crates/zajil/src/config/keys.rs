@@ -317,6 +317,49 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "cdr",
+        "cdr_database",
+        "\"<what cdr_url says; sqlite without>\"",
+        "Where they are written: sqlite, postgres or mysql (MariaDB too); docs/ops/cdr.md.",
+    ),
+    key(
+        "cdr",
+        "cdr_url",
+        "\"<none>\"",
+        "The server, as postgres://user:password@host:5432/name or mysql://…; DB_HOSTNAME, \
+         DB_PORT, DB_NAME, DB_USERNAME, DB_PASSWORD win over its parts, or do without it.",
+    ),
+    key(
+        "cdr",
+        "cdr_tls",
+        "\"prefer\"",
+        "TLS to the server: disable, prefer, require, verify-full (its certificate is checked).",
+    ),
+    key(
+        "cdr",
+        "cdr_ca_file",
+        "\"<those of the system>\"",
+        "Certificates (PEM) that sign the server's, for verify-full.",
+    ),
+    key(
+        "cdr",
+        "cdr_pool_size",
+        "10",
+        "Connections to the server at most (DB_POOL_SIZE).",
+    ),
+    key(
+        "cdr",
+        "cdr_connect_timeout_ms",
+        "5000",
+        "Milliseconds for a connection.",
+    ),
+    key(
+        "cdr",
+        "cdr_statement_timeout_ms",
+        "30000",
+        "Milliseconds for an answer.",
+    ),
+    key(
+        "cdr",
         "sqlite_path",
         "\"<store.directory>/cdr.db\"",
         "The CDR database file.",

@@ -9,9 +9,9 @@ use zajil_core::id::NodeNumber;
 use zajil_core::number::Strictness;
 use zajil_telemetry::log;
 
-use super::file::{ApiSection, CdrSection, File, LogSection, MessagesSection, MetricsSection};
+use super::file::{ApiSection, File, LogSection, MessagesSection, MetricsSection};
 use super::place::Places;
-use super::{Api, Cdr, Config, Invalid, Messages, Node, Store, outside, seed};
+use super::{Api, Config, Invalid, Messages, Node, Store, outside, records, seed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -84,7 +84,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let number_lookup = outside::number_lookup(file.number_lookup, &mut check);
     let (charging, ocs) = outside::charging(file.charging, &node_name, &mut check);
     outside::check_patience(number_lookup.as_ref(), ocs.as_ref(), &mut check);
-    let cdr = cdr(file.cdr, &directory, &mut check);
+    let cdr = records::cdr(file.cdr, &directory, &mut check);
     let log = log_options(file.log, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
     let rules = seed::rules(&file.translation_rules, |key, rule| check.rule(key, rule));
@@ -231,25 +231,6 @@ fn messages(section: &MessagesSection, check: &mut Check<'_>) -> Messages {
             section.intake_capacity.unwrap_or(10_000).into(),
             (1, 1_000_000),
         ),
-    }
-}
-
-fn cdr(section: CdrSection, directory: &std::path::Path, check: &mut Check<'_>) -> Cdr {
-    let size = u64::from(section.batch_insert_batch_size.unwrap_or(100));
-    let interval = section.batch_insert_flush_interval_ms.unwrap_or(100);
-    Cdr {
-        enabled: section.cdr_enabled.unwrap_or(true),
-        keep_bodies: !section.delete_message_body_after_delivery.unwrap_or(false),
-        batch_size: check.number("cdr.batch_insert_batch_size", size, (1, 10_000)),
-        flush_interval: check.time(
-            "cdr.batch_insert_flush_interval_ms",
-            interval,
-            60_000,
-            Duration::from_millis(1),
-        ),
-        path: section
-            .sqlite_path
-            .map_or_else(|| directory.join("cdr.db"), PathBuf::from),
     }
 }
 

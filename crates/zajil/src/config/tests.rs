@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod records;
+
 fn load_text(text: &str) -> Result<Config, Invalid> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zajil.toml");
@@ -153,14 +155,14 @@ fn s11_1_the_environment_wins_over_the_file_and_the_command_line_over_both() {
         ("API_PORT".to_owned(), "9001".to_owned()),
         ("API_LISTEN_IP".to_owned(), "0.0.0.0".to_owned()),
         ("NODE_NAME".to_owned(), "smsc1".to_owned()),
-        ("DB_HOSTNAME".to_owned(), "db".to_owned()),
+        ("WEB_PORT".to_owned(), "80".to_owned()),
     ];
     let config = load(None, &variables, &Overrides::default()).unwrap();
     assert_eq!(config.api.listen.to_string(), "0.0.0.0:9001");
     assert_eq!(config.node.name.as_str(), "smsc1");
     assert_eq!(
         config.notes,
-        ["the variable DB_HOSTNAME has no effect in this version"]
+        ["the variable WEB_PORT has no effect in this version"]
     );
     let overrides = Overrides {
         listen: "127.0.0.1:1".parse().ok(),

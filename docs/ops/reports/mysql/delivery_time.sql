@@ -1,0 +1,9 @@
+-- Average and longest time to delivery, by frontend: seconds, and milliseconds.
+SELECT dest_smsc,
+       ROUND(AVG(TIMESTAMPDIFF(SECOND, submission_time, delivery_time)), 1) AS average_s,
+       ROUND(AVG(TIMESTAMPDIFF(MICROSECOND, submission_time, delivery_time)) / 1000) AS average_ms,
+       MAX(TIMESTAMPDIFF(SECOND, submission_time, delivery_time)) AS longest_s
+FROM cdrs
+WHERE status = 'delivered' AND delivery_time IS NOT NULL
+GROUP BY dest_smsc
+ORDER BY dest_smsc;

@@ -1,0 +1,6 @@
+-- Messages of each frontend, day by day (UTC), and how many arrived.
+SELECT DATE(submission_time) AS day, dest_smsc, COUNT(*) AS messages,
+       SUM(CASE WHEN status = 'delivered' THEN 1 ELSE 0 END) AS delivered
+FROM cdrs
+GROUP BY DATE(submission_time), dest_smsc
+ORDER BY day, dest_smsc;

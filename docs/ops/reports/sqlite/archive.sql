@@ -1,0 +1,9 @@
+-- Moves a batch of rows from before a day to cdrs_archive. Repeat until kept stays the same.
+CREATE TABLE IF NOT EXISTS cdrs_archive AS SELECT * FROM cdrs WHERE 0;
+BEGIN IMMEDIATE;
+INSERT INTO cdrs_archive
+  SELECT * FROM cdrs WHERE submission_time < '2024-03-01' ORDER BY submission_time, id LIMIT 1000;
+DELETE FROM cdrs WHERE id IN (
+  SELECT id FROM cdrs WHERE submission_time < '2024-03-01' ORDER BY submission_time, id LIMIT 1000);
+COMMIT;
+SELECT (SELECT COUNT(*) FROM cdrs) AS kept, (SELECT COUNT(*) FROM cdrs_archive) AS archived;

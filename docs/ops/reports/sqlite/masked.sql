@@ -1,0 +1,8 @@
+-- Numbers with their last four digits hidden, for people who may not see them.
+SELECT message_id,
+       substr(calling_number, 1, length(calling_number) - 4) || '****' AS calling,
+       substr(called_number, 1, length(called_number) - 4) || '****' AS called, status
+FROM cdrs
+WHERE length(calling_number) > 4 AND length(called_number) > 4
+ORDER BY message_id
+LIMIT 2;
