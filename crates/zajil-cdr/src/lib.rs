@@ -10,6 +10,7 @@ pub mod mysql;
 pub mod outbox;
 mod pool;
 pub mod postgres;
+pub mod retention;
 pub mod schema;
 pub mod server;
 pub mod sink;

@@ -26,10 +26,13 @@ use crate::config::{self, Overrides};
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const CDRS: &str = "cdr.db";
+/// The rows that the CDR database has refused, in a backup as in the data directory.
+pub(crate) const ASIDE: &str = "cdr-aside.db";
 /// What a backup may hold beside its manifest.
-pub(crate) const FILES: [&str; 5] = [
+pub(crate) const FILES: [&str; 6] = [
     inspect::DATABASE,
     CDRS,
+    ASIDE,
     "routes.json",
     "rules.json",
     "zajil.toml",
@@ -185,6 +188,11 @@ impl Source<'_> {
         if let Some(path) = self.cdrs.filter(|path| path.is_file()) {
             let db = copy_database(path, &staging.join(CDRS))?;
             cdrs = Some(db.query_row("SELECT count(*) FROM cdrs", [], |row| row.get(0))?);
+        }
+        // Whatever is left out otherwise: no other place has these.
+        let aside = self.data.join(ASIDE);
+        if aside.is_file() {
+            drop(copy_database(&aside, &staging.join(ASIDE))?);
         }
         if let Some(path) = self.config {
             let copy = staging.join("zajil.toml");

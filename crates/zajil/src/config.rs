@@ -118,6 +118,10 @@ pub(crate) struct Cdr {
     pub(crate) enabled: bool,
     /// Not `delete_message_body_after_delivery`.
     pub(crate) keep_bodies: bool,
+    /// Not `hide_message_body_in_export`.
+    pub(crate) show_bodies: bool,
+    /// `cdr_retention_days`; none = rows are kept.
+    pub(crate) retention: Option<Duration>,
     /// `batch_insert_batch_size`.
     pub(crate) batch_size: u32,
     /// `batch_insert_flush_interval_ms`.
@@ -131,7 +135,8 @@ pub(crate) struct Cdr {
 impl Config {
     /// The file that CDRs go to, if they go to one.
     pub(crate) fn cdr_file(&self) -> Option<PathBuf> {
-        self.cdr.enabled.then(|| self.cdr.path.clone())
+        let to_file = self.cdr.enabled && self.cdr.server.is_none();
+        to_file.then(|| self.cdr.path.clone())
     }
 }
 

@@ -10,7 +10,7 @@ use zajil_core::clock::{Clock as _, Timestamp};
 use zajil_engine::system::SystemClock;
 use zajil_store_embedded::inspect;
 
-use crate::backup::{self, CDRS, FILES, FORMAT, MANIFEST, Manifest};
+use crate::backup::{self, ASIDE, CDRS, FILES, FORMAT, MANIFEST, Manifest};
 use crate::cli::say;
 
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         .tempdir_in(parent)
         .with_context(|| parent.display().to_string())?;
     for entry in &manifest.files {
-        if entry.name == inspect::DATABASE || entry.name == CDRS {
+        if [inspect::DATABASE, CDRS, ASIDE].contains(&entry.name.as_str()) {
             let copy = staging.path().join(&entry.name);
             std::fs::copy(args.from.join(&entry.name), &copy)?;
             backup::sync(&copy)?;

@@ -12,8 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zajil_api::Readiness;
-use zajil_cdr::Outbox;
 use zajil_cdr::outbox::{Aside, Bodies};
+use zajil_cdr::{Outbox, retention};
 use zajil_core::clock::Clock;
 use zajil_core::diagnose::Kept;
 use zajil_core::outcome::Reason;
@@ -25,6 +25,7 @@ use zajil_store_embedded::EmbeddedStore;
 use zajil_telemetry::log::Log;
 use zajil_telemetry::{Door, Fact, Telemetry};
 
+use crate::backup;
 use crate::config::{Cdr, Config};
 use crate::listen::{Listener, Observer};
 use crate::outside::{Outside, readiness, watch};
@@ -71,7 +72,13 @@ impl Server {
         let worker = cdr_worker(&config, &records.sink, (&store, &clock, &telemetry));
         drain.spawn("CDR worker", move |token| worker().drain(token));
         let stop_doors = CancellationToken::new();
-        let server = config.cdr.server.as_ref().and(records.search);
+        if let (Some(age), Some(search)) = (config.cdr.retention, &records.search) {
+            let (search, clock) = (Arc::clone(search), Arc::clone(&clock));
+            drain.spawn("CDR retention", move |token| {
+                retention::run(Arc::clone(&search), Arc::clone(&clock), age, token)
+            });
+        }
+        let server = config.cdr.server.as_ref().and(records.search.clone());
         let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside.with(server));
         let (watched, told) = (ready.clone(), Arc::clone(&telemetry));
         drain.spawn("watch readiness", move |token| {
@@ -82,7 +89,7 @@ impl Server {
             desk: engine.clone(),
             control: engine.clone(),
             store: Arc::clone(&store),
-            cdrs: None,
+            cdrs: records.search,
             clock,
             options: api_options(&config, ready),
         });
@@ -203,7 +210,7 @@ fn cdr_worker(
     (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
 ) -> impl Fn() -> Outbox + Send + Sync + 'static + use<> {
     let options = outbox_options(&config.cdr);
-    let refused = config.store.directory.join("cdr-aside.db");
+    let refused = config.store.directory.join(backup::ASIDE);
     let (store, sink) = (Arc::clone(store), Arc::clone(sink));
     let (clock, telemetry) = (Arc::clone(clock), Arc::clone(telemetry));
     move || {
@@ -230,6 +237,7 @@ fn api_options(config: &Config, ready: Readiness) -> zajil_api::Options {
     zajil_api::Options {
         ready,
         max_body_bytes: config.api.max_body_bytes,
+        show_cdr_bodies: config.cdr.show_bodies,
         trusted_proxies: config.api.trusted_proxies.clone(),
         kept: Kept {
             messages: config.messages.retention,

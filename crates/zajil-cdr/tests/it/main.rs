@@ -5,6 +5,8 @@ mod databases;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod sqlite;

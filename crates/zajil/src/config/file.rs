@@ -128,6 +128,8 @@ impl std::fmt::Debug for ChargingSection {
 pub(super) struct CdrSection {
     pub(super) cdr_enabled: Option<bool>,
     pub(super) delete_message_body_after_delivery: Option<bool>,
+    pub(super) hide_message_body_in_export: Option<bool>,
+    pub(super) cdr_retention_days: Option<u64>,
     pub(super) batch_insert_batch_size: Option<u32>,
     pub(super) batch_insert_flush_interval_ms: Option<u64>,
     pub(super) sqlite_path: Option<String>,

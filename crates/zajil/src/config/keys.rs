@@ -305,6 +305,18 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "cdr",
+        "hide_message_body_in_export",
+        "false",
+        "Whether GET /api/cdrs and zajil cdr export leave texts out.",
+    ),
+    key(
+        "cdr",
+        "cdr_retention_days",
+        "0",
+        "Days after its submission when a row is deleted; 0: never.",
+    ),
+    key(
+        "cdr",
         "batch_insert_batch_size",
         "100",
         "Rows a batch; ten times that in a backlog.",

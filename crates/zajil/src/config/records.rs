@@ -10,6 +10,7 @@ use super::file::CdrSection;
 use super::resolve::Check;
 
 const MILLI: Duration = Duration::from_millis(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn cdr(section: CdrSection, directory: &Path, check: &mut Check<'_>) -> Cdr {
     let size = u64::from(section.batch_insert_batch_size.unwrap_or(100));
@@ -17,6 +18,11 @@ pub(super) fn cdr(section: CdrSection, directory: &Path, check: &mut Check<'_>) 
     Cdr {
         enabled: section.cdr_enabled.unwrap_or(true),
         keep_bodies: !section.delete_message_body_after_delivery.unwrap_or(false),
+        show_bodies: !section.hide_message_body_in_export.unwrap_or(false),
+        retention: match section.cdr_retention_days.unwrap_or(0) {
+            0 => None,
+            days => Some(check.time("cdr.cdr_retention_days", days, 36_525, DAY)),
+        },
         batch_size: check.number("cdr.batch_insert_batch_size", size, (1, 10_000)),
         flush_interval: check.time(
             "cdr.batch_insert_flush_interval_ms",

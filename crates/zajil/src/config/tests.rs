@@ -219,7 +219,7 @@ fn s7_charging_that_makes_no_sense_is_refused_or_noted() {
         (
             "refund_on = ['failed']",
             "zajil.toml:3: charging.refund_on must be empty unless charging_mode is debit: \
-             nothing is taken that could be given back",
+             nothing is taken that could go back",
         ),
         (
             "refund_on = ['expired']\ncharging_mode = 'debit'\nocs_request_type = '*postpaid'",

@@ -10,6 +10,7 @@ use zajil_telemetry::Telemetry;
 
 use super::check::{Check, in_time};
 use crate::config::Config;
+use crate::records::Records;
 
 /// Every check that a configuration asks for.
 pub(super) fn checks(config: Config) -> Vec<Check> {
@@ -23,6 +24,21 @@ pub(super) fn checks(config: Config) -> Vec<Check> {
             vec![asked("charging", "the charging system answers", || async {
                 let client = zajil_ocs::Client::new(options, telemetry()?);
                 client.map_err(|error| error.to_string())?.health().await
+            })]
+        }));
+    }
+    if let Some(server) = config.cdr.server.clone().filter(|_| config.cdr.enabled) {
+        let within = server.connect_timeout + Duration::from_secs(2);
+        checks.extend(in_time("CDR database", within, move || {
+            vec![asked("CDR database", "the server answers", || async {
+                let mut cdr = config.cdr;
+                cdr.server = Some(server);
+                let records = Records::open(&cdr, &telemetry()?);
+                let records = records.map_err(|error| format!("{error:#}"))?;
+                match records.search {
+                    Some(database) => database.health().await,
+                    None => Ok(()),
+                }
             })]
         }));
     }
