@@ -2,5 +2,6 @@
 
 pub mod build;
 pub mod clock;
+pub mod database;
 pub mod dice;
 pub mod fake;

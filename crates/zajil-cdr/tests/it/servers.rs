@@ -1,13 +1,6 @@
-//! Real database servers in temporary folders, for the tests that need one.
-//!
-//! They come from Debian's packages postgresql and mariadb-server and run as an ordinary user:
-//! neither serves root. Every server is asked by its own command line client, as operators do.
+//! The databases of the tests: an SQLite file, and servers from the testkit.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +9,7 @@ use zajil_cdr::server::{Engine, Server};
 use zajil_cdr::{MySqlSink, PostgresSink, SqliteSink};
 use zajil_core::port::{CdrSearch, CdrSink};
 use zajil_telemetry::Telemetry;
+use zajil_testkit::database::{self, DatabaseServer};
 
 /// What rows are written to and found in.
 pub(super) trait Database: CdrSink + CdrSearch {}
@@ -35,11 +29,8 @@ pub(super) struct Site {
     pub(super) kind: Kind,
     pub(super) telemetry: Arc<Telemetry>,
     folder: TempDir,
-    port: u16,
-    child: Option<Child>,
+    machine: Option<DatabaseServer>,
 }
-
-pub(super) const PASSWORD: &str = "geheim:@/";
 
 impl Site {
     /// A running database; none unless slow tests are asked for, which start servers.
@@ -47,46 +38,29 @@ impl Site {
         if kind != Kind::Sqlite && std::env::var_os("SLOW_TESTS").is_none() {
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
-        let open = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(folder.path(), open).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut site = Self {
+        let machine = match kind {
+            Kind::Sqlite => None,
+            Kind::Postgres => Some(DatabaseServer::open(database::Engine::Postgres).await),
+            Kind::MySql => Some(DatabaseServer::open(database::Engine::MySql).await),
+        };
+        Some(Self {
             kind,
             telemetry: Arc::new(Telemetry::new().unwrap()),
-            folder,
-            port,
-            child: None,
-        };
-        if kind != Kind::Sqlite {
-            site.install();
-            site.start().await;
-        }
-        Some(site)
+            folder: tempfile::tempdir().unwrap(),
+            machine,
+        })
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
-        self.path(name).display().to_string()
+    fn machine(&mut self) -> &mut DatabaseServer {
+        self.machine.as_mut().unwrap()
     }
 
     pub(super) fn server(&self) -> Server {
-        let (scheme, database) = match self.kind {
-            Kind::Postgres => ("postgres", "postgres"),
-            _ => ("mysql", "cdr"),
-        };
-        let url = format!(
-            "{scheme}://zajil:geheim%3A%40%2F@127.0.0.1:{}/{database}",
-            self.port
-        );
-        let mut server = Server::parse(&url).unwrap();
+        let mut server = Server::parse(&self.machine.as_ref().unwrap().url()).unwrap();
         server.connect_timeout = Duration::from_secs(2);
         server.statement_timeout = Duration::from_secs(10);
         server
@@ -107,226 +81,26 @@ impl Site {
         }
     }
 
-    /// Makes the folder of an empty server.
-    fn install(&self) {
-        let data = self.path("data");
-        std::fs::create_dir(&data).unwrap();
-        // Servers that start clean up after others in a folder that they share.
-        std::fs::create_dir(self.path("tmp")).unwrap();
-        std::fs::write(self.path("password"), PASSWORD).unwrap();
-        let first = format!(
-            "CREATE DATABASE IF NOT EXISTS cdr CHARACTER SET utf8mb4;\n\
-             CREATE USER IF NOT EXISTS zajil@'%' IDENTIFIED BY '{PASSWORD}';\n\
-             GRANT ALL ON *.* TO zajil@'%' WITH GRANT OPTION;\n"
-        );
-        std::fs::write(self.path("first.sql"), first).unwrap();
-        if let Some((uid, gid)) = self.owner() {
-            chown(&data, Some(uid), Some(gid)).unwrap();
-            chown(self.path("tmp"), Some(uid), Some(gid)).unwrap();
-        }
-        let mut command = match self.kind {
-            Kind::Postgres => {
-                let mut command = self.as_owner(&postgres("initdb"));
-                command.args([
-                    "-U",
-                    "zajil",
-                    "-A",
-                    "scram-sha-256",
-                    "-E",
-                    "UTF8",
-                    "--locale=C",
-                ]);
-                command.args(["--no-sync", "-D", &self.text("data")]);
-                command.arg(format!("--pwfile={}", self.text("password")));
-                command
-            }
-            _ => {
-                let mut command = self.as_owner(Path::new("/usr/bin/mariadb-install-db"));
-                command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
-                command.arg(format!("--datadir={}", self.text("data")));
-                command.arg(format!("--tmpdir={}", self.text("tmp")));
-                command
-            }
-        };
-        let done = command.output().unwrap();
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-    }
-
-    /// Starts the server and waits until it answers.
     pub(super) async fn start(&mut self) {
-        assert!(self.child.is_none());
-        let mut tick = tokio::time::interval(Duration::from_millis(50));
-        for _ in 0..600 {
-            tick.tick().await;
-            let alive = match &mut self.child {
-                Some(child) => child.try_wait().unwrap().is_none(),
-                None => false,
-            };
-            if !alive {
-                // The one before may not have left its port or its memory yet.
-                self.child = Some(self.command().spawn().unwrap());
-            } else if self.ask("SELECT 1").is_ok() {
-                return;
-            }
-        }
-        panic!(
-            "{}",
-            std::fs::read_to_string(self.path("log")).unwrap_or_default()
-        );
+        self.machine().start().await;
     }
 
-    fn command(&self) -> Command {
-        let mut command = match self.kind {
-            Kind::Postgres => {
-                let mut command = self.as_owner(&postgres("postgres"));
-                command.args(["-D", &self.text("data"), "-p", &self.port.to_string()]);
-                command.args([
-                    "-h",
-                    "127.0.0.1",
-                    "-k",
-                    "",
-                    "-F",
-                    "-c",
-                    "shared_buffers=16MB",
-                ]);
-                command
-            }
-            _ => {
-                let mut command = self.as_owner(Path::new("/usr/sbin/mariadbd"));
-                command.args([
-                    "--no-defaults",
-                    "--bind-address=127.0.0.1",
-                    "--skip-name-resolve",
-                ]);
-                command.args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M"]);
-                command.arg(format!("--port={}", self.port));
-                command.arg(format!("--datadir={}", self.text("data")));
-                command.arg(format!("--tmpdir={}", self.text("tmp")));
-                command.arg(format!("--socket={}", self.text("data/socket")));
-                command.arg(format!("--init-file={}", self.text("first.sql")));
-                command
-            }
-        };
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.path("log"));
-        let log = log.unwrap();
-        command.stdout(log.try_clone().unwrap()).stderr(log);
-        command.current_dir(self.folder.path());
-        command
-    }
-
-    /// A polite end, within a deadline.
     pub(super) async fn stop(&mut self) {
-        // PostgreSQL: do not wait for clients.
-        self.signal("-INT", false);
-        if self.kind == Kind::MySql {
-            self.signal("-TERM", false);
-        }
-        let mut child = self.child.take().unwrap();
-        let mut tick = tokio::time::interval(Duration::from_millis(20));
-        for _ in 0..1_000 {
-            tick.tick().await;
-            if child.try_wait().unwrap().is_some() {
-                return;
-            }
-        }
-        panic!("the server does not stop");
+        self.machine().stop().await;
     }
 
-    /// No time for anything.
     pub(super) fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.machine().kill();
     }
 
-    /// A signal for the server, and for the processes that it has made.
     pub(super) fn signal(&self, signal: &str, children: bool) {
-        let pid = self.child.as_ref().unwrap().id();
-        let mut pids = vec![pid];
-        if children {
-            pids.extend(children_of(pid));
-        }
-        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-        let done = Command::new("kill")
-            .arg(signal)
-            .args(pids)
-            .status()
-            .unwrap();
-        assert!(done.success());
+        self.machine.as_ref().unwrap().signal(signal, children);
     }
 
-    /// What the server's own client answers: a line for each row, `|` between values.
     pub(super) fn ask(&self, sql: &str) -> Result<String, String> {
-        let mut command = match self.kind {
-            Kind::Sqlite => return ask_sqlite(&self.path("cdr.db"), sql),
-            Kind::Postgres => {
-                let mut command = Command::new(postgres("psql"));
-                command.args([
-                    "-X",
-                    "-q",
-                    "-A",
-                    "-t",
-                    "-v",
-                    "ON_ERROR_STOP=1",
-                    "-P",
-                    "null=NULL",
-                ]);
-                command.args(["-h", "127.0.0.1", "-U", "zajil", "postgres"]);
-                command.args(["-p", &self.port.to_string()]);
-                command
-                    .env("PGPASSWORD", PASSWORD)
-                    .env("PGTZ", "Asia/Tokyo");
-                command
-            }
-            Kind::MySql => {
-                let mut command = Command::new("/usr/bin/mariadb");
-                command.args([
-                    "--no-defaults",
-                    "-N",
-                    "-B",
-                    "--raw",
-                    "-h",
-                    "127.0.0.1",
-                    "-u",
-                ]);
-                command.args(["zajil", "--default-character-set=utf8mb4", "cdr"]);
-                command.args(["-P", &self.port.to_string()]);
-                command.env("MYSQL_PWD", PASSWORD);
-                command
-            }
-        };
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        // A client that could not connect does not read.
-        drop(input.write_all(sql.as_bytes()));
-        drop(input);
-        let (mut out, mut wrong) = (String::new(), String::new());
-        child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut out)
-            .unwrap();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut wrong)
-            .unwrap();
-        match child.wait().unwrap().success() {
-            true => Ok(out.replace('\t', "|")),
-            false => Err(wrong),
+        match &self.machine {
+            None => ask_sqlite(&self.path("cdr.db"), sql),
+            Some(machine) => machine.ask(sql),
         }
     }
 
@@ -335,68 +109,6 @@ impl Site {
         self.ask(sql)
             .unwrap_or_else(|wrong| panic!("{:?}: {wrong}\n{sql}", self.kind))
     }
-
-    /// Who the server runs as, where we are root.
-    fn owner(&self) -> Option<(u32, u32)> {
-        if Path::new("/proc/self").metadata().unwrap().uid() != 0 {
-            return None;
-        }
-        let name = if self.kind == Kind::Postgres {
-            "postgres"
-        } else {
-            "mysql"
-        };
-        let id = |flag| {
-            let told = Command::new("id").args([flag, name]).output().unwrap();
-            String::from_utf8_lossy(&told.stdout)
-                .trim()
-                .parse::<u32>()
-                .unwrap()
-        };
-        Some((id("-u"), id("-g")))
-    }
-
-    fn as_owner(&self, program: &Path) -> Command {
-        let Some((uid, gid)) = self.owner() else {
-            return Command::new(program);
-        };
-        let mut command = Command::new("setpriv");
-        command.args([
-            "--clear-groups",
-            &format!("--reuid={uid}"),
-            &format!("--regid={gid}"),
-        ]);
-        command.arg(program);
-        command
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
-
-/// Debian keeps each version of PostgreSQL in a folder of its own; the newest one serves.
-fn postgres(program: &str) -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib/postgresql").unwrap();
-    let versions = folders.map(|entry| entry.unwrap().file_name());
-    let newest = versions
-        .filter_map(|name| name.to_str()?.parse::<u32>().ok())
-        .max()
-        .unwrap();
-    PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin/{program}"))
-}
-
-fn children_of(parent: u32) -> Vec<u32> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let text = std::fs::read_to_string(path).unwrap();
-    text.split_whitespace()
-        .map(|pid| pid.parse().unwrap())
-        .collect()
 }
 
 fn ask_sqlite(path: &Path, sql: &str) -> Result<String, String> {

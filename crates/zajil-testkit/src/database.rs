@@ -1,0 +1,393 @@
+//! Real database servers in temporary folders, for the tests that need one.
+//!
+//! They come from Debian's packages postgresql and mariadb-server and run as an ordinary user:
+//! neither serves root. Every server is asked by its own command line client, as operators do.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a server that cannot start must fail the test"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Whose server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The newest PostgreSQL that is installed.
+    Postgres,
+    /// MariaDB.
+    MySql,
+}
+
+/// A server for one test, on a port of its own. It ends with it.
+#[derive(Debug)]
+pub struct DatabaseServer {
+    engine: Engine,
+    folder: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+/// Of the user `zajil`: it has what an URL must escape.
+const PASSWORD: &str = "geheim:@/";
+
+impl DatabaseServer {
+    /// A new server that answers.
+    ///
+    /// # Panics
+    /// When it does not: packages are missing, or its log says why.
+    pub async fn open(engine: Engine) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let mut server = Self {
+            engine,
+            folder,
+            port,
+            child: None,
+        };
+        server.install();
+        server.start().await;
+        server
+    }
+
+    /// Where the user `zajil`, who may do everything, finds its database.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let (scheme, database) = match self.engine {
+            Engine::Postgres => ("postgres", "postgres"),
+            Engine::MySql => ("mysql", "cdr"),
+        };
+        let port = self.port;
+        format!("{scheme}://zajil:geheim%3A%40%2F@127.0.0.1:{port}/{database}")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Makes the folder of an empty server.
+    fn install(&self) {
+        let data = self.path("data");
+        std::fs::create_dir(&data).unwrap();
+        // Servers that start clean up after others in a folder that they share.
+        std::fs::create_dir(self.path("tmp")).unwrap();
+        std::fs::write(self.path("password"), PASSWORD).unwrap();
+        let first = format!(
+            "CREATE DATABASE IF NOT EXISTS cdr CHARACTER SET utf8mb4;\n\
+             CREATE USER IF NOT EXISTS zajil@'%' IDENTIFIED BY '{PASSWORD}';\n\
+             GRANT ALL ON *.* TO zajil@'%' WITH GRANT OPTION;\n"
+        );
+        std::fs::write(self.path("first.sql"), first).unwrap();
+        if let Some((uid, gid)) = self.owner() {
+            chown(&data, Some(uid), Some(gid)).unwrap();
+            chown(self.path("tmp"), Some(uid), Some(gid)).unwrap();
+        }
+        let mut command = match self.engine {
+            Engine::Postgres => {
+                let mut command = self.as_owner(&postgres("initdb"));
+                command.args([
+                    "-U",
+                    "zajil",
+                    "-A",
+                    "scram-sha-256",
+                    "-E",
+                    "UTF8",
+                    "--locale=C",
+                ]);
+                command.args(["--no-sync", "-D", &self.text("data")]);
+                command.arg(format!("--pwfile={}", self.text("password")));
+                command
+            }
+            Engine::MySql => {
+                let mut command = self.as_owner(Path::new("/usr/bin/mariadb-install-db"));
+                command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
+                command.arg(format!("--datadir={}", self.text("data")));
+                command.arg(format!("--tmpdir={}", self.text("tmp")));
+                command
+            }
+        };
+        let done = command.output().unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+
+    /// Starts the server, which has been stopped or killed, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn start(&mut self) {
+        assert!(self.child.is_none());
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        for _ in 0..600 {
+            tick.tick().await;
+            let alive = match &mut self.child {
+                Some(child) => child.try_wait().unwrap().is_none(),
+                None => false,
+            };
+            if !alive {
+                // The one before may not have left its port or its memory yet.
+                self.child = Some(self.command().spawn().unwrap());
+            } else if self.ask("SELECT 1").is_ok() {
+                return;
+            }
+        }
+        panic!(
+            "{}",
+            std::fs::read_to_string(self.path("log")).unwrap_or_default()
+        );
+    }
+
+    fn command(&self) -> Command {
+        let mut command = match self.engine {
+            Engine::Postgres => {
+                let mut command = self.as_owner(&postgres("postgres"));
+                command.args(["-D", &self.text("data"), "-p", &self.port.to_string()]);
+                command.args([
+                    "-h",
+                    "127.0.0.1",
+                    "-k",
+                    "",
+                    "-F",
+                    "-c",
+                    "shared_buffers=16MB",
+                ]);
+                command
+            }
+            Engine::MySql => {
+                let mut command = self.as_owner(Path::new("/usr/sbin/mariadbd"));
+                command.args([
+                    "--no-defaults",
+                    "--bind-address=127.0.0.1",
+                    "--skip-name-resolve",
+                ]);
+                command.args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M"]);
+                command.arg(format!("--port={}", self.port));
+                command.arg(format!("--datadir={}", self.text("data")));
+                command.arg(format!("--tmpdir={}", self.text("tmp")));
+                command.arg(format!("--socket={}", self.text("data/socket")));
+                command.arg(format!("--init-file={}", self.text("first.sql")));
+                command
+            }
+        };
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("log"));
+        let log = log.unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// A polite end, within a deadline.
+    ///
+    /// # Panics
+    /// When it does not end, or runs no more.
+    pub async fn stop(&mut self) {
+        // PostgreSQL: do not wait for clients.
+        self.signal("-INT", false);
+        if self.engine == Engine::MySql {
+            self.signal("-TERM", false);
+        }
+        let mut child = self.child.take().unwrap();
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        for _ in 0..1_000 {
+            tick.tick().await;
+            if child.try_wait().unwrap().is_some() {
+                return;
+            }
+        }
+        panic!("the server does not stop");
+    }
+
+    /// No time for anything.
+    ///
+    /// # Panics
+    /// When it runs no more.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// A signal for the server, and with `children` for the processes that it has made.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn signal(&self, signal: &str, children: bool) {
+        let pid = self.child.as_ref().unwrap().id();
+        let mut pids = vec![pid];
+        if children {
+            pids.extend(children_of(pid));
+        }
+        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+        let done = Command::new("kill")
+            .arg(signal)
+            .args(pids)
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+
+    /// What the server's own client answers: a line for each row, `|` between values.
+    ///
+    /// # Errors
+    /// What the client says is wrong.
+    ///
+    /// # Panics
+    /// When there is no client.
+    pub fn ask(&self, sql: &str) -> Result<String, String> {
+        let mut command = match self.engine {
+            Engine::Postgres => {
+                let mut command = Command::new(postgres("psql"));
+                command.args([
+                    "-X",
+                    "-q",
+                    "-A",
+                    "-t",
+                    "-v",
+                    "ON_ERROR_STOP=1",
+                    "-P",
+                    "null=NULL",
+                ]);
+                command.args(["-h", "127.0.0.1", "-U", "zajil", "postgres"]);
+                command.args(["-p", &self.port.to_string()]);
+                command
+                    .env("PGPASSWORD", PASSWORD)
+                    .env("PGTZ", "Asia/Tokyo");
+                command
+            }
+            Engine::MySql => {
+                let mut command = Command::new("/usr/bin/mariadb");
+                command.args([
+                    "--no-defaults",
+                    "-N",
+                    "-B",
+                    "--raw",
+                    "-h",
+                    "127.0.0.1",
+                    "-u",
+                ]);
+                command.args(["zajil", "--default-character-set=utf8mb4", "cdr"]);
+                command.args(["-P", &self.port.to_string()]);
+                command.env("MYSQL_PWD", PASSWORD);
+                command
+            }
+        };
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        // A client that could not connect does not read.
+        drop(input.write_all(sql.as_bytes()));
+        drop(input);
+        let (mut out, mut wrong) = (String::new(), String::new());
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut out)
+            .unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut wrong)
+            .unwrap();
+        match child.wait().unwrap().success() {
+            true => Ok(out.replace('\t', "|")),
+            false => Err(wrong),
+        }
+    }
+
+    /// Likewise, when it has to work.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn sql(&self, sql: &str) -> String {
+        self.ask(sql)
+            .unwrap_or_else(|wrong| panic!("{:?}: {wrong}\n{sql}", self.engine))
+    }
+
+    /// Who the server runs as, where we are root.
+    fn owner(&self) -> Option<(u32, u32)> {
+        if Path::new("/proc/self").metadata().unwrap().uid() != 0 {
+            return None;
+        }
+        let name = if self.engine == Engine::Postgres {
+            "postgres"
+        } else {
+            "mysql"
+        };
+        let id = |flag| {
+            let told = Command::new("id").args([flag, name]).output().unwrap();
+            String::from_utf8_lossy(&told.stdout)
+                .trim()
+                .parse::<u32>()
+                .unwrap()
+        };
+        Some((id("-u"), id("-g")))
+    }
+
+    fn as_owner(&self, program: &Path) -> Command {
+        let Some((uid, gid)) = self.owner() else {
+            return Command::new(program);
+        };
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--clear-groups",
+            &format!("--reuid={uid}"),
+            &format!("--regid={gid}"),
+        ]);
+        command.arg(program);
+        command
+    }
+}
+
+impl Drop for DatabaseServer {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// Debian keeps each version of PostgreSQL in a folder of its own; the newest one serves.
+fn postgres(program: &str) -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib/postgresql").unwrap();
+    let versions = folders.map(|entry| entry.unwrap().file_name());
+    let newest = versions
+        .filter_map(|name| name.to_str()?.parse::<u32>().ok())
+        .max()
+        .unwrap();
+    PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin/{program}"))
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
+}
