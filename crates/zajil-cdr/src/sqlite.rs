@@ -16,6 +16,7 @@ use crate::schema::{self, Dialect};
 use crate::sink::{Answer, Fault, Table, chain};
 
 mod row;
+mod search;
 
 /// How long a write waits for a reader or a backup that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ pub enum Error {
 /// Writes CDRs to an SQLite file, on the threads for blocking work.
 pub struct SqliteSink {
     file: Arc<File>,
+    searches: search::Searches,
 }
 
 /// The connection is dropped after a failure and opened again by the next write.
@@ -77,6 +79,7 @@ impl SqliteSink {
         };
         Ok(Self {
             file: Arc::new(file),
+            searches: search::Searches::new(path),
         })
     }
 }
@@ -129,17 +132,7 @@ impl CdrSearch for SqliteSink {
         limit: u32,
     ) -> Found<'a, Vec<(CdrPlace, Cdr)>> {
         let query = filter::query(Dialect::Sqlite, filter, before, limit);
-        Box::pin(async move {
-            let found = self.with(move |file| {
-                file.run(|connection| {
-                    let mut statement = connection.prepare_cached(&query.sql)?;
-                    let values = query.values.iter().map(row::value);
-                    let rows = statement.query_map(params_from_iter(values), row::read)?;
-                    rows.collect()
-                })
-            });
-            found.await.map_err(Fault::text)
-        })
+        Box::pin(self.searches.run(query))
     }
 
     fn purge(&self, before: Timestamp, limit: u32) -> Found<'_, u64> {
