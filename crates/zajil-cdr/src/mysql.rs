@@ -126,6 +126,9 @@ impl CdrSink for MySqlSink {
     }
 }
 
+/// How an answer shows `ER_KEY_DOES_NOT_EXIST`.
+const NO_SUCH_KEY: &str = "error 1176";
+
 impl CdrSearch for MySqlSink {
     fn search<'a>(
         &'a self,
@@ -135,7 +138,13 @@ impl CdrSearch for MySqlSink {
     ) -> Found<'a, Vec<(CdrPlace, Cdr)>> {
         Box::pin(async move {
             let query = filter::query(Dialect::MySql, filter, before, limit);
-            let (rows, _) = self.ask(query).await.map_err(Fault::text)?;
+            let asked = match self.ask(query.clone()).await.map_err(Fault::text) {
+                Err(why) if why.contains(NO_SUCH_KEY) => {
+                    self.ask(query.without_hints()).await.map_err(Fault::text)
+                }
+                asked => asked,
+            };
+            let (rows, _) = asked?;
             rows.iter().map(row::read).collect()
         })
     }
