@@ -98,15 +98,13 @@ fn select(dialect: Dialect, terms: &[Term], limit: u32, values: &mut Vec<Value>)
 /// many rows, so that each page would cost more than the one before. Told which index it must use,
 /// it begins at `p`.
 fn hint(dialect: Dialect, terms: &[Term]) -> String {
-    let paged = terms.iter().any(|(condition, _)| *condition == "id <");
-    if dialect != Dialect::MySql || !paged {
+    let has = |condition: &str| terms.iter().any(|(term, _)| *term == condition);
+    // A message has one row: no other index may be forced upon its search.
+    if dialect != Dialect::MySql || !has("id <") || has("message_id =") {
         return String::new();
     }
-    let given = |column: &&str| {
-        let condition = format!("{column} =");
-        terms.iter().any(|(term, _)| *term == condition)
-    };
     let columns = ["calling_number", "called_number", "dest_smsc", "status"];
+    let given = |column: &&str| has(&format!("{column} ="));
     match columns.into_iter().find(given) {
         Some(column) => format!("{HINT}{column})"),
         None => String::new(),
