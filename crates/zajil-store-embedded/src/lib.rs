@@ -15,6 +15,7 @@ mod refund;
 mod report;
 mod row;
 mod schema;
+mod shelf;
 mod store;
 mod sweep;
 mod tables;

@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4, V5];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -115,6 +115,24 @@ CREATE TABLE policy (frontend TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT RO
 const V5: &str = "
 ALTER TABLE refund ADD COLUMN next_try INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE retrying (number TEXT, id INTEGER, PRIMARY KEY (number, id)) WITHOUT ROWID;
+";
+
+/// The shelf, and how far each kind's ids and revisions have come.
+const V6: &str = "
+CREATE TABLE shelf (
+  kind TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  name TEXT,
+  revision INTEGER NOT NULL,
+  added_at INTEGER NOT NULL,
+  written_at INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX shelf_name ON shelf (kind, name) WHERE name IS NOT NULL;
+CREATE TABLE shelf_kind (
+  kind TEXT PRIMARY KEY, last_id INTEGER NOT NULL, revision INTEGER NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

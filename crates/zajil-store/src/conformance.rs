@@ -41,6 +41,7 @@ pub mod remove;
 pub mod reopen;
 pub mod report;
 pub mod routing;
+pub mod shelf;
 pub mod sweep;
 pub mod whole;
 
@@ -245,6 +246,19 @@ macro_rules! each_conformance_case {
                 s5_1_rules_are_imported_like_routes
                 s4_4_ids_are_not_used_again
             }
+            shelf {
+                a_record_comes_back_as_it_was_written
+                ids_and_revisions_rise_within_their_kind
+                a_name_is_one_records_at_a_time
+                a_record_that_is_not_there_is_not_found
+                a_change_from_an_older_revision_is_refused
+                changes_happen_together_or_not_at_all
+                a_later_change_sees_an_earlier_one
+                pages_lead_through_all_records_both_ways
+                the_oldest_records_are_purged
+                of_many_changes_from_one_revision_one_wins
+                a_record_beyond_its_limits_is_refused
+            }
             outbox {
                 s10_2_every_ending_has_exactly_one_entry
                 s10_2_entries_come_in_the_order_of_the_endings
@@ -274,6 +288,7 @@ macro_rules! each_reopen_case {
                 d5_everything_survives_closing_and_opening
                 d5_a_held_message_stays_held_over_a_restart
                 d4_ids_go_on_where_they_were
+                the_shelf_survives_closing_and_opening
                 d15_random_operations_agree_over_restarts
             }
         }

@@ -7,5 +7,7 @@ pub mod conformance;
 pub mod contract;
 pub mod memory;
 pub mod record;
+pub mod shelf;
 
 pub use contract::{Error, Reply, Store};
+pub use shelf::Shelf;

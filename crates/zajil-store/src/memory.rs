@@ -30,6 +30,7 @@ mod keep;
 mod presence;
 mod queue;
 mod routing;
+mod shelf;
 
 /// A store that forgets everything with its process.
 #[derive(Debug, Default)]
@@ -62,6 +63,7 @@ struct State {
     last_route: u64,
     rules: BTreeMap<RuleId, RuleTerms>,
     last_rule: u64,
+    shelf: shelf::Records,
 }
 
 /// What is remembered of a submit so that its repetition is recognised (D6).

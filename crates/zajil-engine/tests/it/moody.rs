@@ -22,6 +22,7 @@ use zajil_store::contract::{
     Reply, Reported, Retention, Store,
 };
 use zajil_store::memory::MemoryStore;
+use zajil_store::shelf::{Change, Kind, Page, Record, Shelf};
 
 #[derive(Debug, Default)]
 pub(crate) struct Moody {
@@ -138,5 +139,16 @@ impl Store for Moody {
         figures() -> Figures;
         depths(now: Timestamp) -> BTreeMap<Home, Depth>;
         close() -> ();
+    }
+}
+
+impl Shelf for Moody {
+    delegate! {
+        shelf(page: Page) -> Vec<Record>;
+        shelf_record(kind: Kind, id: u64) -> Option<Record>;
+        shelf_named(kind: Kind, name: String) -> Option<Record>;
+        shelf_revision(kind: Kind) -> u64;
+        change_shelf(changes: Vec<Change>, now: Timestamp) -> Vec<Record>;
+        purge_shelf(kind: Kind, before: Timestamp, limit: u32) -> u64;
     }
 }

@@ -12,8 +12,9 @@ use super::build::{
 };
 use super::routing::{rule_terms, terms};
 use super::subject::ALL;
-use super::{Home, Subject, differential};
+use super::{Home, Subject, differential, shelf};
 use crate::contract::{Filter, Placed};
+use crate::shelf::Kind;
 
 async fn open(home: &Arc<dyn Home>) -> Subject {
     Subject::new(home.open().await)
@@ -165,4 +166,19 @@ pub async fn d4_ids_go_on_where_they_were(home: Arc<dyn Home>) {
 
 pub async fn d15_random_operations_agree_over_restarts(home: Arc<dyn Home>) {
     differential::agree_over_restarts(home, 53, 1_000).await;
+}
+
+pub async fn the_shelf_survives_closing_and_opening(home: Arc<dyn Home>) {
+    let s = open(&home).await;
+    let kept = shelf::add(&s, Kind::Webhook, Some("a"), "1", at(0)).await;
+    let gone = shelf::add(&s, Kind::Webhook, Some("b"), "2", at(1)).await;
+    let remove = shelf::remove(&gone, None);
+    s.store.change_shelf(vec![remove], at(2)).await.unwrap();
+    close(s).await;
+    let s = open(&home).await;
+    assert_eq!(shelf::all(&s, Kind::Webhook).await, [kept]);
+    assert_eq!(s.store.shelf_revision(Kind::Webhook).await.unwrap(), 3);
+    let next = shelf::add(&s, Kind::Webhook, Some("b"), "3", at(3)).await;
+    assert_eq!((next.id, next.revision), (gone.id + 1, 4));
+    close(s).await;
 }
