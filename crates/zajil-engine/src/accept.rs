@@ -109,7 +109,11 @@ impl Shared {
         let mut drafts = Vec::with_capacity(2);
         drafts.push(draft);
         drafts.extend(reply.map(|reply| *reply));
-        let accepted = self.parts.store.accept(drafts).await;
+        let accepted = self
+            .parts
+            .store
+            .accept(drafts, self.parts.clock.now())
+            .await;
         let mut places = accepted
             .map_err(|error| refuse::failed(error, "record"))?
             .into_iter();
@@ -139,7 +143,12 @@ impl Shared {
     /// Stores the reply to a message that is stored already; that one is accepted either way.
     pub(crate) async fn store_reply(&self, reply: Draft) {
         let (id, pending) = (reply.message.id, is_pending(&reply.message));
-        match self.parts.store.accept(vec![reply]).await {
+        match self
+            .parts
+            .store
+            .accept(vec![reply], self.parts.clock.now())
+            .await
+        {
             Ok(places) => {
                 if let Some(Placed::Stored(to)) = places.first() {
                     self.replied(id, pending, to.as_ref());

@@ -118,7 +118,12 @@ async fn place(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
     loop {
         // Copies: the store keeps what it is given, and may have to be asked again.
         let drafts = batch.iter().flat_map(drafts).cloned().collect();
-        match shared.parts.store.accept(drafts).await {
+        match shared
+            .parts
+            .store
+            .accept(drafts, shared.parts.clock.now())
+            .await
+        {
             Ok(places) => {
                 settle(shared, batch, places);
                 return Ok(());

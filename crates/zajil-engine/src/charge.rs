@@ -13,7 +13,7 @@ use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Accepted, Charger, Dedupe};
 use zajil_core::route::Charged;
 use zajil_core::status::{FinalStatus, Status};
-use zajil_store::contract::{Error, Placed};
+use zajil_store::contract::{Error, NotDone, Placed};
 use zajil_telemetry::{ChargeFact, Fact, Stopwatch};
 
 use crate::accept::{Decided, is_pending};
@@ -171,7 +171,9 @@ impl Shared {
             on_failure: options.on_failure,
         };
         let waiting = message.clone();
-        let placed = self.parts.store.accept(vec![decided.draft.clone()]).await;
+        let drafts = vec![decided.draft.clone()];
+        let now = self.parts.clock.now();
+        let placed = self.parts.store.accept(drafts, now).await;
         match placed
             .map_err(|error| refuse::failed(error, "record"))?
             .pop()
@@ -183,10 +185,11 @@ impl Shared {
         }
         let (settlement, rejected) = self.ask(charger, &waiting).await;
         let settled = self.write_settlement(waiting.id, settlement).await;
-        let done = self.take_effect(
-            waiting.id,
-            settled.map_err(|error| refuse::failed(error, "message"))?,
-        )?;
+        let done = match settled.map_err(|error| refuse::failed(error, "message"))? {
+            // The answer came after it had counted as lost, and there is nothing to add.
+            Err(NotDone::NotYet) => self.stored_message(waiting.id).await?,
+            outcome => self.take_effect(waiting.id, outcome)?,
+        };
         self.record(&Fact::Accepted {
             id: done.id,
             took: decided.watch.elapsed(),
@@ -205,6 +208,12 @@ impl Shared {
             message: done,
             repeated: false,
         })
+    }
+
+    async fn stored_message(&self, id: MessageId) -> Result<Message, Refusal> {
+        let stored = self.parts.store.message(id).await;
+        let stored = stored.map_err(|error| refuse::failed(error, "message"))?;
+        stored.ok_or_else(|| Refusal::no_message(id))
     }
 
     /// What may succeed when it is submitted again must be new then, whatever its key (D6).

@@ -56,8 +56,8 @@ impl Shared {
 
     /// How long nothing can fall due, as far as the store knows now.
     async fn nap(&self, asker: &Asker) -> Result<Duration, Error> {
-        let due = self.parts.store.next_due(asker.clone()).await?;
         let now = self.parts.clock.now();
+        let due = self.parts.store.next_due(asker.clone(), now).await?;
         Ok(due.map_or(SAFETY, |due| due.since(now).clamp(SHORTEST_NAP, SAFETY)))
     }
 

@@ -72,6 +72,10 @@ impl Shared {
                 return Err(Refusal::new(Reason::Conflict, detail));
             }
             Err(NotDone::Charging) => return Err(charging(id)),
+            Err(NotDone::NotYet) => {
+                let detail = format!("nothing about message {id} is due");
+                return Err(Refusal::new(Reason::Conflict, detail));
+            }
         };
         self.tell(&done);
         Ok(done.message)
@@ -105,9 +109,9 @@ impl Shared {
         match removed.map_err(|error| failed(error, "message"))? {
             Ok(()) => Ok(()),
             Err(NotDone::Charging) => Err(charging(id)),
-            Err(NotDone::NotFound | NotDone::AlreadyFinal(_) | NotDone::NotTheirs) => {
-                Err(Refusal::no_message(id))
-            }
+            Err(
+                NotDone::NotFound | NotDone::AlreadyFinal(_) | NotDone::NotTheirs | NotDone::NotYet,
+            ) => Err(Refusal::no_message(id)),
         }
     }
 
@@ -139,13 +143,11 @@ impl Shared {
             .store
             .locate(id, sighting, self.parts.clock.now())
             .await;
-        let (location, new) = located.map_err(|error| failed(error, &location_name(id)))?;
-        if location.location.is_some() {
-            self.hints.wake(location.location.as_ref());
+        let located = located.map_err(|error| failed(error, &location_name(id)))?;
+        for queue in &located.queues {
+            self.hints.wake(queue.as_ref());
         }
-        // A subscriber that has left: its messages wait as unrouted.
-        self.hints.wake(None);
-        Ok((location, new))
+        Ok((located.location, located.new))
     }
 
     pub(crate) async fn forget_location(&self, id: u64) -> Result<(), Refusal> {

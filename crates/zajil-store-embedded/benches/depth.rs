@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for first in (1..=MESSAGES).step_by(5_000) {
             let batch = first..first + 5_000;
             let drafts = batch.map(|id| make::draft(id, &format!("gw{}", id % FRONTENDS), 0));
-            store.accept(drafts.collect()).await?;
+            store.accept(drafts.collect(), make::at(0)).await?;
         }
         let now = make::at(1_000);
         let start = Instant::now();

@@ -40,20 +40,20 @@ impl Prepared {
 }
 
 /// One transaction's worth of drafts.
-pub(crate) fn accept(tx: &mut Tx<'_>, drafts: &[Prepared]) -> Done<Vec<Placed>> {
+pub(crate) fn accept(tx: &mut Tx<'_>, drafts: &[Prepared], now: Timestamp) -> Done<Vec<Placed>> {
     let mut placed = Vec::with_capacity(drafts.len());
     for prepared in drafts {
-        placed.push(place(tx, prepared)?);
+        placed.push(place(tx, prepared, now)?);
     }
     Ok(placed)
 }
 
-fn place(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<Placed> {
+fn place(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Done<Placed> {
     let Draft {
         message, dedupe, ..
     } = &prepared.draft;
     if let Some((dedupe, until)) = dedupe
-        && let Some(known) = recognise(tx, message, dedupe, *until)?
+        && let Some(known) = recognise(tx, message, (dedupe, *until), now)?
     {
         return Ok(known);
     }
@@ -67,7 +67,7 @@ fn place(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<Placed> {
     tx.db
         .prepare_cached("INSERT INTO expiry VALUES (?1, ?2)")?
         .execute([message.next_turn().millis(), message.id.as_i64()])?;
-    let home = tx.enqueue(message, message.inserted_at)?;
+    let home = tx.enqueue(message, now)?;
     Ok(Placed::Stored(home.name))
 }
 
@@ -101,14 +101,13 @@ fn insert(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<()> {
 fn recognise(
     tx: &mut Tx<'_>,
     message: &Message,
-    dedupe: &Dedupe,
-    until: Timestamp,
+    (dedupe, until): (&Dedupe, Timestamp),
+    now: Timestamp,
 ) -> Done<Option<Placed>> {
-    let now = message.inserted_at.millis();
     let known: Option<(Vec<u8>, i64)> = tx
         .db
         .prepare_cached("SELECT body, message_id FROM dedupe WHERE key = ?1 AND until > ?2")?
-        .query_row(params![dedupe.key, now], |row| {
+        .query_row(params![dedupe.key, now.millis()], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;

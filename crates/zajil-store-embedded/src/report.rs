@@ -51,14 +51,14 @@ pub(crate) fn report(
                 ..done
             }))
         }
-        Err(why) => unchanged(tx, message, (word(report), why), scene),
+        Err(why) => unchanged(tx, id, (word(report), why), scene),
     }
 }
 
 /// What is told of a message that stays as it is.
 fn unchanged(
     tx: &mut Tx<'_>,
-    message: Message,
+    id: MessageId,
     (word, why): (&str, Unchanged),
     scene: &Scene,
 ) -> Done<Outcome> {
@@ -66,17 +66,10 @@ fn unchanged(
         Unchanged::AlreadyFinal(how) => NotDone::AlreadyFinal(how),
         Unchanged::NotTheirs => NotDone::NotTheirs,
         Unchanged::Charging => return Ok(Err(NotDone::Charging)),
-        Unchanged::NotYet => {
-            return Ok(Ok(Reported {
-                queued_for: tx.home(&message, scene.now)?.name,
-                message,
-                events: Vec::new(),
-                fell_back_from: None,
-            }));
-        }
+        Unchanged::NotYet => return Ok(Err(NotDone::NotYet)),
     };
     let text = format!("{word} ignored: {why}");
-    tx.log(message.id, &[scene.event(EventName::LateReport, text)])?;
+    tx.log(id, &[scene.event(EventName::LateReport, text)])?;
     Ok(Err(not_done))
 }
 
@@ -91,7 +84,7 @@ pub(crate) fn edit(tx: &mut Tx<'_>, id: MessageId, edit: &Edit, scene: &Scene) -
             rewrite(tx, &message)?;
             settle(tx, message, &before, events, scene).map(Ok)
         }
-        Err(why) => unchanged(tx, message, ("edit", why), scene),
+        Err(why) => unchanged(tx, id, ("edit", why), scene),
     }
 }
 

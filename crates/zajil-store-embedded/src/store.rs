@@ -19,7 +19,7 @@ use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
 use zajil_core::status::Status;
 use zajil_store::contract::{
-    Draft, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
+    Draft, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
     Reported, Retention,
 };
 use zajil_store::{Error, Reply, Store};
@@ -45,9 +45,9 @@ impl Store for EmbeddedStore {
         }))
     }
 
-    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>> {
+    fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>> {
         let drafts: Vec<Prepared> = drafts.into_iter().map(Prepared::new).collect();
-        Box::pin(self.writer.run(move |tx| accept::accept(tx, &drafts)))
+        Box::pin(self.writer.run(move |tx| accept::accept(tx, &drafts, now)))
     }
 
     fn offer(&self, ask: OfferAsk) -> Reply<'_, Vec<Message>> {
@@ -76,7 +76,7 @@ impl Store for EmbeddedStore {
         })
     }
 
-    fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>> {
+    fn next_due(&self, asker: Asker, _now: Timestamp) -> Reply<'_, Option<Timestamp>> {
         Box::pin(self.readers.run(move |db| offer::next_due(db, &asker)))
     }
 
@@ -174,12 +174,7 @@ impl Store for EmbeddedStore {
         Box::pin(self.writer.run(move |tx| tables::expire_frontends(tx, now)))
     }
 
-    fn locate(
-        &self,
-        id: Option<u64>,
-        sighting: Sighting,
-        now: Timestamp,
-    ) -> Reply<'_, (Location, bool)> {
+    fn locate(&self, id: Option<u64>, sighting: Sighting, now: Timestamp) -> Reply<'_, Located> {
         Box::pin(
             self.writer
                 .run(move |tx| tables::locate(tx, id, &sighting, now)),

@@ -1,7 +1,7 @@
 //! The small tables: locations, frontends, routes and rules.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use zajil_core::clock::Timestamp;
@@ -12,37 +12,58 @@ use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::route::{Route, RouteId};
 use zajil_core::translate::{Rule, RuleId};
+use zajil_store::contract::Located;
 use zajil_store::{Error, record};
 
 use crate::error::Done;
 use crate::row::{UNROUTED, serving};
 use crate::writer::Tx;
 
-/// Puts the undecided messages of a number where its location says now.
-pub(crate) fn rehome(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Done<()> {
-    let (dest, located) = match serving(tx.db, number, now)? {
-        Some(name) => (tx.dest(&name)?, true),
+/// Puts the undecided messages of a number where its location says now; answers with the queue
+/// that got some.
+pub(crate) fn rehome(
+    tx: &mut Tx<'_>,
+    number: &str,
+    now: Timestamp,
+) -> Done<Option<Option<FrontendName>>> {
+    let name = serving(tx.db, number, now)?;
+    let (dest, located) = match &name {
+        Some(name) => (tx.dest(name)?, true),
         None => (UNROUTED, false),
     };
-    tx.db
+    let moved = tx
+        .db
         .prepare_cached(
             "UPDATE q SET dest = ?2, located = ?3 \
              WHERE id IN (SELECT id FROM waiting WHERE number = ?1) AND dest <> ?2",
         )?
         .execute(params![number, dest, located])?;
-    Ok(())
+    Ok((moved > 0).then_some(name))
 }
 
-/// A subscriber has returned: what failed and waits to be tried again is due at once (D10).
-fn wake(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Done<()> {
-    tx.db
-        .prepare_cached(
-            "UPDATE q SET due = ?2, deliver_after = ?2 WHERE due > ?2 AND attempts > 0 \
-             AND id IN (SELECT id FROM retrying WHERE number = ?1) \
-             AND (leased_until IS NULL OR leased_until <= ?2)",
-        )?
-        .execute(params![number, now.millis()])?;
-    Ok(())
+/// A subscriber has returned: what failed and waits to be tried again is due at once (D10). Answers
+/// with the queues it is in.
+fn wake(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Done<Vec<Option<FrontendName>>> {
+    const ASLEEP: &str = "q.due > ?2 AND attempts > 0 \
+         AND q.id IN (SELECT id FROM retrying WHERE number = ?1) \
+         AND (leased_until IS NULL OR leased_until <= ?2)";
+    static QUEUES: LazyLock<String> = LazyLock::new(|| {
+        let sql = "SELECT DISTINCT name FROM q LEFT JOIN dest ON dest.id = q.dest WHERE";
+        format!("{sql} q.dest <> -1 AND {ASLEEP}")
+    });
+    static WAKE: LazyLock<String> =
+        LazyLock::new(|| format!("UPDATE q SET due = ?2, deliver_after = ?2 WHERE {ASLEEP}"));
+    let bind = params![number, now.millis()];
+    let mut queues = Vec::new();
+    let mut statement = tx.db.prepare_cached(&QUEUES)?;
+    let mut rows = statement.query(bind)?;
+    while let Some(row) = rows.next()? {
+        let name: Option<String> = row.get(0)?;
+        let name = name.map(|name| FrontendName::parse(&name)).transpose();
+        queues.push(name.map_err(|error| Error::Damaged(format!("a frontend name {error}")))?);
+    }
+    tx.db.prepare_cached(&WAKE)?.execute(bind)?;
+    Ok(queues)
 }
 
 fn comparable(msisdn: Option<&String>) -> Option<String> {
@@ -55,7 +76,7 @@ pub(crate) fn locate(
     id: Option<u64>,
     sighting: &Sighting,
     now: Timestamp,
-) -> Done<(Location, bool)> {
+) -> Done<Located> {
     let known = match (id, &sighting.imsi) {
         (Some(id), _) => Some(location(tx.db, id)?.ok_or(Error::NotFound)?),
         (None, Some(imsi)) => by_imsi(tx.db, imsi)?,
@@ -97,17 +118,25 @@ pub(crate) fn locate(
             serves_until,
             record::encode_location(&location),
         ])?;
+    let mut queues = BTreeSet::new();
     let serves = location.serving(now).is_some();
-    if let Some(number) = number.as_deref().filter(|_| serves) {
-        wake(tx, number, now)?;
-    }
-    for number in [before.filter(|old| number.as_ref() != Some(old)), number]
-        .iter()
-        .flatten()
+    for number in [
+        before.filter(|old| number.as_ref() != Some(old)),
+        number.clone(),
+    ]
+    .iter()
+    .flatten()
     {
-        rehome(tx, number, now)?;
+        queues.extend(rehome(tx, number, now)?);
     }
-    Ok((location, new))
+    if let Some(number) = number.as_deref().filter(|_| serves) {
+        queues.extend(wake(tx, number, now)?);
+    }
+    Ok(Located {
+        location,
+        new,
+        queues,
+    })
 }
 
 /// Removes a location.

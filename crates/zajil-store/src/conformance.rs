@@ -95,6 +95,7 @@ macro_rules! each_conformance_case {
                 d6_a_key_is_known_until_its_instant
                 d6_a_key_outlives_its_message
                 s4_3_a_message_that_ended_on_arrival_has_its_cdr
+                s3_3_a_message_that_comes_late_is_placed_as_of_now
                 d4_the_highest_id_never_falls
             }
             arranged {
@@ -139,6 +140,7 @@ macro_rules! each_conformance_case {
                 s3_3_the_latest_of_two_live_locations_decides
                 s3_3_the_sweep_honours_its_limit_and_comes_to_rest
                 s3_3_a_held_message_that_moves_stays_held
+                d10_a_location_names_the_queues_that_must_hear_of_it
             }
             lease {
                 d7_a_held_message_is_given_to_nobody_else

@@ -7,12 +7,14 @@
 //! - Final state, outbox entry and event lines of a message commit together (D11).
 //! - Every sweep may run twice, on two nodes, at any moment, and stops at its `limit`.
 //! - Answers are copies: nothing a caller holds locks anything.
+//! - Time is an argument: no method reads a clock. Nodes that share a store must agree on it (ADR
+//!   11), so a store may compare any two instants that it was given.
 //!
 //! What must be cheap: `accept`, `lease` and `report` are called at full message rate from many
 //! tasks at once and are to be batched inside; `offer` and `lease` must not cost more when the
 //! queue is longer; `message` is a look-up by key. Lists and sweeps may cost what they return.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -163,6 +165,19 @@ pub enum NotDone {
     Charging,
     /// Its frontend is another one by now; a `late_report` line was added to its log.
     NotTheirs,
+    /// Nothing about it is due, or it waits for no charge: somebody else was there before.
+    NotYet,
+}
+
+/// Where a subscriber is by now, and who has to hear of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The record.
+    pub location: Location,
+    /// Whether it is a new one.
+    pub new: bool,
+    /// The queues that got messages by it, or whose messages fall due sooner; none = unrouted.
+    pub queues: BTreeSet<Option<FrontendName>>,
 }
 
 /// The price of a message that ended undelivered, to be given back.
@@ -225,9 +240,9 @@ pub trait Store: Shelf + Send + Sync + fmt::Debug {
     fn highest_id(&self) -> Reply<'_, Option<MessageId>>;
 
     /// Stores messages, all or none, in one transaction. A repetition (D6) is answered in its
-    /// place and does not keep the others out. Keys and locations are judged as of `inserted_at`,
-    /// which must be no longer ago than the call took.
-    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>>;
+    /// place and does not keep the others out. Keys and locations are judged as of `now`, which may
+    /// be long after the messages were inserted when the store was away in between.
+    fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>>;
 
     /// Forgets that a key led to this message: what is submitted under it is new again.
     fn forget_key(&self, key: [u8; 32], id: MessageId) -> Reply<'_, ()>;
@@ -240,9 +255,9 @@ pub trait Store: Shelf + Send + Sync + fmt::Debug {
     /// message in that time.
     fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>>;
 
-    /// When the next message for the asker falls due, if one waits: an instant at or before the
-    /// true one. A hint for waiting pollers.
-    fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>>;
+    /// When the next message for the asker falls due, if one waits, as things stand at `now`: an
+    /// instant at or before the true one. A hint for waiting pollers.
+    fn next_due(&self, asker: Asker, now: Timestamp) -> Reply<'_, Option<Timestamp>>;
 
     /// Applies reports, one outcome each, in order, in one transaction.
     fn report(&self, reports: Vec<(MessageId, Report)>, scene: Scene) -> Reply<'_, Vec<Outcome>>;
@@ -310,16 +325,10 @@ pub trait Store: Shelf + Send + Sync + fmt::Debug {
     fn expire_frontends(&self, now: Timestamp) -> Reply<'_, Vec<Presence>>;
 
     /// Stores where a subscriber is and moves its undecided messages to the frontend named there.
-    /// Without an id the IMSI is the key; `true` when it was new. Answers also how many messages
-    /// moved to which frontend, for a wake-up.
+    /// Without an id the IMSI is the key.
     ///
     /// [`Error::NotFound`] for an unknown id; [`Error::Conflict`] when a new one has no IMSI.
-    fn locate(
-        &self,
-        id: Option<u64>,
-        sighting: Sighting,
-        now: Timestamp,
-    ) -> Reply<'_, (Location, bool)>;
+    fn locate(&self, id: Option<u64>, sighting: Sighting, now: Timestamp) -> Reply<'_, Located>;
 
     /// Removes a location; its messages wait as unrouted. `false` when there is none.
     fn forget_location(&self, id: u64, now: Timestamp) -> Reply<'_, bool>;

@@ -22,8 +22,8 @@ use zajil_core::route::{RouteId, Terms};
 use zajil_core::translate::{RuleId, RuleTerms};
 
 use crate::contract::{
-    Draft, Error, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
-    Reply, Reported, Retention, Store,
+    Draft, Error, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged,
+    Refund, Reply, Reported, Retention, Store,
 };
 
 mod keep;
@@ -112,8 +112,8 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.highest))
     }
 
-    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>> {
-        self.run(|state| state.accept(drafts))
+    fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>> {
+        self.run(|state| state.accept(drafts, now))
     }
 
     fn offer(&self, ask: OfferAsk) -> Reply<'_, Vec<Message>> {
@@ -124,8 +124,8 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.lease(&ask, until)))
     }
 
-    fn next_due(&self, asker: Asker) -> Reply<'_, Option<Timestamp>> {
-        self.run(|state| Ok(state.next_due(&asker)))
+    fn next_due(&self, asker: Asker, now: Timestamp) -> Reply<'_, Option<Timestamp>> {
+        self.run(|state| Ok(state.next_due(&asker, now)))
     }
 
     fn report(&self, reports: Vec<(MessageId, Report)>, scene: Scene) -> Reply<'_, Vec<Outcome>> {
@@ -232,12 +232,7 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.expire_frontends(now)))
     }
 
-    fn locate(
-        &self,
-        id: Option<u64>,
-        sighting: Sighting,
-        now: Timestamp,
-    ) -> Reply<'_, (Location, bool)> {
+    fn locate(&self, id: Option<u64>, sighting: Sighting, now: Timestamp) -> Reply<'_, Located> {
         self.run(|state| state.locate(id, sighting, now))
     }
 

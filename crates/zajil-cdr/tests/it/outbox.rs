@@ -117,7 +117,7 @@ pub(super) fn finished(id: u64) -> Draft {
 async fn store_of(count: u64) -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::new());
     store
-        .accept((1..=count).map(finished).collect())
+        .accept((1..=count).map(finished).collect(), NOW)
         .await
         .unwrap();
     store

@@ -18,8 +18,8 @@ use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
 use zajil_store::contract::{
-    Draft, Error, Figures, Filter, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
-    Reply, Reported, Retention, Store,
+    Draft, Error, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged,
+    Refund, Reply, Reported, Retention, Store,
 };
 use zajil_store::memory::MemoryStore;
 use zajil_store::shelf::{Change, Kind, Page, Record, Shelf};
@@ -60,13 +60,13 @@ macro_rules! delegate {
 }
 
 impl Store for Moody {
-    fn accept(&self, drafts: Vec<Draft>) -> Reply<'_, Vec<Placed>> {
+    fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>> {
         let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
         match moods.pop_front() {
-            None => self.inner.accept(drafts),
+            None => self.inner.accept(drafts, now),
             Some(Mood::Refuse(error)) => Box::pin(std::future::ready(Err(error))),
             Some(Mood::StoreAndForget) => {
-                let stored = self.inner.accept(drafts);
+                let stored = self.inner.accept(drafts, now);
                 Box::pin(async move {
                     stored.await?;
                     Err(Error::Unknown("the cable was cut".into()))
@@ -80,7 +80,7 @@ impl Store for Moody {
                 {
                     return Box::pin(std::future::ready(Err(Error::Damaged(body.into()))));
                 }
-                self.inner.accept(drafts)
+                self.inner.accept(drafts, now)
             }
         }
     }
@@ -102,7 +102,7 @@ impl Store for Moody {
         highest_id() -> Option<MessageId>;
         offer(ask: OfferAsk) -> Vec<Message>;
         lease(ask: OfferAsk, until: Timestamp) -> Vec<Message>;
-        next_due(asker: Asker) -> Option<Timestamp>;
+        next_due(asker: Asker, now: Timestamp) -> Option<Timestamp>;
         report(reports: Vec<(MessageId, Report)>, scene: Scene) -> Vec<Outcome>;
         edit(id: MessageId, edit: Edit, scene: Scene) -> Outcome;
         forget_key(key: [u8; 32], id: MessageId) -> ();
@@ -126,7 +126,7 @@ impl Store for Moody {
         policies() -> Vec<Policy>;
         set_policy(policy: Policy) -> ();
         expire_frontends(now: Timestamp) -> Vec<Presence>;
-        locate(id: Option<u64>, sighting: Sighting, now: Timestamp) -> (Location, bool);
+        locate(id: Option<u64>, sighting: Sighting, now: Timestamp) -> Located;
         forget_location(id: u64, now: Timestamp) -> bool;
         location(id: u64) -> Option<Location>;
         location_of(number: String) -> Option<Location>;

@@ -77,7 +77,7 @@ async fn a_file_of_an_older_version_gains_what_it_lacks() {
     };
     let directory = TempDir::new().unwrap();
     let store = open(&directory).unwrap();
-    store.accept(vec![part(1)]).await.unwrap();
+    store.accept(vec![part(1)], at(0)).await.unwrap();
     drop(store);
     // As version 2 left it.
     let db = rusqlite::Connection::open(directory.path().join("queue.db")).unwrap();
@@ -91,7 +91,7 @@ async fn a_file_of_an_older_version_gains_what_it_lacks() {
     let store = open(&directory).unwrap();
     assert_eq!(store.messages(filter()).await.unwrap().len(), 1);
     assert_eq!(store.parts(id(1)).await.unwrap(), []);
-    store.accept(vec![part(2)]).await.unwrap();
+    store.accept(vec![part(2)], at(0)).await.unwrap();
     assert_eq!(store.parts(id(2)).await.unwrap().len(), 1);
 }
 
@@ -100,7 +100,7 @@ async fn everything_survives_a_restart() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory).unwrap();
     store
-        .accept((1..=10).map(|n| draft(n, "gw", 0)).collect())
+        .accept((1..=10).map(|n| draft(n, "gw", 0)).collect(), at(0))
         .await
         .unwrap();
     let done = Report::Delivered { by: None, at: None };
@@ -116,7 +116,7 @@ async fn everything_survives_a_restart() {
     );
     store.close().await.unwrap();
     assert_eq!(
-        store.accept(vec![draft(11, "gw", 0)]).await,
+        store.accept(vec![draft(11, "gw", 0)], at(0)).await,
         Err(Error::Closed)
     );
     drop(store);
@@ -147,11 +147,11 @@ fn filter() -> zajil_store::contract::Filter {
 async fn a_failing_job_does_not_take_its_batch_with_it() {
     let directory = TempDir::new().unwrap();
     let store = Arc::new(open(&directory).unwrap());
-    store.accept(vec![draft(1, "gw", 0)]).await.unwrap();
+    store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
     // The same id again breaks the table's key: only that caller is refused.
     let calls = (1..=50).map(|n| {
         let store = Arc::clone(&store);
-        async move { (n, store.accept(vec![draft(n, "gw", 1)]).await) }
+        async move { (n, store.accept(vec![draft(n, "gw", 1)], at(0)).await) }
     });
     let mut tasks = tokio::task::JoinSet::new();
     for call in calls {
@@ -168,7 +168,7 @@ async fn a_failing_job_does_not_take_its_batch_with_it() {
 async fn d7_a_poller_that_has_gone_holds_nothing() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory).unwrap();
-    store.accept(vec![draft(1, "gw", 0)]).await.unwrap();
+    store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
     for _ in 0..200 {
         // Polled once, so that its job waits for the writer, and dropped.
         let mut gone = store.lease(ask("gw", 1, 1), at(3_600));
@@ -216,7 +216,7 @@ async fn a_full_disk_is_refused_and_healed() {
     let mut stored = 0;
     let refused = loop {
         match store
-            .accept((1..=8).map(|n| draft(stored + n, "gw", 0)).collect())
+            .accept((1..=8).map(|n| draft(stored + n, "gw", 0)).collect(), at(0))
             .await
         {
             Ok(_) => stored += 8,
@@ -227,7 +227,7 @@ async fn a_full_disk_is_refused_and_healed() {
     assert_eq!(store.figures().await.unwrap().pending, stored);
     store.limit_pages(None).await.unwrap();
     store
-        .accept(vec![draft(stored + 1, "gw", 0)])
+        .accept(vec![draft(stored + 1, "gw", 0)], at(0))
         .await
         .unwrap();
     assert_eq!(

@@ -40,14 +40,17 @@ async fn every_transaction_is_measured_and_an_undone_one_counted() {
     let (store, telemetry) = open(&directory);
     let metrics = &telemetry.metrics;
     store
-        .accept(vec![draft(1, "gw", 0), draft(2, "gw", 0)])
+        .accept(vec![draft(1, "gw", 0), draft(2, "gw", 0)], at(0))
         .await
         .unwrap();
-    store.accept(vec![draft(3, "gw", 0)]).await.unwrap();
+    store.accept(vec![draft(3, "gw", 0)], at(0)).await.unwrap();
     assert_eq!(metrics.store_commit.get_sample_count(), 2);
     assert_eq!(metrics.store_batch.get_sample_count(), 2);
     assert_eq!(metrics.store_undone.get(), 0);
-    store.accept(vec![draft(1, "gw", 0)]).await.unwrap_err();
+    store
+        .accept(vec![draft(1, "gw", 0)], at(0))
+        .await
+        .unwrap_err();
     assert_eq!(metrics.store_undone.get(), 2, "in its batch, then alone");
     assert_eq!(metrics.store_commit.get_sample_count(), 2);
     store.close().await.unwrap();
@@ -65,7 +68,7 @@ async fn a_lease_that_ran_out_without_a_report_is_counted_once() {
             .contains("lease_returns_total 1\n")
     };
     store
-        .accept(vec![draft(1, "gw", 0), draft(2, "gw", 0)])
+        .accept(vec![draft(1, "gw", 0), draft(2, "gw", 0)], at(0))
         .await
         .unwrap();
     assert_eq!(store.lease(ask(1, 10), at(20)).await.unwrap().len(), 1);
@@ -83,7 +86,7 @@ async fn the_depth_of_a_long_queue_is_counted_piece_by_piece() {
     let (store, _) = open(&directory);
     for batch in 0..41 {
         let drafts = (1..=1_000).map(|number| draft(batch * 1_000 + number, "gw", 0));
-        store.accept(drafts.collect()).await.unwrap();
+        store.accept(drafts.collect(), at(0)).await.unwrap();
     }
     let depths = store.depths(at(1_000)).await.unwrap();
     let total: u64 = depths.values().map(|depth| depth.total()).sum();

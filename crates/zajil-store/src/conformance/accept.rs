@@ -115,10 +115,9 @@ pub async fn d5_a_batch_is_stored_whole_or_not_at_all(s: Subject) {
     let twin = keyed(routed(1, "gw"), 1, 1, at(DAY));
     // The third cannot be stored: its id is taken. Neither can the first two, then.
     let batch = vec![twin.clone(), dropped(2), unrouted(5)];
-    assert!(s.store.accept(batch).await.is_err());
+    assert!(s.try_accept(batch).await.is_err());
     assert!(
-        s.store
-            .accept(vec![routed(6, "gw"), routed(6, "gw")])
+        s.try_accept(vec![routed(6, "gw"), routed(6, "gw")])
             .await
             .is_err()
     );
@@ -151,7 +150,7 @@ pub async fn d5_an_empty_batch_is_no_error(s: Subject) {
 pub async fn d5_many_callers_at_once_are_all_stored(s: Subject) {
     let batches = (0..40).map(|batch| {
         let drafts = (1..=5).map(|n| routed(batch * 5 + n, "gw")).collect();
-        s.store.accept(drafts)
+        s.try_accept(drafts)
     });
     for placed in all_at_once(batches).await {
         assert_eq!(placed.unwrap().len(), 5);
@@ -297,4 +296,19 @@ pub async fn d4_the_highest_id_never_falls(s: Subject) {
     super::purge::everything(&s, at(20 * DAY)).await;
     assert_eq!(s.store.highest_id().await.unwrap(), Some(id(95)));
     assert!(matches!(s.get(70).await.life, Life::Pending { .. }));
+}
+
+/// The store was away in between, or the first attempt to store it had an unknown outcome.
+pub async fn s3_3_a_message_that_comes_late_is_placed_as_of_now(s: Subject) {
+    let ends = Some(Some(at(60)));
+    let mut where_it_is = sighting("001", "+15550000001", "ims");
+    where_it_is.expires = ends;
+    s.locate(where_it_is, at(0)).await;
+    let late = vec![keyed(unrouted(1), 9, 1, at(300))];
+    let placed = s.store.accept(late, at(60)).await.unwrap();
+    assert_eq!(placed, [Placed::Stored(None)], "the location has run out");
+    assert_eq!(s.get(1).await.inserted_at, at(0));
+    let again = vec![keyed(unrouted(2), 9, 1, at(900))];
+    let placed = s.store.accept(again, at(300)).await.unwrap();
+    assert_eq!(placed, [Placed::Stored(None)], "the key is forgotten");
 }

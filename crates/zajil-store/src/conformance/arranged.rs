@@ -105,8 +105,9 @@ pub async fn d14_a_granted_message_is_offered_at_once_and_a_rejected_one_has_its
     ];
     assert_eq!(s.log(3).await, told);
     // An answer that comes again changes nothing.
-    let again = s.report(1, rejected(), at(2)).await;
-    assert_eq!(again.message.status(), Status::Pending);
+    let again = s.try_report(1, rejected(), at(2)).await;
+    assert_eq!(again.unwrap_err(), NotDone::NotYet);
+    assert_eq!(s.get(1).await.status(), Status::Pending);
     assert_eq!(s.log(1).await, ["message_inserted", "charging_attempted"]);
 }
 

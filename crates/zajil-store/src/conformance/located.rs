@@ -231,3 +231,28 @@ pub async fn s3_3_a_held_message_that_moves_stays_held(s: Subject) {
     s.report(1, failed_attempt(), at(61)).await;
     assert_eq!(s.offered(plain("msc"), at(61 + 120)).await, [1]);
 }
+
+pub async fn d10_a_location_names_the_queues_that_must_hear_of_it(s: Subject) {
+    let queues = async |sighting, second| {
+        let done = s.store.locate(None, sighting, at(second)).await.unwrap();
+        let queues = done.queues.into_iter();
+        queues
+            .map(|queue| queue.map_or_else(String::new, |name| name.to_string()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(queues(sighting("001", HOME, "ims"), 0).await, [""; 0]);
+    s.accept(vec![to_number(1, HOME), to_number(2, "+15550000002")])
+        .await;
+    assert_eq!(queues(sighting("001", HOME, "msc"), 1).await, ["msc"]);
+    assert_eq!(queues(sighting("001", HOME, "msc"), 2).await, [""; 0]);
+    // The number it had is nobody's now; that of the second message is its new one.
+    let moved = sighting("001", "+15550000002", "msc");
+    assert_eq!(queues(moved, 3).await, ["", "msc"]);
+    // One that was decided otherwise waits to be tried again: it is due at once.
+    let mut explicit = to_number(3, "+15550000002");
+    explicit.message.dest_smsc = Some(name("gw"));
+    s.accept(vec![explicit]).await;
+    s.report(3, failed_attempt(), at(4)).await;
+    let back = sighting("001", "+15550000002", "msc");
+    assert_eq!(queues(back, 5).await, ["gw"]);
+}

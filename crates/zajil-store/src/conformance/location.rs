@@ -51,12 +51,10 @@ pub async fn s3_3_a_record_is_read_and_changed_by_id(s: Subject) {
         user_agent: Some("UA/2".into()),
         ..Sighting::default()
     };
-    let (changed, new) = s
-        .store
-        .locate(Some(location.id), change, at(5))
-        .await
-        .unwrap();
-    assert!(!new);
+    let done = s.store.locate(Some(location.id), change, at(5)).await;
+    let done = done.unwrap();
+    assert!(!done.new);
+    let changed = done.location;
     let expected = Location {
         user_agent: Some("UA/2".into()),
         updated_at: at(5),
@@ -121,11 +119,8 @@ pub async fn s3_3_the_latest_update_of_a_number_wins(s: Subject) {
     let (second, _) = s.locate(sighting("002", "15550000001", "msc"), at(1)).await;
     let of = || s.store.location_of(NUMBER.into());
     assert_eq!(of().await.unwrap(), Some(second.clone()));
-    let (first, _) = s
-        .store
-        .locate(Some(first.id), Sighting::default(), at(2))
-        .await
-        .unwrap();
+    let again = s.store.locate(Some(first.id), Sighting::default(), at(2));
+    let first = again.await.unwrap().location;
     assert_eq!(of().await.unwrap(), Some(first.clone()));
     s.locate(sighting("001", "+15550000009", "ims"), at(3))
         .await;

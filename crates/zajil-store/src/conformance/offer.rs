@@ -139,7 +139,7 @@ pub async fn d7_an_offer_holds_nothing(s: Subject) {
 }
 
 pub async fn d7_next_due_is_never_late(s: Subject) {
-    let next = |asker| async { s.store.next_due(asker).await.unwrap() };
+    let next = |asker| async { s.store.next_due(asker, at(0)).await.unwrap() };
     let not_after = |next: Option<_>, secs| assert!(next.unwrap() <= at(secs), "{next:?}");
     let mut later = routed(1, "gw");
     later.message.deliver_after = Some(at(60));
@@ -160,11 +160,11 @@ pub async fn d7_next_due_is_never_late(s: Subject) {
 }
 
 pub async fn d7_next_due_of_an_asker_without_messages_is_none(s: Subject) {
-    assert_eq!(s.store.next_due(fallback("gw")).await.unwrap(), None);
+    assert_eq!(s.store.next_due(fallback("gw"), at(2)).await.unwrap(), None);
     s.accept(vec![routed(1, "gw"), unrouted(2)]).await;
-    assert_eq!(s.store.next_due(plain("other")).await.unwrap(), None);
+    assert_eq!(s.store.next_due(plain("other"), at(2)).await.unwrap(), None);
     s.report(1, delivered(), at(1)).await;
-    assert_eq!(s.store.next_due(plain("gw")).await.unwrap(), None);
+    assert_eq!(s.store.next_due(plain("gw"), at(2)).await.unwrap(), None);
     assert!(
         s.store
             .remove(super::build::id(2), scene(at(1)))
@@ -172,7 +172,7 @@ pub async fn d7_next_due_of_an_asker_without_messages_is_none(s: Subject) {
             .unwrap()
             .is_ok()
     );
-    assert_eq!(s.store.next_due(fallback("gw")).await.unwrap(), None);
+    assert_eq!(s.store.next_due(fallback("gw"), at(2)).await.unwrap(), None);
 }
 
 pub async fn d17_a_long_queue_is_offered_page_by_page(s: Subject) {

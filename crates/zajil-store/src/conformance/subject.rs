@@ -13,7 +13,7 @@ use zajil_core::message::{Life, Message};
 use zajil_core::offer::Asker;
 
 use super::build::{id, scene};
-use crate::contract::{Draft, OfferAsk, Outcome, Placed, Reported, Store};
+use crate::contract::{Draft, Error, OfferAsk, Outcome, Placed, Reported, Store};
 
 /// A store under test.
 #[derive(Debug)]
@@ -44,8 +44,15 @@ impl Subject {
         Self { store }
     }
 
+    /// Accepts at the instant of the latest message.
+    pub(super) async fn try_accept(&self, drafts: Vec<Draft>) -> Result<Vec<Placed>, Error> {
+        let latest = drafts.iter().map(|draft| draft.message.inserted_at).max();
+        let now = latest.unwrap_or(Timestamp::EPOCH);
+        self.store.accept(drafts, now).await
+    }
+
     pub(super) async fn accept(&self, drafts: Vec<Draft>) -> Vec<Placed> {
-        self.store.accept(drafts).await.unwrap()
+        self.try_accept(drafts).await.unwrap()
     }
 
     pub(super) async fn offered(&self, asker: Asker, now: Timestamp) -> Vec<u64> {
@@ -122,7 +129,8 @@ impl Subject {
     }
 
     pub(super) async fn locate(&self, sighting: Sighting, now: Timestamp) -> (Location, bool) {
-        self.store.locate(None, sighting, now).await.unwrap()
+        let located = self.store.locate(None, sighting, now).await.unwrap();
+        (located.location, located.new)
     }
 
     /// Runs the sweep over locations until it rests.

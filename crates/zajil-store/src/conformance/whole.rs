@@ -118,10 +118,10 @@ pub async fn d5_a_closed_store_answers_closed(s: Subject) {
     let change = RoutingChange::RemoveRoute(RouteId(1));
     let closed = [
         store.highest_id().await.err(),
-        store.accept(vec![routed(2, "gw")]).await.err(),
+        store.accept(vec![routed(2, "gw")], at(0)).await.err(),
         store.offer(ask(plain("gw"), at(0))).await.err(),
         store.lease(ask(plain("gw"), at(0)), at(9)).await.err(),
-        store.next_due(plain("gw")).await.err(),
+        store.next_due(plain("gw"), at(0)).await.err(),
         store
             .report(vec![(id(1), delivered())], scene(at(0)))
             .await

@@ -1,17 +1,18 @@
 //! Who is where: frontends (S3.4) and locations (S3.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::{FrontendName, FrontendStats, Presence, Registration};
+use zajil_core::id::MessageId;
 use zajil_core::location::{Location, Sighting};
-use zajil_core::message::Life;
+use zajil_core::message::{Life, Message};
 use zajil_core::number;
 use zajil_core::retry::Attempt;
 
 use super::keep::count;
 use super::{State, next_id, size};
-use crate::contract::Error;
+use crate::contract::{Error, Located};
 
 impl State {
     pub(super) fn register(
@@ -72,6 +73,39 @@ impl State {
     }
 
     pub(super) fn locate(
+        &mut self,
+        id: Option<u64>,
+        sighting: Sighting,
+        now: Timestamp,
+    ) -> Result<Located, Error> {
+        let before = self.places(now);
+        let (location, new) = self.sight(id, sighting, now)?;
+        let after = self.places(now).into_iter();
+        let queues = after
+            .filter(|(id, place)| {
+                let (was_for, was_due) = &before[id];
+                place.0 != *was_for || place.1 < *was_due
+            })
+            .map(|(_, (queue, _))| queue)
+            .collect::<BTreeSet<_>>();
+        Ok(Located {
+            location,
+            new,
+            queues,
+        })
+    }
+
+    /// Where every message waits, and from when on it is due.
+    fn places(&self, now: Timestamp) -> BTreeMap<MessageId, (Option<FrontendName>, Timestamp)> {
+        let pending = |message: &&Message| matches!(message.life, Life::Pending { .. });
+        self.messages
+            .values()
+            .filter(pending)
+            .map(|message| (message.id, (self.queued_for(message, now), message.due())))
+            .collect()
+    }
+
+    fn sight(
         &mut self,
         id: Option<u64>,
         sighting: Sighting,

@@ -22,7 +22,11 @@ use crate::contract::{
 };
 
 impl State {
-    pub(super) fn accept(&mut self, drafts: Vec<Draft>) -> Result<Vec<Placed>, Error> {
+    pub(super) fn accept(
+        &mut self,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> Result<Vec<Placed>, Error> {
         let mut ids = BTreeSet::new();
         for Draft { message, .. } in &drafts {
             if self.messages.contains_key(&message.id) || !ids.insert(message.id) {
@@ -32,17 +36,16 @@ impl State {
                 )));
             }
         }
-        Ok(drafts.into_iter().map(|draft| self.place(draft)).collect())
+        let place = |draft| self.place(draft, now);
+        Ok(drafts.into_iter().map(place).collect())
     }
 
-    fn place(&mut self, draft: Draft) -> Placed {
+    fn place(&mut self, draft: Draft, now: Timestamp) -> Placed {
         let Draft {
             message,
             events,
             dedupe,
         } = draft;
-        // The submit happens when the message says that it was inserted.
-        let now = message.inserted_at;
         if let Some((dedupe, until)) = dedupe {
             match self.keys.get(&dedupe.key) {
                 Some(known) if known.until > now => {
@@ -100,7 +103,7 @@ impl State {
     }
 
     /// The frontend whose queue holds the message.
-    fn queued_for(&self, message: &Message, now: Timestamp) -> Option<FrontendName> {
+    pub(super) fn queued_for(&self, message: &Message, now: Timestamp) -> Option<FrontendName> {
         match message.life {
             Life::Pending { .. } => message
                 .dest_smsc
@@ -150,16 +153,17 @@ impl State {
         leased
     }
 
-    /// The earliest instant at which a message, as things stand, may be offered to the asker: when
-    /// it falls due, or when the location that gives it to another frontend runs out.
-    pub(super) fn next_due(&self, asker: &Asker) -> Option<Timestamp> {
+    /// The earliest instant from `now` on at which a message, as things stand, may be offered to
+    /// the asker: when it falls due, or when the location that gives it to another frontend runs
+    /// out.
+    pub(super) fn next_due(&self, asker: &Asker, now: Timestamp) -> Option<Timestamp> {
         let first = |message: &Message| {
-            let due = message.due();
+            let due = message.due().max(now);
             let locations = self.located_at(message.content.destination.as_str());
             let turns = locations.filter_map(|location| location.expires);
             let instants = std::iter::once(due).chain(turns.map(|turn| turn.max(due)));
             instants
-                .filter(|now| self.may_offer(message, asker, *now))
+                .filter(|instant| self.may_offer(message, asker, *instant))
                 .min()
         };
         self.messages.values().filter_map(first).min()
@@ -220,8 +224,7 @@ impl State {
                 return Err(NotDone::NotTheirs);
             }
             Err(Unchanged::Charging) => return Err(NotDone::Charging),
-            // Nothing to say: the message is as it was.
-            Err(Unchanged::NotYet) => Vec::new(),
+            Err(Unchanged::NotYet) => return Err(NotDone::NotYet),
         };
         if was_over {
             self.refund(&message);

@@ -38,7 +38,7 @@ impl Flow {
 
     async fn accept(&mut self, count: u64) {
         let drafts = (self.next + 1..=self.next + count).map(finished).collect();
-        self.store.accept(drafts).await.unwrap();
+        self.store.accept(drafts, NOW).await.unwrap();
         self.next += count;
     }
 

@@ -131,8 +131,8 @@ impl Lockstep {
             drafts[0].dedupe = None;
             drafts.push(twin);
         }
-        let theirs = self.theirs.store.accept(drafts.clone()).await;
-        let ours = self.ours.store.accept(drafts).await;
+        let theirs = self.theirs.store.accept(drafts.clone(), self.now).await;
+        let ours = self.ours.store.accept(drafts, self.now).await;
         self.same("accept", theirs.ok(), ours.ok());
     }
 
@@ -165,8 +165,9 @@ impl Lockstep {
     /// An instant at or before the model's, which is exact.
     pub(super) async fn next_due(&mut self) {
         let asker = self.ask().asker;
-        let theirs = self.theirs.store.next_due(asker.clone()).await.unwrap();
-        if let Some(due) = self.ours.store.next_due(asker).await.unwrap() {
+        let theirs = self.theirs.store.next_due(asker.clone(), self.now).await;
+        let theirs = theirs.unwrap();
+        if let Some(due) = self.ours.store.next_due(asker, self.now).await.unwrap() {
             let early = theirs.is_some_and(|said| said <= due);
             self.same(
                 &format!("next_due {theirs:?} is not after {due:?}"),
