@@ -22,6 +22,7 @@ mod request_id;
 mod router;
 mod routes;
 mod seed;
+mod stream;
 mod system;
 mod table;
 mod time;

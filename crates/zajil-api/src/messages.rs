@@ -10,7 +10,6 @@ use bytes::Bytes;
 use zajil_core::concatenation;
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
-use zajil_core::number;
 use zajil_core::offer::Asker;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Ask, Submission};
@@ -103,7 +102,7 @@ async fn in_time<T>(
 fn chosen(parameters: &Parameters) -> Result<Filter, Refusal> {
     Ok(Filter {
         status: parameters.text("status").map(status).transpose()?,
-        number: parameters.text("number").map(digits).transpose()?,
+        number: query::digits(parameters, "number")?,
         dest_smsc: parameters.frontend("dest_smsc")?.map(Some),
         source_smsc: parameters.frontend("source_smsc")?,
         from: parameters.time("from")?,
@@ -144,15 +143,6 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
         .await
         .map_err(error::from_store)?;
     Ok(message::page(&messages))
-}
-
-fn digits(text: &str) -> Result<String, Refusal> {
-    let digits = number::key(text.trim());
-    let sound = digits.len() <= number::LONGEST && digits.bytes().all(|b| b.is_ascii_digit());
-    if digits.is_empty() || !sound {
-        return Err(Refusal::field("number", "must hold digits"));
-    }
-    Ok(digits.into_owned())
 }
 
 /// `GET /api/messages/queue?smsc=NAME`.

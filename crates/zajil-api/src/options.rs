@@ -29,6 +29,10 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Peers whose `X-Forwarded-For` is believed (S3.4).
     pub trusted_proxies: Vec<IpAddr>,
+    /// How many live streams may be open at a time.
+    pub max_streams: usize,
+    /// Whether live streams show numbers without their end, whatever a client asks for (S10.4).
+    pub mask_streams: bool,
     /// What `/readyz` asks.
     pub ready: Readiness,
     /// How long the node keeps things: for `GET /api/diagnose`.
@@ -48,6 +52,8 @@ impl Options {
             max_text_chars: 255 * 153,
             request_timeout: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
+            max_streams: 1_000,
+            mask_streams: false,
             ready: Readiness::always(),
             kept: Kept {
                 messages: Duration::from_secs(24 * 60 * 60),

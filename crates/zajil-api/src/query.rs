@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
-use zajil_core::offer;
 use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::{number, offer};
 
 use crate::dto::field::Field;
 use crate::{error, request_id};
@@ -52,6 +52,19 @@ pub(crate) fn number(text: &str) -> Option<u64> {
     } else {
         None
     }
+}
+
+/// The digits of a number that is looked for.
+pub(crate) fn digits(parameters: &Parameters, name: &str) -> Result<Option<String>, Refusal> {
+    let Some(text) = parameters.text(name) else {
+        return Ok(None);
+    };
+    let digits = number::key(text.trim());
+    let sound = digits.len() <= number::LONGEST && digits.bytes().all(|b| b.is_ascii_digit());
+    if digits.is_empty() || !sound {
+        return Err(Refusal::field(name, "must hold digits"));
+    }
+    Ok(Some(digits.into_owned()))
 }
 
 /// What a client wrote, short enough for a sentence.

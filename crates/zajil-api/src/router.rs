@@ -12,16 +12,18 @@ use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{CdrSearch, Control, Desk, Intake};
 use zajil_store::Store;
+use zajil_telemetry::Telemetry;
 
 use crate::fence::fenced;
 use crate::options::Options;
 use crate::request_id::RequestIds;
 use crate::routes::Routes;
+use crate::stream::Places;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
-    bulk, cdrs, diagnose, events, frontends, locations, messages, policies, routes, system, table,
-    translations,
+    bulk, cdrs, diagnose, events, frontends, locations, messages, policies, routes, stream, system,
+    table, translations,
 };
 
 /// The REST door with everything it talks to.
@@ -39,6 +41,8 @@ pub struct Api {
     pub cdrs: Option<Arc<dyn CdrSearch>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// What happens, for live streams.
+    pub telemetry: Arc<Telemetry>,
     /// The settings.
     pub options: Options,
 }
@@ -67,6 +71,7 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 pub(crate) struct Door {
     api: Api,
     request_ids: RequestIds,
+    pub(crate) streams: Places,
 }
 
 impl Deref for Door {
@@ -88,6 +93,7 @@ pub fn router(api: Api) -> Router {
         .merge(delivery_pages())
         .merge(table_pages())
         .route("/api/status", page(GET, system::status))
+        .route("/api/stream", page(GET, stream::open))
         .route("/healthz", page(GET, system::alive))
         .route("/readyz", page(GET, system::ready))
         .fallback(|State(api): State<Shared>, request: Request| async move {
@@ -99,6 +105,7 @@ pub fn router(api: Api) -> Router {
             api.request_ids.traced(request, answer).await
         })
         .with_state(Arc::new(Door {
+            streams: Places::new(api.options.max_streams),
             api,
             request_ids: RequestIds::new(),
         }))

@@ -9,6 +9,7 @@ use zajil_core::cdr::Cdr;
 use zajil_core::clock::Clock;
 use zajil_core::port::{BadRow, CdrSink, Unwritten};
 use zajil_store::contract::{OutboxSeq, Store};
+use zajil_telemetry::{CdrFact, Fact, Telemetry};
 
 pub use aside::Aside;
 pub use figures::{Figures, Snapshot};
@@ -56,13 +57,24 @@ impl Default for Options {
     }
 }
 
+/// What the worker works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where the outbox is.
+    pub store: Arc<dyn Store>,
+    /// Where its rows go.
+    pub sink: Arc<dyn CdrSink>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where facts are told.
+    pub telemetry: Arc<Telemetry>,
+}
+
 /// The worker between outbox and sink. There is one a node; a second would only repeat its rows.
 #[derive(Debug)]
 pub struct Outbox {
-    store: Arc<dyn Store>,
-    sink: Arc<dyn CdrSink>,
+    parts: Parts,
     options: Options,
-    clock: Arc<dyn Clock>,
     figures: Arc<Figures>,
     aside: Option<Aside>,
 }
@@ -88,17 +100,10 @@ enum Turn {
 impl Outbox {
     /// A worker that has not begun.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        sink: Arc<dyn CdrSink>,
-        options: Options,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(parts: Parts, options: Options) -> Self {
         Self {
-            store,
-            sink,
+            parts,
             options,
-            clock,
             figures: Arc::default(),
             aside: None,
         }
@@ -199,7 +204,7 @@ impl Outbox {
         } else {
             size
         };
-        let entries = self.store.outbox(limit).await?;
+        let entries = self.parts.store.outbox(limit).await?;
         let Some((last, _)) = entries.last() else {
             self.figures.set_backlog(0);
             return Ok(None);
@@ -208,7 +213,7 @@ impl Outbox {
         let full = u32::try_from(entries.len()).is_ok_and(|taken| taken >= limit);
         // Only a full batch says that there is more; then the store knows how much.
         let waiting = match full {
-            true => self.store.figures().await?.outbox,
+            true => self.parts.store.figures().await?.outbox,
             false => entries.len() as u64,
         };
         self.figures.set_backlog(waiting);
@@ -224,17 +229,17 @@ impl Outbox {
     /// ignores what it has.
     async fn write(&self, batch: &Batch) -> Result<(), String> {
         let begun = tokio::time::Instant::now();
-        let now = self.clock.now();
-        match self.sink.write(&batch.rows, now).await {
+        let now = self.parts.clock.now();
+        match self.parts.sink.write(&batch.rows, now).await {
             Ok(()) => {}
             Err(Unwritten::Down(why)) => return Err(why),
             Err(Unwritten::BadRows(bad)) => self.put_aside(&batch.rows, &bad).await?,
         }
-        let done = self.store.outbox_done(batch.last).await;
+        let done = self.parts.store.outbox_done(batch.last).await;
         done.map_err(|error| format!("cannot take rows out of the outbox: {error}"))?;
-        if self.figures.flushed(batch.rows.len(), now, begun.elapsed()) {
-            tracing::info!("CDRs are written again");
-        }
+        let count = batch.rows.len();
+        let again = self.figures.flushed(count, now, begun.elapsed());
+        self.tell(CdrFact::Written { count, again });
         Ok(())
     }
 
@@ -246,30 +251,29 @@ impl Outbox {
         };
         let is_bad = |row: &&Cdr| bad.iter().any(|bad| bad.message_id == row.message_id);
         let refused: Vec<Cdr> = rows.iter().filter(is_bad).cloned().collect();
-        aside.keep(refused, self.clock.now()).await?;
+        aside.keep(refused, self.parts.clock.now()).await?;
         self.figures.put_aside(bad.len());
         for BadRow { message_id, why } in bad {
-            tracing::error!(
-                message_id,
+            self.tell(CdrFact::BadRow {
+                message_id: *message_id,
                 why,
-                file = %aside.path().display(),
-                "the CDR database refuses a row for what it holds; it is put aside"
-            );
+                file: aside.path(),
+            });
         }
         Ok(())
     }
 
     fn failed(&self, error: &str) {
         let streak = self.figures.failed();
-        if streak == 1 {
-            tracing::warn!(error, "CDRs cannot be written; they wait in the outbox");
-        } else if backoff(streak) == LONGEST_WAIT {
-            tracing::error!(
-                error,
-                streak,
-                "CDRs still cannot be written; they wait in the outbox"
-            );
-        }
+        self.tell(CdrFact::Failing {
+            why: error,
+            streak,
+            lasting: backoff(streak) == LONGEST_WAIT,
+        });
+    }
+
+    fn tell(&self, fact: CdrFact<'_>) {
+        self.parts.telemetry.record(&Fact::Cdr(fact));
     }
 }
 

@@ -215,9 +215,27 @@ pub fn masked(text: &str) -> String {
         .collect()
 }
 
+/// A number as answers show it that must not say whose it is: without its last four characters
+/// (S10.3, S10.4).
+#[must_use]
+pub fn end_hidden(text: &str) -> String {
+    let length = text.chars().count();
+    let letters = text.chars().enumerate();
+    letters
+        .map(|(at, letter)| if at + 4 >= length { 'X' } else { letter })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s10_4_the_end_of_a_number_is_hidden() {
+        assert_eq!(end_hidden("+15551234567"), "+1555123XXXX");
+        assert_eq!(end_hidden("77é6"), "XXXX");
+        assert_eq!(end_hidden(""), "");
+    }
 
     fn destination(text: &str, strictness: Strictness) -> Result<String, NotANumber> {
         Msisdn::parse(&Given::parse(text)?, strictness).map(|n| n.as_str().to_owned())

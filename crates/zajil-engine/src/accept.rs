@@ -103,9 +103,7 @@ impl Shared {
             None
         };
         let message = draft.message.clone();
-        let answered = reply
-            .as_ref()
-            .map(|reply| (reply.message.id, is_pending(&reply.message)));
+        let answered = reply.as_ref().map(|reply| reply.message.clone());
         let mut drafts = Vec::with_capacity(2);
         drafts.push(draft);
         drafts.extend(reply.map(|reply| *reply));
@@ -119,9 +117,9 @@ impl Shared {
             .into_iter();
         match places.next() {
             Some(Placed::Stored(queued_for)) => {
-                self.stored(message.id, is_pending(&message), queued_for.as_ref(), watch);
-                if let (Some((id, pending)), Some(Placed::Stored(to))) = (answered, places.next()) {
-                    self.replied(id, pending, to.as_ref());
+                self.stored(&message, queued_for.as_ref(), watch);
+                if let (Some(reply), Some(Placed::Stored(to))) = (answered, places.next()) {
+                    self.replied(&reply, to.as_ref());
                 }
                 if let Some(reply) = later {
                     self.store_reply(*reply).await;
@@ -142,7 +140,7 @@ impl Shared {
 
     /// Stores the reply to a message that is stored already; that one is accepted either way.
     pub(crate) async fn store_reply(&self, reply: Draft) {
-        let (id, pending) = (reply.message.id, is_pending(&reply.message));
+        let message = reply.message.clone();
         match self
             .parts
             .store
@@ -151,10 +149,12 @@ impl Shared {
         {
             Ok(places) => {
                 if let Some(Placed::Stored(to)) = places.first() {
-                    self.replied(id, pending, to.as_ref());
+                    self.replied(&message, to.as_ref());
                 }
             }
-            Err(error) => tracing::warn!(%id, %error, "an auto-reply was not stored"),
+            Err(error) => {
+                tracing::warn!(id = %message.id, %error, "an auto-reply was not stored");
+            }
         }
     }
 
@@ -270,37 +270,40 @@ impl Shared {
 
     fn tell_route(&self, watch: &Stopwatch, message: &Message, route: Option<RouteId>) {
         self.record(&Fact::Decided {
+            message,
             took: watch.elapsed(),
             route: route.map(|id| id.0),
         });
         if route.is_none() && message.dest_smsc.is_none() {
-            self.record(&Fact::RoutingFailed { id: message.id });
+            self.record(&Fact::RoutingFailed { message });
         }
     }
 
     /// A draft is on stable storage: counts it and wakes whoever waits for it.
     pub(crate) fn stored(
         &self,
-        id: MessageId,
-        pending: bool,
+        message: &Message,
         queued_for: Option<&FrontendName>,
         watch: Stopwatch,
     ) {
+        let queued = is_pending(message);
         self.record(&Fact::Accepted {
-            id,
+            message,
             took: watch.elapsed(),
-            queued: pending,
+            queued,
         });
-        if pending {
+        if queued {
             self.hints.wake(queued_for);
+        } else {
+            self.record(&Fact::EndedAtOnce { message });
         }
     }
 
     /// A reply is on stable storage: wakes whoever waits for it. Nobody submitted it, so it does
     /// not count as received.
-    pub(crate) fn replied(&self, id: MessageId, pending: bool, queued_for: Option<&FrontendName>) {
-        let queued = pending;
-        self.record(&Fact::Replied { id, queued });
+    pub(crate) fn replied(&self, message: &Message, queued_for: Option<&FrontendName>) {
+        let queued = is_pending(message);
+        self.record(&Fact::Replied { message, queued });
         if queued {
             self.hints.wake(queued_for);
         }

@@ -9,7 +9,7 @@ use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Accepted, Submission};
 use zajil_store::contract::{Draft, Error, Placed};
 
-use crate::accept::{Decided, is_pending};
+use crate::accept::Decided;
 use crate::charge::When;
 use crate::shared::Shared;
 use crate::{charge, refuse};
@@ -104,7 +104,7 @@ async fn store_one(shared: &Shared, decided: &Decided) {
     match shared.parts.store.message(id).await {
         Ok(Some(message)) => {
             let queued_for = message.dest_smsc.as_ref();
-            shared.stored(id, is_pending(&message), queued_for, decided.watch);
+            shared.stored(&message, queued_for, decided.watch);
         }
         Ok(None) | Err(_) => tracing::error!(%id, %error, "an accepted message was not stored"),
     }
@@ -156,12 +156,12 @@ fn settle(shared: &Shared, batch: &[Decided], places: Vec<Placed>) {
         drafts(decided).map(|draft| (draft, (submits(decided), decided.watch)))
     });
     for ((draft, (submit, watch)), place) in each.zip(places) {
-        let (id, pending) = (draft.message.id, is_pending(&draft.message));
+        let (id, message) = (draft.message.id, &draft.message);
         match place {
             Placed::Stored(queued_for) if id == submit => {
-                shared.stored(id, pending, queued_for.as_ref(), watch);
+                shared.stored(message, queued_for.as_ref(), watch);
             }
-            Placed::Stored(queued_for) => shared.replied(id, pending, queued_for.as_ref()),
+            Placed::Stored(queued_for) => shared.replied(message, queued_for.as_ref()),
             Placed::Repeated(first) => tracing::info!(%id, %first, "repeated submit not stored"),
             Placed::KeyReused => tracing::warn!(%id, "submit under a used key not stored"),
         }

@@ -191,7 +191,7 @@ impl Shared {
             outcome => self.take_effect(waiting.id, outcome)?,
         };
         self.record(&Fact::Accepted {
-            id: done.id,
+            message: &done,
             took: decided.watch.elapsed(),
             queued: is_pending(&done),
         });

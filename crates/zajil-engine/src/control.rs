@@ -12,6 +12,7 @@ use zajil_core::route::{Action, Terms};
 use zajil_core::translate::apply::{self, BadRule, Rules};
 use zajil_core::translate::{RuleId, RuleTerms};
 use zajil_store::contract::Error;
+use zajil_telemetry::Fact;
 
 use crate::refuse;
 use crate::shared::Shared;
@@ -174,7 +175,7 @@ impl Shared {
         match compiled {
             Ok(snapshot) => {
                 self.control.store(Arc::new(snapshot));
-                tracing::info!(version, "routing tables in force");
+                self.record(&Fact::RoutesInForce { version });
             }
             // Checked before it was stored: a record of another version, or a broken one.
             Err((rule, error)) => {

@@ -12,6 +12,7 @@ use zajil_core::outcome::Refusal;
 use zajil_core::policy::{Pause, Policy};
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
 use zajil_store::contract::Error;
+use zajil_telemetry::{Fact, HeldFact};
 
 use crate::refuse;
 use crate::shared::Shared;
@@ -72,9 +73,13 @@ impl Shared {
         match &policy.pause {
             Some(pause) => {
                 let (name, reason) = (&policy.frontend, &pause.reason);
-                tracing::warn!(frontend = %name, reason, "frontend paused");
+                self.record(&Fact::Held(HeldFact::Paused { name, reason }));
             }
-            None => self.hints.wake(Some(&policy.frontend)),
+            None => {
+                let name = &policy.frontend;
+                self.record(&Fact::Held(HeldFact::Resumed { name }));
+                self.hints.wake(Some(name));
+            }
         }
         Ok(policy)
     }
@@ -119,6 +124,8 @@ impl Shared {
         };
         let until = now.plus(length);
         rests.insert(name.clone(), Rest { until, length });
-        tracing::info!(frontend = %name, seconds = length.as_secs(), "frontend is congested");
+        drop(rests);
+        let rests = length;
+        self.record(&Fact::Held(HeldFact::Congested { name, rests }));
     }
 }

@@ -138,7 +138,7 @@ impl Shared {
             life: life(routed.ended, scene),
         };
         if routed.route.is_none() {
-            self.record(&Fact::RoutingFailed { id: message.id });
+            self.record(&Fact::RoutingFailed { message: &message });
         }
         // A repeated submit must not store its reply again: the reply repeats with it.
         let dedupe = asked.dedupe.map(|(Dedupe { key, body }, until)| {

@@ -33,8 +33,8 @@ impl Shared {
                     self.throttle(name);
                 }
                 if message.ending().is_none() {
-                    let attempts = message.attempts.get();
-                    self.record(&Fact::AttemptFailed { id, attempts });
+                    let message = &message;
+                    self.record(&Fact::AttemptFailed { message });
                 }
                 Ok(message)
             }
@@ -84,21 +84,19 @@ impl Shared {
     /// Tells what became of a message, and wakes whom it concerns.
     pub(crate) fn tell(&self, done: &Reported) {
         let message = &done.message;
-        let id = message.id;
         if let Some(from) = &done.fell_back_from {
-            self.record(&Fact::Handed(HandedFact::FellBack { id, from }));
+            self.record(&Fact::Handed(HandedFact::FellBack { message, from }));
         }
         match message.ending() {
             None => self.hints.wake(done.queued_for.as_ref()),
             Some(ending) => match ending.how {
                 FinalStatus::Delivered => self.record(&Fact::Delivered {
-                    id,
-                    attempts: message.attempts.next().get(),
+                    message,
                     after: ending.at.since(message.inserted_at),
                 }),
-                FinalStatus::Expired => self.record(&Fact::DeadLetter { id }),
+                FinalStatus::Expired => self.record(&Fact::DeadLetter { message }),
                 FinalStatus::Failed | FinalStatus::Rejected | FinalStatus::Dropped => {
-                    self.record(&Fact::Failed { id });
+                    self.record(&Fact::Failed { message });
                 }
             },
         }

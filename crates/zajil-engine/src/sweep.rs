@@ -125,7 +125,7 @@ impl Shared {
                 why,
             }));
             self.record(&Fact::Accepted {
-                id,
+                message: &done.message,
                 took,
                 queued: done.message.ending().is_none(),
             });

@@ -1,29 +1,44 @@
-//! Facts: what happened, told once, and from there to the log and to the metrics.
+//! Facts: what happened, told once, and from there to the log, the metrics and the live hub.
 //!
 //! Log lines carry ids and counts, never bodies or full numbers (S10.4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use zajil_core::clock::Clock;
+use zajil_core::event::NodeName;
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
+use zajil_core::message::Message;
 use zajil_core::outcome::Reason;
 
+use crate::live::Hub;
 use crate::metric::Metrics;
+
+mod counted;
+mod told;
 
 /// Something that happened.
 #[derive(Debug, Clone, Copy)]
 pub enum Fact<'a> {
     /// A message was stored.
     Accepted {
-        /// Its id.
-        id: MessageId,
+        /// As it was stored.
+        message: &'a Message,
         /// From the submit to stable storage.
         took: Duration,
         /// Whether it waits for delivery (and has not ended already).
         queued: bool,
     },
-    /// Translation and routing took this long.
+    /// A message ended as it was accepted: dropped, answered or rejected.
+    EndedAtOnce {
+        /// As it was stored.
+        message: &'a Message,
+    },
+    /// Translation and routing took this long; the message is not stored yet.
     Decided {
+        /// As it will be stored.
+        message: &'a Message,
         /// How long.
         took: Duration,
         /// The route that won, if one did.
@@ -31,13 +46,13 @@ pub enum Fact<'a> {
     },
     /// No route took a message that named no frontend itself.
     RoutingFailed {
-        /// Its id.
-        id: MessageId,
+        /// As it will be stored.
+        message: &'a Message,
     },
     /// A reply of ours was stored; it is not a message received.
     Replied {
-        /// Its id.
-        id: MessageId,
+        /// The reply.
+        message: &'a Message,
         /// Whether it waits for delivery (and has not ended already).
         queued: bool,
     },
@@ -49,29 +64,25 @@ pub enum Fact<'a> {
     Handed(HandedFact<'a>),
     /// An attempt failed; it will be tried again.
     AttemptFailed {
-        /// Its id.
-        id: MessageId,
-        /// Failed attempts so far.
-        attempts: u32,
+        /// As it is now.
+        message: &'a Message,
     },
     /// A message was delivered.
     Delivered {
-        /// Its id.
-        id: MessageId,
-        /// Attempts, this one included.
-        attempts: u32,
+        /// As it is now.
+        message: &'a Message,
         /// Since it was accepted.
         after: Duration,
     },
     /// A message expired undelivered.
     DeadLetter {
-        /// Its id.
-        id: MessageId,
+        /// As it is now.
+        message: &'a Message,
     },
     /// A message ended undelivered for another reason.
     Failed {
-        /// Its id.
-        id: MessageId,
+        /// As it is now.
+        message: &'a Message,
     },
     /// A report came after the end.
     LateReport {
@@ -87,6 +98,26 @@ pub enum Fact<'a> {
     FrontendDown {
         /// Its name.
         name: &'a FrontendName,
+    },
+    /// About a frontend that is held back.
+    Held(HeldFact<'a>),
+    /// Routing tables of this version decide over new messages.
+    RoutesInForce {
+        /// Their version.
+        version: u64,
+    },
+    /// About the worker that writes CDRs.
+    Cdr(CdrFact<'a>),
+    /// The node takes requests.
+    NodeStarted,
+    /// The node takes no new submits any more.
+    NodeStopping,
+    /// A part that the node works with has become usable or unusable (`/readyz`).
+    PartTurned {
+        /// What it is called.
+        part: &'a str,
+        /// Why it is not usable.
+        state: Result<(), &'a str>,
     },
     /// A door refused a request.
     Refused {
@@ -161,8 +192,8 @@ pub enum ChargeFact<'a> {
 pub enum HandedFact<'a> {
     /// A frontend refused it or did not take it in time; it is the next one's (D12).
     FellBack {
-        /// Its id.
-        id: MessageId,
+        /// As it is now.
+        message: &'a Message,
         /// Whose turn is over.
         from: &'a FrontendName,
     },
@@ -170,6 +201,60 @@ pub enum HandedFact<'a> {
     LeaseReturned {
         /// Its id.
         id: MessageId,
+    },
+}
+
+/// A frontend gets nothing for now, or gets something again (D10).
+#[derive(Debug, Clone, Copy)]
+pub enum HeldFact<'a> {
+    /// An operator paused it.
+    Paused {
+        /// Its name.
+        name: &'a FrontendName,
+        /// Why, in the operator's words.
+        reason: &'a str,
+    },
+    /// What an operator decided about it lets it have messages.
+    Resumed {
+        /// Its name.
+        name: &'a FrontendName,
+    },
+    /// It says that it is congested.
+    Congested {
+        /// Its name.
+        name: &'a FrontendName,
+        /// How long it rests.
+        rests: Duration,
+    },
+}
+
+/// About the worker that writes CDRs.
+#[derive(Debug, Clone, Copy)]
+pub enum CdrFact<'a> {
+    /// A batch is in the database.
+    Written {
+        /// How many rows.
+        count: usize,
+        /// Whether batches before it had failed.
+        again: bool,
+    },
+    /// A batch could not be written; it waits.
+    Failing {
+        /// Why.
+        why: &'a str,
+        /// How often in a row.
+        streak: u32,
+        /// Whether a human should look.
+        lasting: bool,
+    },
+    /// The database refuses a row for what it holds; it is kept elsewhere.
+    BadRow {
+        /// Whose row it is.
+        message_id: i64,
+        /// What the database says.
+        why: &'a str,
+        /// Where it is kept.
+        file: &'a std::path::Path,
     },
 }
 
@@ -198,6 +283,7 @@ impl Door {
 pub struct Telemetry {
     /// The metrics.
     pub metrics: Metrics,
+    live: Option<Arc<Hub>>,
 }
 
 impl Telemetry {
@@ -208,140 +294,29 @@ impl Telemetry {
     pub fn new() -> Result<Self, prometheus::Error> {
         Ok(Self {
             metrics: Metrics::new()?,
+            live: None,
         })
     }
 
-    /// Writes the log line and moves the counters.
+    /// With a hub for those who listen, which keeps the last `kept` events of this node.
+    #[must_use]
+    pub fn with_live(mut self, clock: Arc<dyn Clock>, node: NodeName, kept: usize) -> Self {
+        let lost = self.metrics.live.lost.clone();
+        self.live = Some(Hub::new(clock, node, kept, lost));
+        self
+    }
+
+    /// The hub, if there is one.
+    #[must_use]
+    pub fn live(&self) -> Option<&Arc<Hub>> {
+        self.live.as_ref()
+    }
+
+    /// Writes the log line, moves the counters, and tells whoever listens.
     pub fn record(&self, fact: &Fact<'_>) {
-        let m = &self.metrics;
-        match *fact {
-            Fact::Accepted { id, took, queued } => {
-                m.received.inc();
-                m.processing.observe(millis(took));
-                if queued {
-                    m.queued.inc();
-                }
-                tracing::debug!(%id, queued, "message accepted");
-            }
-            Fact::Decided { took, route } => {
-                m.routing.observe(millis(took));
-                if let Some(route) = route {
-                    m.route_matched(route);
-                }
-            }
-            Fact::RoutingFailed { id } => {
-                m.unmatched.inc();
-                tracing::debug!(%id, "no route");
-            }
-            Fact::Replied { id, queued } => {
-                m.auto_replies.inc();
-                if queued {
-                    m.queued.inc();
-                }
-                tracing::debug!(%id, queued, "reply stored");
-            }
-            Fact::Enum(fact) => self.record_enum(fact),
-            Fact::Charge(fact) => self.record_charge(fact),
-            Fact::Handed(fact) => self.record_handed(fact),
-            Fact::AttemptFailed { id, attempts } => {
-                m.attempted.inc();
-                tracing::debug!(%id, attempts, "delivery attempt failed");
-            }
-            Fact::Delivered {
-                id,
-                attempts,
-                after,
-            } => {
-                m.attempted.inc();
-                m.succeeded.inc();
-                m.succeeded_after.observe(millis(after));
-                m.succeeded_in.observe(f64::from(attempts));
-                tracing::debug!(%id, attempts, "message delivered");
-            }
-            Fact::DeadLetter { id } => {
-                m.dead_letter.inc();
-                tracing::info!(%id, "message expired undelivered");
-            }
-            Fact::Failed { id } => tracing::debug!(%id, "message ended undelivered"),
-            Fact::LateReport { id } => {
-                m.late.inc();
-                tracing::debug!(%id, "late report ignored");
-            }
-            Fact::FrontendUp { name } => tracing::info!(frontend = %name, "frontend connected"),
-            Fact::FrontendDown { name } => tracing::warn!(frontend = %name, "frontend vanished"),
-            Fact::Refused { door, reason } => {
-                m.refused(door, reason);
-                tracing::debug!(
-                    door = door.name(),
-                    reason = reason.code(),
-                    "request refused"
-                );
-            }
+        if let Some(hub) = self.live.as_deref().filter(|hub| hub.is_awake()) {
+            told::tell(hub, fact);
         }
+        self.count(fact);
     }
-
-    fn record_enum(&self, fact: EnumFact) {
-        let m = &self.metrics;
-        match fact {
-            EnumFact::Cache { hit: true } => m.enum_hits.inc(),
-            EnumFact::Cache { hit: false } => m.enum_misses.inc(),
-            EnumFact::Asked { took, answered } => m.enum_asked(millis(took), answered),
-        }
-    }
-
-    fn record_charge(&self, fact: ChargeFact<'_>) {
-        let m = &self.metrics;
-        match fact {
-            ChargeFact::Granted { id, took } => {
-                m.charged.inc();
-                m.charged_in.observe(millis(took));
-                tracing::debug!(%id, "message charged");
-            }
-            ChargeFact::Failed {
-                id,
-                took,
-                refused,
-                why,
-            } => {
-                m.charging_failed.inc();
-                m.charging_failed_in.observe(took.as_secs_f64());
-                tracing::debug!(%id, refused, why, "message not charged");
-            }
-            ChargeFact::Turned { usable: true, .. } => {
-                m.charger_usable.set(1);
-                tracing::info!("the charging system is usable again");
-            }
-            ChargeFact::Turned { usable: false, why } => {
-                m.charger_usable.set(0);
-                tracing::warn!(why, "the charging system is not usable");
-            }
-            ChargeFact::Refunded { id } => {
-                m.refund_ended("done");
-                tracing::debug!(%id, "refunded");
-            }
-            ChargeFact::RefundLost { id, why } => {
-                m.refund_ended("unknown");
-                let told = "a refund may or may not have happened; see to it by hand";
-                tracing::error!(%id, why, "{told}");
-            }
-        }
-    }
-
-    fn record_handed(&self, fact: HandedFact<'_>) {
-        let m = &self.metrics;
-        match fact {
-            HandedFact::FellBack { id, from } => {
-                m.fallbacks.inc();
-                tracing::debug!(%id, %from, "message moved to the next frontend");
-            }
-            HandedFact::LeaseReturned { id } => {
-                m.lease_returns.inc();
-                tracing::debug!(%id, "a lease ran out without a report");
-            }
-        }
-    }
-}
-
-fn millis(took: Duration) -> f64 {
-    took.as_secs_f64() * 1_000.0
 }

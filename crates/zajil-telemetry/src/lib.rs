@@ -1,10 +1,11 @@
-//! What the system says of itself: metrics, facts and logs.
+//! What the system says of itself: metrics, facts, logs and the live hub.
 
 mod fact;
+pub mod live;
 pub mod log;
 pub mod metric;
 mod stopwatch;
 
-pub use fact::{ChargeFact, Door, EnumFact, Fact, HandedFact, Telemetry};
+pub use fact::{CdrFact, ChargeFact, Door, EnumFact, Fact, HandedFact, HeldFact, Telemetry};
 pub use metric::Metrics;
 pub use stopwatch::Stopwatch;

@@ -9,12 +9,14 @@ use std::fmt::Write as _;
 
 mod catalogue;
 mod handles;
+mod live;
 mod process;
 mod queue;
 mod register;
 
 pub use catalogue::CATALOGUE;
 pub use handles::Metrics;
+pub use live::{Live, StreamEnd};
 
 /// What kind of metric an entry is.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -13,6 +13,7 @@ use crate::config::{self, Config, Overrides};
 use crate::operate::{self, CdrCommand, FrontendCommand};
 use crate::pdu::{self, PduCommand};
 use crate::serve::{self, Server};
+use crate::tail::{self, TailArgs};
 
 /// The server refused, or something else failed.
 pub(crate) const FAILED: u8 = 1;
@@ -67,6 +68,13 @@ enum Command {
         server: client::Remote,
         #[command(subcommand)]
         command: CdrCommand,
+    },
+    /// Print what happens, while it happens.
+    Tail {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(flatten)]
+        filter: TailArgs,
     },
     /// Check everything that a server needs, and say what to do about what is wrong.
     Doctor(crate::doctor::DoctorArgs),
@@ -129,6 +137,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Route { server, command } => client::route(&server, command),
         Command::Frontend { server, command } => operate::frontend(&server, command),
         Command::Cdr { server, command } => operate::cdr(&server, command),
+        Command::Tail { server, filter } => tail::run(&server, &filter),
         Command::Doctor(args) => crate::doctor::run(args),
         Command::Backup(args) => crate::backup::run(&args),
         Command::Restore(args) => crate::restore::run(&args),

@@ -1,5 +1,6 @@
 //! Commands that talk to a running server over its REST API.
 
+use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,6 +8,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 use zajil_core::status::Status;
 
 use crate::cli::{FAILED, UNREACHABLE, complain, say};
@@ -153,6 +156,9 @@ pub(crate) enum RouteCommand {
     },
 }
 
+/// An answer that is read line by line.
+pub(crate) type Lines = BufReader<ureq::BodyReader<'static>>;
+
 /// An answer of the server.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -176,9 +182,35 @@ impl Remote {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Answer> {
+        let config = ureq::Agent::config_builder().timeout_global(Some(ANSWERS_WITHIN));
+        let mut response = self.ask(config, (method, path), body)?;
+        let text = response.body_mut().read_to_string()?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body,
+        })
+    }
+
+    /// Opens a page that is read as it comes, for so long at the most; its status, and its lines.
+    pub(crate) fn open(&self, path: &str, longest: Duration) -> anyhow::Result<(u16, Lines)> {
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(ANSWERS_WITHIN))
+            .timeout_recv_response(Some(ANSWERS_WITHIN))
+            .timeout_recv_body(Some(longest));
+        let response = self.ask(config, ("GET", path), None)?;
+        let status = response.status().as_u16();
+        Ok((status, BufReader::new(response.into_body().into_reader())))
+    }
+
+    fn ask(
+        &self,
+        config: ConfigBuilder<AgentScope>,
+        (method, path): (&str, &str),
+        body: Option<&Value>,
+    ) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
         let url = format!("{}{path}", self.server.trim_end_matches('/'));
-        let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let agent: ureq::Agent = config.timeout_global(Some(ANSWERS_WITHIN)).build().into();
+        let agent: ureq::Agent = config.http_status_as_error(false).build().into();
         let text = body.map(ToString::to_string).unwrap_or_default();
         let request = ureq::http::Request::builder()
             .method(method)
@@ -186,13 +218,12 @@ impl Remote {
             .header("content-type", "application/json")
             .body(text)
             .with_context(|| format!("server address {}", self.server))?;
-        let mut response = agent.run(request)?;
-        let text = response.body_mut().read_to_string()?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok(Answer {
-            status: response.status().as_u16(),
-            body,
-        })
+        Ok(agent.run(request)?)
+    }
+
+    /// Whether answers are to be shown as they come.
+    pub(crate) fn shows_json(&self) -> bool {
+        self.json
     }
 
     /// Calls, and shows the answer: as JSON, or as `human` makes it.

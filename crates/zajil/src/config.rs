@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) ocs: Option<zajil_ocs::Options>,
     /// Call detail records.
     pub(crate) cdr: Cdr,
+    /// Live streams.
+    pub(crate) live: Live,
     /// Logging.
     pub(crate) log: log::Options,
     /// Routes for an empty table.
@@ -109,6 +111,17 @@ pub(crate) struct Messages {
     pub(crate) strictness: Strictness,
     /// `intake_capacity`.
     pub(crate) intake_capacity: usize,
+}
+
+/// Live streams.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Live {
+    /// How many may be open at a time.
+    pub(crate) max_streams: usize,
+    /// How many events are kept in memory.
+    pub(crate) kept_events: usize,
+    /// Whether numbers are never shown in full (S10.4).
+    pub(crate) mask_numbers: bool,
 }
 
 /// Call detail records (S10).

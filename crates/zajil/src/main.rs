@@ -20,6 +20,7 @@ mod restore;
 mod serve;
 mod simulation;
 mod table;
+mod tail;
 mod timed;
 
 #[global_allocator]

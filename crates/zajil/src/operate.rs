@@ -180,7 +180,7 @@ fn csv(row: &Value) -> String {
 }
 
 /// A text as a piece of a URL: all but the unreserved characters of RFC 3986 is escaped.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     text.bytes()
         .map(|b| match plain(b) {

@@ -1,5 +1,6 @@
 //! What the node asks outside, opened from the configuration, and how each part is (`/readyz`).
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use zajil_api::{Part, Readiness};
 use zajil_core::port::{CdrSearch, Charger, NumberLookup};
 use zajil_enum::Resolver;
 use zajil_store::Store;
-use zajil_telemetry::Telemetry;
+use zajil_telemetry::{Fact, Telemetry};
 
 use crate::config::Config;
 use probe::Probe;
@@ -110,15 +111,20 @@ pub(crate) fn readiness(
 pub(crate) async fn watch(ready: Readiness, telemetry: Arc<Telemetry>, token: CancellationToken) {
     let mut ticks = tokio::time::interval(ASKED_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut usable = BTreeMap::new();
     loop {
         tokio::select! {
             biased;
             () = token.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        for part in ready.check().await {
-            let state = part.state.as_ref().copied().map_err(String::as_str);
-            telemetry.metrics.set_ready(part.name, state);
+        for Part { name, state, .. } in ready.check().await {
+            let state = state.as_ref().copied().map_err(String::as_str);
+            telemetry.metrics.set_ready(name, state);
+            // What is well from the start is not worth a word.
+            if usable.insert(name, state.is_ok()).unwrap_or(true) != state.is_ok() {
+                telemetry.record(&Fact::PartTurned { part: name, state });
+            }
         }
     }
 }

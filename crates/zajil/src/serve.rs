@@ -45,6 +45,7 @@ pub(crate) struct Server {
     doors: Vec<JoinHandle<()>>,
     drain: Tasks,
     stop_doors: CancellationToken,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Server {
@@ -54,9 +55,9 @@ impl Server {
         let api = Listener::bind(config.api.listen)?;
         let metrics = config.metrics.map(Listener::bind).transpose()?;
         let data = config.store.directory.clone();
-        let telemetry = Arc::new(Telemetry::new().context("metrics")?);
-        let store = open_store(&config, &telemetry)?;
         let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
+        let telemetry = telemetry(&config, &clock)?;
+        let store = open_store(&config, &telemetry)?;
         let outside = Outside::open(&config, &telemetry)?;
         let parts = Parts {
             store: Arc::clone(&store),
@@ -69,15 +70,10 @@ impl Server {
         let engine = Engine::start(parts, engine_options(&config)).await?;
         let mut drain = Tasks::new(CancellationToken::new(), Arc::clone(&telemetry));
         let records = Records::open(&config.cdr, &telemetry)?;
-        let worker = cdr_worker(&config, &records.sink, (&store, &clock, &telemetry));
-        drain.spawn("CDR worker", move |token| worker().drain(token));
+        keep_records(&mut drain, &config, &records, (&store, &clock, &telemetry));
+        let told = Arc::clone(&telemetry);
+        drain.spawn("live hub", move |token| pump(Arc::clone(&told), token));
         let stop_doors = CancellationToken::new();
-        if let (Some(age), Some(search)) = (config.cdr.retention, &records.search) {
-            let (search, clock) = (Arc::clone(search), Arc::clone(&clock));
-            drain.spawn("CDR retention", move |token| {
-                retention::run(Arc::clone(&search), Arc::clone(&clock), age, token)
-            });
-        }
         let server = config.cdr.server.as_ref().and(records.search.clone());
         let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside.with(server));
         let (watched, told) = (ready.clone(), Arc::clone(&telemetry));
@@ -91,6 +87,7 @@ impl Server {
             store: Arc::clone(&store),
             cdrs: records.search,
             clock,
+            telemetry: Arc::clone(&telemetry),
             options: api_options(&config, ready),
         });
         let (api_address, metrics_address) =
@@ -103,12 +100,13 @@ impl Server {
         ))];
         if let Some(metrics) = metrics {
             doors.push(run(metrics.serve(
-                metrics_app(telemetry),
+                metrics_app(Arc::clone(&telemetry)),
                 64,
                 stop_doors.clone(),
                 Arc::new(|_| {}),
             )));
         }
+        telemetry.record(&Fact::NodeStarted);
         Ok(Self {
             api: api_address,
             metrics: metrics_address,
@@ -118,13 +116,19 @@ impl Server {
             doors,
             drain,
             stop_doors,
+            telemetry,
         })
     }
 
     /// Stops in the order that loses nothing: doors, engine (its intake is flushed), CDRs, store.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        // Waiting pollers must come home before their connections can drain.
+        self.telemetry.record(&Fact::NodeStopping);
+        // Waiting pollers and streams must end before their connections can drain.
         self.stop_doors.cancel();
+        if let Some(hub) = self.telemetry.live() {
+            hub.turn();
+            hub.close();
+        }
         self.engine.stop().await;
         for door in self.doors {
             // Whatever became of a listener, the rest must still be put away.
@@ -134,6 +138,13 @@ impl Server {
         }
         self.drain.stop(DRAIN_WITHIN).await;
         self.store.close().await.context("closing the store")
+    }
+}
+
+/// Hands on what is told to those who listen.
+async fn pump(telemetry: Arc<Telemetry>, token: CancellationToken) {
+    if let Some(hub) = telemetry.live() {
+        token.run_until_cancelled(hub.pump()).await;
     }
 }
 
@@ -203,6 +214,30 @@ fn open_store(config: &Config, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc
     Ok(Arc::new(store))
 }
 
+/// With the hub for live streams.
+fn telemetry(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<Telemetry>> {
+    let (name, kept) = (config.node.name.clone(), config.live.kept_events);
+    let telemetry = Telemetry::new().context("metrics")?;
+    Ok(Arc::new(telemetry.with_live(Arc::clone(clock), name, kept)))
+}
+
+/// Starts what writes CDRs, and what deletes them once they are old.
+fn keep_records(
+    drain: &mut Tasks,
+    config: &Config,
+    records: &Records,
+    (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
+) {
+    let worker = cdr_worker(config, &records.sink, (store, clock, telemetry));
+    drain.spawn("CDR worker", move |token| worker().drain(token));
+    if let (Some(age), Some(search)) = (config.cdr.retention, &records.search) {
+        let (search, clock) = (Arc::clone(search), Arc::clone(clock));
+        drain.spawn("CDR retention", move |token| {
+            retention::run(Arc::clone(&search), Arc::clone(&clock), age, token)
+        });
+    }
+}
+
 /// Makes the worker anew when a bug has ended it.
 fn cdr_worker(
     config: &Config,
@@ -215,8 +250,13 @@ fn cdr_worker(
     let (clock, telemetry) = (Arc::clone(clock), Arc::clone(telemetry));
     move || {
         let aside = Aside::new(refused.clone(), Arc::clone(&telemetry));
-        let (store, sink) = (Arc::clone(&store), Arc::clone(&sink));
-        Outbox::new(store, sink, options, Arc::clone(&clock)).with_aside(aside)
+        let parts = zajil_cdr::outbox::Parts {
+            store: Arc::clone(&store),
+            sink: Arc::clone(&sink),
+            clock: Arc::clone(&clock),
+            telemetry: Arc::clone(&telemetry),
+        };
+        Outbox::new(parts, options).with_aside(aside)
     }
 }
 
@@ -238,6 +278,8 @@ fn api_options(config: &Config, ready: Readiness) -> zajil_api::Options {
         ready,
         max_body_bytes: config.api.max_body_bytes,
         show_cdr_bodies: config.cdr.show_bodies,
+        max_streams: config.live.max_streams,
+        mask_streams: config.live.mask_numbers,
         trusted_proxies: config.api.trusted_proxies.clone(),
         kept: Kept {
             messages: config.messages.retention,

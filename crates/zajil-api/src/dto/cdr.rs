@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use zajil_core::cdr::Cdr;
+use zajil_core::number::end_hidden;
 use zajil_core::port::CdrPlace;
 
 use super::At;
@@ -56,7 +57,7 @@ pub(crate) fn page(rows: &[(CdrPlace, Cdr)], shown: Shown, limit: u32) -> Page<'
 
 fn row(place: CdrPlace, cdr: &Cdr, shown: Shown) -> CdrOut<'_> {
     let number = |number: &str| match shown.masked {
-        true => masked(number),
+        true => end_hidden(number),
         false => number.to_owned(),
     };
     CdrOut {
@@ -76,27 +77,5 @@ fn row(place: CdrPlace, cdr: &Cdr, shown: Shown) -> CdrOut<'_> {
         message_parts: cdr.message_parts,
         deadletter: cdr.deadletter,
         message_body: cdr.message_body.as_deref().filter(|_| shown.bodies),
-    }
-}
-
-/// A number whose last four characters are hidden.
-fn masked(number: &str) -> String {
-    let length = number.chars().count();
-    let hidden = |at: usize| at + 4 >= length;
-    let letters = number.chars().enumerate();
-    letters
-        .map(|(at, letter)| if hidden(at) { 'X' } else { letter })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s10_4_the_end_of_a_number_is_hidden() {
-        assert_eq!(masked("+15551234567"), "+1555123XXXX");
-        assert_eq!(masked("77é6"), "XXXX");
-        assert_eq!(masked(""), "");
     }
 }

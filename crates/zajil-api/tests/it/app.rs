@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use futures_util::StreamExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 use zajil_api::{Api, Options, Part, Readiness, router};
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) telemetry: Arc<Telemetry>,
 }
 
 /// A node that has just started, at 2026-01-01T00:00:00Z.
@@ -56,11 +58,13 @@ pub(crate) async fn app_that_is_not_ready() -> App {
 async fn app_with(options: Options) -> App {
     let store = Arc::new(MemoryStore::new());
     let clock = Arc::new(FakeClock::default());
+    let telemetry = Telemetry::new().unwrap();
+    let telemetry = Arc::new(telemetry.with_live(clock.clone(), NodeName::new("n1"), 64));
     let parts = zajil_engine::Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         clock: clock.clone(),
         dice: Arc::new(FixedDice::new(vec![0])),
-        telemetry: Arc::new(Telemetry::new().unwrap()),
+        telemetry: Arc::clone(&telemetry),
         lookup: None,
         charger: None,
     };
@@ -76,6 +80,7 @@ async fn app_with(options: Options) -> App {
         store: store.clone(),
         cdrs: Some(Arc::new(Shelf(store.clone()))),
         clock: clock.clone(),
+        telemetry: Arc::clone(&telemetry),
         options,
     };
     App {
@@ -83,6 +88,7 @@ async fn app_with(options: Options) -> App {
         clock,
         store,
         engine,
+        telemetry,
     }
 }
 
@@ -166,6 +172,24 @@ impl App {
         answer
     }
 
+    /// Opens a stream; the header is the id to go on after.
+    pub(crate) async fn stream(&self, uri: &str, last_event_id: Option<&str>) -> Stream {
+        let mut request = Request::builder().uri(uri);
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Stream(response.into_body().into_data_stream())
+    }
+
+    /// Hands on what was told, as the pump of the hub does.
+    pub(crate) fn pump(&self) {
+        self.telemetry.live().unwrap().turn();
+    }
+
     /// The `x-request-id` of the answer to a GET that came with this one, or without.
     pub(crate) async fn request_id(&self, uri: &str, sent: Option<&str>) -> String {
         let mut request = Request::builder().uri(uri);
@@ -209,6 +233,36 @@ impl App {
 
     pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// The chunks of a live stream.
+pub(crate) struct Stream(BodyDataStream);
+
+impl Stream {
+    /// The next chunk; none after the end.
+    pub(crate) async fn chunk(&mut self) -> Option<String> {
+        let chunk = self.0.next().await?.unwrap();
+        Some(String::from_utf8(chunk.to_vec()).unwrap())
+    }
+
+    /// The events of the next chunk: name and data.
+    pub(crate) async fn events(&mut self) -> Vec<(String, Value)> {
+        let chunk = self.chunk().await.expect("the stream has ended");
+        let frames = chunk.split("\n\n").filter(|frame| frame.contains("data: "));
+        let field = |frame: &str, name: &str| {
+            let line = frame.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().to_owned()
+        };
+        frames
+            .map(|frame| {
+                let data = field(frame, "data: ");
+                (
+                    field(frame, "event: "),
+                    serde_json::from_str(&data).unwrap(),
+                )
+            })
+            .collect()
     }
 }
 

@@ -15,5 +15,6 @@ mod messages_raw;
 mod operations;
 mod reports;
 mod simulator;
+mod stream;
 mod system;
 mod tables;

@@ -125,7 +125,13 @@ async fn store_of(count: u64) -> Arc<MemoryStore> {
 
 pub(super) fn outbox(store: &Arc<MemoryStore>, sink: Arc<dyn CdrSink>, options: Options) -> Outbox {
     let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
-    Outbox::new(store, sink, options, Arc::new(Still))
+    let parts = zajil_cdr::outbox::Parts {
+        store,
+        sink,
+        clock: Arc::new(Still),
+        telemetry: Arc::new(zajil_telemetry::Telemetry::new().unwrap()),
+    };
+    Outbox::new(parts, options)
 }
 
 pub(super) async fn waiting(store: &MemoryStore) -> u64 {

@@ -1,6 +1,6 @@
 //! The catalogue: name, kind, labels and meaning of every metric.
 
-use super::{Entry, Kind};
+use super::{Entry, Kind, live};
 
 const MILLIS: &[f64] = &[
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0,
@@ -26,7 +26,7 @@ const LIFE_MILLIS: &[f64] = &[
 const ATTEMPTS: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
 const JOBS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-const fn counter(name: &'static str, help: &'static str) -> Entry {
+pub(super) const fn counter(name: &'static str, help: &'static str) -> Entry {
     Entry {
         name,
         kind: Kind::Counter,
@@ -35,7 +35,7 @@ const fn counter(name: &'static str, help: &'static str) -> Entry {
     }
 }
 
-const fn gauge(name: &'static str, help: &'static str) -> Entry {
+pub(super) const fn gauge(name: &'static str, help: &'static str) -> Entry {
     Entry {
         name,
         kind: Kind::Gauge,
@@ -53,7 +53,7 @@ const fn histogram(name: &'static str, bounds: &'static [f64], help: &'static st
     }
 }
 
-const fn labelled(mut entry: Entry, labels: &'static [&'static str]) -> Entry {
+pub(super) const fn labelled(mut entry: Entry, labels: &'static [&'static str]) -> Entry {
     entry.labels = labels;
     entry
 }
@@ -345,6 +345,9 @@ pub const CATALOGUE: &[Entry] = &[
     READY,
     PANICS,
     BUILD,
+    live::STREAMS,
+    live::STREAMS_ENDED,
+    live::LOST,
     process::CPU,
     process::OPEN_FDS,
     process::MAX_FDS,

@@ -12,6 +12,7 @@ use zajil_core::outcome::Reason;
 use zajil_core::queue::{Depth, Home};
 
 use super::catalogue as rows;
+use super::live::Live;
 use super::process::Process;
 use super::queue::Queues;
 use super::register::add;
@@ -27,6 +28,8 @@ pub struct Metrics {
     registry: Registry,
     process: Process,
     queues: Queues,
+    /// Of the live hub.
+    pub live: Live,
     pub(crate) received: IntCounter,
     pub(crate) processing: Histogram,
     matched: IntCounterVec,
@@ -103,6 +106,7 @@ impl Metrics {
         let metrics = Self {
             process: Process::new(r)?,
             queues: Queues::new(r)?,
+            live: Live::new(r)?,
             received: add(r, &rows::RECEIVED)?,
             processing: add(r, &rows::PROCESSING)?,
             matched: add(r, &rows::MATCHED)?,

@@ -19,9 +19,18 @@ pub(super) struct File {
     pub(super) number_lookup: EnumSection,
     pub(super) charging: ChargingSection,
     pub(super) cdr: CdrSection,
+    pub(super) live: LiveSection,
     pub(super) log: LogSection,
     pub(super) sms_routes: Vec<toml::Table>,
     pub(super) translation_rules: Vec<toml::Table>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LiveSection {
+    pub(super) max_streams: Option<u32>,
+    pub(super) kept_events: Option<u32>,
+    pub(super) mask_numbers: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

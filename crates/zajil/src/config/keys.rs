@@ -377,6 +377,24 @@ pub(super) const KEYS: &[Key] = &[
         "The CDR database file.",
     ),
     key(
+        "live",
+        "max_streams",
+        "1000",
+        "Live streams (GET /api/stream) open at a time; more are refused with 503.",
+    ),
+    key(
+        "live",
+        "kept_events",
+        "65536",
+        "Events kept in memory, while somebody listens, for clients that come back.",
+    ),
+    key(
+        "live",
+        "mask_numbers",
+        "false",
+        "Whether live streams always show numbers without their last four characters.",
+    ),
+    key(
         "log",
         "level",
         "\"info\"",

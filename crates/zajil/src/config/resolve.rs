@@ -9,9 +9,9 @@ use zajil_core::id::NodeNumber;
 use zajil_core::number::Strictness;
 use zajil_telemetry::log;
 
-use super::file::{ApiSection, File, LogSection, MessagesSection, MetricsSection};
+use super::file::{ApiSection, File, LiveSection, LogSection, MessagesSection, MetricsSection};
 use super::place::Places;
-use super::{Api, Config, Invalid, Messages, Node, Store, outside, records, seed};
+use super::{Api, Config, Invalid, Live, Messages, Node, Store, outside, records, seed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -85,6 +85,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let (charging, ocs) = outside::charging(file.charging, &node_name, &mut check);
     outside::check_patience(number_lookup.as_ref(), ocs.as_ref(), &mut check);
     let cdr = records::cdr(file.cdr, &directory, &mut check);
+    let live = live(&file.live, &mut check);
     let log = log_options(file.log, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
     let rules = seed::rules(&file.translation_rules, |key, rule| check.rule(key, rule));
@@ -105,12 +106,23 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
             charging,
             ocs,
             cdr,
+            live,
             log,
             routes,
             rules,
             notes: check.notes,
         }),
         _ => Err(Invalid(check.wrong)),
+    }
+}
+
+fn live(section: &LiveSection, check: &mut Check<'_>) -> Live {
+    let streams = u64::from(section.max_streams.unwrap_or(1_000));
+    let kept = u64::from(section.kept_events.unwrap_or(65_536));
+    Live {
+        max_streams: check.number("live.max_streams", streams, (0, 100_000)),
+        kept_events: check.number("live.kept_events", kept, (64, 4_194_304)),
+        mask_numbers: section.mask_numbers.unwrap_or(false),
     }
 }
 

@@ -15,3 +15,4 @@ mod observed;
 mod pdu;
 mod reference_client;
 mod server;
+mod stream;
