@@ -88,6 +88,12 @@ pub fn init(options: &Options, clock: Arc<dyn Clock>) -> Result<Log, Error> {
             .map_err(|error| Error::File(path.clone(), error))
     });
     let file = opened.transpose()?;
+    if let (Some(file), Some(path)) = (&file, &options.file)
+        && options.rotation.when != When::Never
+    {
+        let started = file.pack_aside();
+        started.map_err(|error| Error::File(path.clone(), error))?;
+    }
     let writer = match &file {
         None => BoxMakeWriter::new(std::io::stderr),
         Some(file) => {

@@ -11,6 +11,8 @@ use std::time::Duration;
 use zajil_core::civil;
 use zajil_core::clock::{Clock, Timestamp};
 
+mod pack;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// `20260131T120000Z`.
 const STAMP: usize = 16;
@@ -48,6 +50,8 @@ struct LogFile {
     written: u64,
     /// The day of its newest line.
     day: u64,
+    /// Whoever packs what is put aside.
+    wake: Option<pack::Wake>,
 }
 
 /// The one place that lines are written to; copies share it.
@@ -71,6 +75,7 @@ impl Shared {
             written: found.len(),
             day: day(newest),
             clock,
+            wake: None,
         };
         log.clean(log.clock.now());
         Ok(Self(Arc::new(Mutex::new(log))))
@@ -128,6 +133,7 @@ impl LogFile {
                 self.written = 0;
             }
             self.clean(now);
+            self.wake();
         }
         self.day = day(now).max(self.day);
         self.written = self.written.saturating_add(length);
@@ -169,7 +175,12 @@ impl LogFile {
                 _ => format!(".{stamp}-{number}"),
             });
             let name = PathBuf::from(name);
-            if std::fs::symlink_metadata(&name).is_err() {
+            // In this order: the plain file goes only when the packed one is there.
+            let forms = [name.clone(), pack::with_suffix(&name, pack::PACKED)];
+            if forms
+                .iter()
+                .all(|form| std::fs::symlink_metadata(form).is_err())
+            {
                 return Ok(name);
             }
         }
@@ -182,11 +193,10 @@ impl LogFile {
             return;
         }
         let oldest = stamp(now.minus(self.rotation.keep));
-        let parent = self.path.parent().filter(|p| !p.as_os_str().is_empty());
         let Some(own) = self.path.file_name().and_then(|name| name.to_str()) else {
             return;
         };
-        let entries = std::fs::read_dir(parent.unwrap_or(Path::new(".")));
+        let entries = std::fs::read_dir(folder_of(&self.path));
         for entry in entries.into_iter().flatten().flatten() {
             let name = entry.file_name();
             let stamped = name.to_str().and_then(|name| stamp_of(name, own));
@@ -197,6 +207,11 @@ impl LogFile {
             }
         }
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 fn append(path: &Path) -> io::Result<File> {
@@ -213,9 +228,14 @@ fn stamp(at: Timestamp) -> String {
     text.chars().filter(|c| !matches!(c, '-' | ':')).collect()
 }
 
-/// The stamp in the name of a file that was put aside from the log `own`.
+/// The stamp in the name of a file that was put aside from the log `own`, packed or not.
 fn stamp_of<'a>(name: &'a str, own: &str) -> Option<&'a str> {
     let rest = name.strip_prefix(own)?.strip_prefix('.')?;
+    let forms = [pack::UNFINISHED, pack::PACKED];
+    let rest = forms
+        .iter()
+        .find_map(|form| rest.strip_suffix(form))
+        .unwrap_or(rest);
     let (stamp, number) = rest.split_once('-').unwrap_or((rest, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (date, time) = stamp.strip_suffix('Z')?.split_once('T')?;
