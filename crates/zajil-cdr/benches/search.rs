@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zajil_cdr::schema::{Dialect, INDEXED};
-use zajil_cdr::{MySqlSink, PostgresSink, Server, SqliteSink};
-use zajil_core::port::{CdrFilter, CdrSearch, CdrSink};
+use zajil_cdr::{Server, SqliteSink, database};
+use zajil_core::port::{CdrFilter, CdrSearch};
 use zajil_telemetry::Telemetry;
 use zajil_testkit::database::{DatabaseServer, Engine};
 
@@ -62,20 +62,20 @@ async fn measure(engine: &str, rows: u64) {
         "postgres" => {
             let machine = DatabaseServer::open(Engine::Postgres).await;
             let server = Server::parse(&machine.url()).unwrap();
-            let sink = PostgresSink::new(&server, telemetry).unwrap();
+            let sink = database::open(&server, telemetry).unwrap();
             sink.write(&[], zajil_core::clock::Timestamp::from_secs(0))
                 .await
                 .unwrap();
-            (Place::Machine(machine), Dialect::Postgres, Arc::new(sink))
+            (Place::Machine(machine), Dialect::Postgres, sink)
         }
         "mysql" => {
             let machine = DatabaseServer::open(Engine::MySql).await;
             let server = Server::parse(&machine.url()).unwrap();
-            let sink = MySqlSink::new(&server, telemetry).unwrap();
+            let sink = database::open(&server, telemetry).unwrap();
             sink.write(&[], zajil_core::clock::Timestamp::from_secs(0))
                 .await
                 .unwrap();
-            (Place::Machine(machine), Dialect::MySql, Arc::new(sink))
+            (Place::Machine(machine), Dialect::MySql, sink)
         }
         other => panic!("{other} is not sqlite, postgres or mysql"),
     };

@@ -1,6 +1,11 @@
 //! A table `cdrs` that was there before us: whether our rows fit, and what is missing.
 
+use std::time::Duration;
+
 use crate::schema::{self, Column, Dialect, Kind};
+
+/// How long that may take on a server: a unique key over the rows of years is made in it.
+pub(crate) const WITHIN: Duration = Duration::from_secs(900);
 
 /// A column of the table that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,29 +21,47 @@ pub(crate) struct Query {
     pub(crate) values: Vec<Value>,
 }
 
+/// Which rows, from where on, how many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page<'a> {
+    pub(crate) filter: &'a CdrFilter,
+    pub(crate) before: Option<CdrPlace>,
+    pub(crate) limit: u32,
+}
+
+/// Whether a query names the index that it should use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hints {
+    /// Where that is known to help.
+    Given,
+    /// No: they fail on an adopted table that lacks an index.
+    Left,
+}
+
 /// The rows that fit, the newest `id` first.
-pub(crate) fn query(
-    dialect: Dialect,
-    filter: &CdrFilter,
-    before: Option<CdrPlace>,
-    limit: u32,
-) -> Query {
+pub(crate) fn query(dialect: Dialect, page: Page<'_>, hints: Hints) -> Query {
     let mut values = Vec::new();
-    let sql = match &filter.number {
-        None => select(dialect, &terms(filter, before), limit, &mut values),
+    let terms = terms(page.filter, page.before);
+    let mut select = |terms: &[Term]| {
+        let hint = match hints {
+            Hints::Given => hint(dialect, terms),
+            Hints::Left => String::new(),
+        };
+        select(dialect, terms, &hint, &mut values)
+    };
+    let limit = page.limit;
+    let sql = match &page.filter.number {
+        None => format!("{} LIMIT {limit}", select(&terms)),
         // One half for each column, each along its own index; what fits both comes once.
         Some(number) => {
-            let half = |column, values: &mut Vec<Value>| {
-                let mut terms = terms(filter, before);
+            let mut half = |column: &'static str| {
+                let mut terms = terms.clone();
                 terms.push((column, Value::Text(number.clone())));
-                let half = select(dialect, &terms, limit, values);
-                format!(
-                    "SELECT * FROM ({half}) AS {}",
-                    column.trim_end_matches(" =")
-                )
+                let name = column.trim_end_matches(" =");
+                format!("SELECT * FROM ({} LIMIT {limit}) AS {name}", select(&terms))
             };
-            let calling = half("calling_number =", &mut values);
-            let called = half("called_number =", &mut values);
+            let calling = half("calling_number =");
+            let called = half("called_number =");
             format!("{calling} UNION {called} ORDER BY id DESC LIMIT {limit}")
         }
     };
@@ -77,19 +95,18 @@ fn terms(filter: &CdrFilter, before: Option<CdrPlace>) -> Vec<Term> {
     .collect()
 }
 
-fn select(dialect: Dialect, terms: &[Term], limit: u32, values: &mut Vec<Value>) -> String {
+fn select(dialect: Dialect, terms: &[Term], hint: &str, values: &mut Vec<Value>) -> String {
     let mut conditions = Vec::new();
     for (condition, value) in terms {
         values.push(value.clone());
         conditions.push(format!("{condition} {}", dialect.parameter(values.len())));
     }
-    let hint = hint(dialect, terms);
     let place = match conditions.is_empty() {
         true => String::new(),
         false => format!(" WHERE {}", conditions.join(" AND ")),
     };
     let columns = schema::column_list();
-    format!("SELECT id, {columns} FROM cdrs{hint}{place} ORDER BY id DESC LIMIT {limit}")
+    format!("SELECT id, {columns} FROM cdrs{hint}{place} ORDER BY id DESC")
 }
 
 /// What makes a later page begin at its place.
@@ -106,21 +123,8 @@ fn hint(dialect: Dialect, terms: &[Term]) -> String {
     let columns = ["calling_number", "called_number", "dest_smsc", "status"];
     let given = |column: &&str| has(&format!("{column} ="));
     match columns.into_iter().find(given) {
-        Some(column) => format!("{HINT}{column})"),
+        Some(column) => format!(" FORCE INDEX (idx_cdrs_{column})"),
         None => String::new(),
-    }
-}
-
-const HINT: &str = " FORCE INDEX (idx_cdrs_";
-
-impl Query {
-    /// The same without hints, which fail on an adopted table that lacks an index.
-    pub(crate) fn without_hints(mut self) -> Self {
-        while let Some((before, rest)) = self.sql.split_once(HINT) {
-            let after = rest.split_once(')').map_or("", |(_, after)| after);
-            self.sql = format!("{before}{after}");
-        }
-        self
     }
 }
 
@@ -162,7 +166,12 @@ mod tests {
             status: Some(FinalStatus::Expired),
             ..CdrFilter::default()
         };
-        let query = query(Dialect::Postgres, &filter, Some(CdrPlace(9)), 5);
+        let page = Page {
+            filter: &filter,
+            before: Some(CdrPlace(9)),
+            limit: 5,
+        };
+        let query = query(Dialect::Postgres, page, Hints::Given);
         let half = |column: &str, first| {
             format!(
                 "SELECT * FROM (SELECT id, {} FROM cdrs WHERE status = ${first} AND id < ${} AND \
@@ -185,12 +194,37 @@ mod tests {
 
     #[test]
     fn a_search_for_anything_has_no_condition() {
-        let query = query(Dialect::MySql, &CdrFilter::default(), None, 7);
+        let page = Page {
+            filter: &CdrFilter::default(),
+            before: None,
+            limit: 7,
+        };
+        let query = query(Dialect::MySql, page, Hints::Given);
         assert!(
             query.sql.ends_with(" FROM cdrs ORDER BY id DESC LIMIT 7"),
             "{}",
             query.sql
         );
         assert!(query.values.is_empty());
+    }
+
+    #[test]
+    fn s10_3_a_later_page_names_its_index_unless_it_is_told_not_to() {
+        let filter = CdrFilter {
+            number: Some("+1".into()),
+            ..CdrFilter::default()
+        };
+        let page = Page {
+            filter: &filter,
+            before: Some(CdrPlace(9)),
+            limit: 5,
+        };
+        let hinted = query(Dialect::MySql, page, Hints::Given).sql;
+        for column in ["calling_number", "called_number"] {
+            let hint = format!("FROM cdrs FORCE INDEX (idx_cdrs_{column}) WHERE");
+            assert_eq!(hinted.matches(&hint).count(), 1, "{hinted}");
+        }
+        let plain = query(Dialect::MySql, page, Hints::Left).sql;
+        assert!(!plain.contains("INDEX"), "{plain}");
     }
 }

@@ -5,11 +5,13 @@
 //! wait in the store, so none is lost and delivery goes on.
 
 mod adopt;
+pub mod database;
 mod filter;
-pub mod mysql;
+mod mysql;
 pub mod outbox;
 mod pool;
-pub mod postgres;
+mod postgres;
+pub mod report;
 pub mod retention;
 pub mod schema;
 pub mod server;
@@ -18,9 +20,8 @@ pub mod sqlite;
 mod time;
 mod tls;
 
-pub use mysql::MySqlSink;
+pub use database::Database;
 pub use outbox::Outbox;
-pub use postgres::PostgresSink;
 pub use server::Server;
 pub use sink::NullSink;
 pub use sqlite::SqliteSink;

@@ -86,21 +86,6 @@ pub(crate) async fn write<T: Table + ?Sized>(
     }
 }
 
-/// An error with its causes, as one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        // Some drivers repeat the cause in their own text.
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// As many characters as fit; the rest is cut off.
 pub(crate) fn fit(text: &str, characters: usize) -> &str {
     match text.char_indices().nth(characters) {

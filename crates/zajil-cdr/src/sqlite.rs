@@ -11,12 +11,15 @@ use zajil_core::cdr::Cdr;
 use zajil_core::clock::Timestamp;
 use zajil_core::port::{CdrFilter, CdrPlace, CdrSearch, CdrSink, Found, Written};
 
-use crate::filter;
+use crate::filter::{self, Hints, Page};
+use crate::report::{Reports, Rows};
 use crate::schema::{self, Dialect};
-use crate::sink::{Answer, Fault, Table, chain};
+use crate::sink::{Answer, Fault, Table};
 
 mod row;
 mod search;
+
+pub use search::Reader;
 
 /// How long a write waits for a reader or a backup that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
@@ -56,7 +59,7 @@ pub enum Error {
 /// Writes CDRs to an SQLite file, on the threads for blocking work.
 pub struct SqliteSink {
     file: Arc<File>,
-    searches: search::Searches,
+    reader: Reader,
 }
 
 /// The connection is dropped after a failure and opened again by the next write.
@@ -79,7 +82,7 @@ impl SqliteSink {
         };
         Ok(Self {
             file: Arc::new(file),
-            searches: search::Searches::new(path),
+            reader: Reader::of(path),
         })
     }
 }
@@ -131,8 +134,13 @@ impl CdrSearch for SqliteSink {
         before: Option<CdrPlace>,
         limit: u32,
     ) -> Found<'a, Vec<(CdrPlace, Cdr)>> {
-        let query = filter::query(Dialect::Sqlite, filter, before, limit);
-        Box::pin(self.searches.run(query))
+        let page = Page {
+            filter,
+            before,
+            limit,
+        };
+        let query = filter::query(Dialect::Sqlite, page, Hints::Given);
+        Box::pin(self.reader.search(query))
     }
 
     fn purge(&self, before: Timestamp, limit: u32) -> Found<'_, u64> {
@@ -156,6 +164,16 @@ impl CdrSearch for SqliteSink {
     }
 }
 
+impl Reports for SqliteSink {
+    fn dialect(&self) -> Dialect {
+        self.reader.dialect()
+    }
+
+    fn report<'a>(&'a self, sql: &'a str) -> Found<'a, Rows> {
+        self.reader.report(sql)
+    }
+}
+
 impl File {
     fn run<T>(
         &self,
@@ -167,7 +185,9 @@ impl File {
             .unwrap_or_else(PoisonError::into_inner);
         let mut connection = match held.take() {
             Some(connection) => connection,
-            None => connect(&self.path).map_err(|error| Fault::Down(chain(&error)))?,
+            None => {
+                connect(&self.path).map_err(|error| Fault::Down(zajil_telemetry::chain(&error)))?
+            }
         };
         let done = work(&mut connection).map_err(fault);
         if !matches!(done, Err(Fault::Down(_))) {

@@ -220,8 +220,10 @@ impl Link {
         let response = self.sender.send_request(request);
         let response = match self.drive(response).await {
             Some(Ok(response)) => response,
-            Some(Err(error)) if is_cut(&error) => return Err((Cause::Closed, explain(&error))),
-            Some(Err(error)) => return Err((Cause::Other, explain(&error))),
+            Some(Err(error)) if is_cut(&error) => {
+                return Err((Cause::Closed, zajil_telemetry::chain(&error)));
+            }
+            Some(Err(error)) => return Err((Cause::Other, zajil_telemetry::chain(&error))),
             None => return Err((Cause::Closed, closed())),
         };
         // From here on there was an answer, whatever becomes of the rest of it.
@@ -232,7 +234,7 @@ impl Link {
                 status,
                 body: body.to_bytes(),
             }),
-            Some(Err(error)) => Err((Cause::Other, explain(&*error))),
+            Some(Err(error)) => Err((Cause::Other, zajil_telemetry::chain(&*error))),
             None => Err((Cause::Other, closed())),
         }
     }
@@ -273,18 +275,6 @@ fn is_cut(error: &hyper::Error) -> bool {
             ];
             cut.contains(&error.kind())
         })
-}
-
-/// An error with its causes, in one line.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

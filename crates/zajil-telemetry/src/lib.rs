@@ -1,11 +1,13 @@
 //! What the system says of itself: metrics, facts, logs and the live hub.
 
+mod chain;
 mod fact;
 pub mod live;
 pub mod log;
 pub mod metric;
 mod stopwatch;
 
+pub use chain::chain;
 pub use fact::{CdrFact, ChargeFact, Door, EnumFact, Fact, HandedFact, HeldFact, Telemetry};
 pub use metric::Metrics;
 pub use stopwatch::Stopwatch;

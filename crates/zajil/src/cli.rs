@@ -62,7 +62,7 @@ enum Command {
         #[command(subcommand)]
         command: FrontendCommand,
     },
-    /// Export call detail records.
+    /// Export call detail records, and report on them.
     Cdr {
         #[command(flatten)]
         server: client::Remote,

@@ -16,6 +16,7 @@ mod operate;
 mod outside;
 mod pdu;
 mod records;
+mod report;
 mod restore;
 mod serve;
 mod simulation;

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::cli::{FAILED, UNREACHABLE, complain, say};
 use crate::client::{Remote, cell, list, present, rows};
+use crate::report::{self, ReportArgs};
+use crate::table;
 
 /// The columns of an export, in the order of S10.1.
 const COLUMNS: [&str; 16] = [
@@ -61,26 +63,31 @@ pub(crate) enum Format {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CdrCommand {
     /// Write CDRs to the standard output, newest first.
-    Export {
-        /// Submitted at or after this time (RFC 3339).
-        #[arg(long)]
-        from: Option<String>,
-        /// Submitted before this time.
-        #[arg(long)]
-        to: Option<String>,
-        /// Only this calling or called number.
-        #[arg(long)]
-        number: Option<String>,
-        /// Only this status.
-        #[arg(long)]
-        status: Option<String>,
-        /// jsonl or csv.
-        #[arg(long, default_value = "csv")]
-        format: Format,
-        /// Hide the last four digits of numbers.
-        #[arg(long)]
-        masked: bool,
-    },
+    Export(ExportArgs),
+    /// Ask the configured CDR database for a report; the server need not run.
+    Report(ReportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Submitted at or after this time (RFC 3339).
+    #[arg(long)]
+    from: Option<String>,
+    /// Submitted before this time.
+    #[arg(long)]
+    to: Option<String>,
+    /// Only this calling or called number.
+    #[arg(long)]
+    number: Option<String>,
+    /// Only this status.
+    #[arg(long)]
+    status: Option<String>,
+    /// jsonl or csv.
+    #[arg(long, default_value = "csv")]
+    format: Format,
+    /// Hide the last four digits of numbers.
+    #[arg(long)]
+    masked: bool,
 }
 
 /// Runs `zajil frontend …`.
@@ -118,27 +125,23 @@ pub(crate) fn frontend(server: &Remote, command: FrontendCommand) -> anyhow::Res
 
 /// Runs `zajil cdr …`.
 pub(crate) fn cdr(server: &Remote, command: CdrCommand) -> anyhow::Result<ExitCode> {
-    let CdrCommand::Export {
-        from,
-        to,
-        number,
-        status,
-        format,
-        masked,
-    } = command;
-    let mut query = format!("/api/cdrs?limit=1000&masked={masked}");
+    let export = match command {
+        CdrCommand::Export(export) => export,
+        CdrCommand::Report(args) => return report::run(args),
+    };
+    let mut query = format!("/api/cdrs?limit=1000&masked={}", export.masked);
     for (name, value) in [
-        ("from", from),
-        ("to", to),
-        ("number", number),
-        ("status", status),
+        ("from", export.from),
+        ("to", export.to),
+        ("number", export.number),
+        ("status", export.status),
     ] {
         if let Some(value) = value {
             query += &format!("&{name}={}", encoded(&value));
         }
     }
-    if let Format::Csv = format {
-        say(&(COLUMNS.join(",") + "\r\n"))?;
+    if let Format::Csv = export.format {
+        say(&table::csv(COLUMNS.into_iter()))?;
     }
     let mut before = String::new();
     loop {
@@ -153,10 +156,12 @@ pub(crate) fn cdr(server: &Remote, command: CdrCommand) -> anyhow::Result<ExitCo
             complain(&cell(&answer.body["errors"]["detail"]));
             return Ok(ExitCode::from(FAILED));
         }
-        let lines = list(&answer.body["data"]).iter().map(|row| match format {
-            Format::Jsonl => format!("{row}\n"),
-            Format::Csv => csv(row),
-        });
+        let lines = list(&answer.body["data"])
+            .iter()
+            .map(|row| match export.format {
+                Format::Jsonl => format!("{row}\n"),
+                Format::Csv => csv(row),
+            });
         say(&lines.collect::<String>())?;
         match answer.body["next"].as_i64() {
             Some(next) => before = format!("&before={next}"),
@@ -165,18 +170,15 @@ pub(crate) fn cdr(server: &Remote, command: CdrCommand) -> anyhow::Result<ExitCo
     }
 }
 
-/// A row, quoted where it must be; null is an empty field.
+/// A row as CSV; null is an empty field.
 fn csv(row: &Value) -> String {
     let field = |column: &&str| match &row[*column] {
         Value::Null => String::new(),
-        Value::String(text) if text.contains([',', '"', '\r', '\n']) => {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        }
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     let fields: Vec<String> = COLUMNS.iter().map(field).collect();
-    fields.join(",") + "\r\n"
+    table::csv(fields.iter().map(String::as_str))
 }
 
 /// A text as a piece of a URL: all but the unreserved characters of RFC 3986 is escaped.

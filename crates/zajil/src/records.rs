@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use zajil_cdr::server::Engine;
-use zajil_cdr::{MySqlSink, NullSink, PostgresSink, SqliteSink};
+use zajil_cdr::{Database, NullSink, SqliteSink, database};
 use zajil_core::port::{CdrSearch, CdrSink};
 use zajil_telemetry::Telemetry;
 
@@ -31,23 +30,15 @@ impl Records {
         let Some(server) = &cdr.server else {
             let opened = SqliteSink::open(&cdr.path);
             let place = || format!("CDR file {}", cdr.path.display());
-            let mut records = Self::of(opened.with_context(place)?);
+            let mut records = Self::of(Arc::new(opened.with_context(place)?));
             records.sink = Arc::new(Timed::new(records.sink, Arc::clone(telemetry)));
             return Ok(records);
         };
-        let telemetry = Arc::clone(telemetry);
-        match server.engine {
-            Engine::Postgres => Ok(Self::of(
-                PostgresSink::new(server, telemetry).context("CDR database")?,
-            )),
-            Engine::MySql => Ok(Self::of(
-                MySqlSink::new(server, telemetry).context("CDR database")?,
-            )),
-        }
+        let opened = database::open(server, Arc::clone(telemetry));
+        Ok(Self::of(opened.context("CDR database")?))
     }
 
-    fn of<T: CdrSink + CdrSearch + 'static>(database: T) -> Self {
-        let database = Arc::new(database);
+    fn of(database: Arc<dyn Database>) -> Self {
         Self {
             sink: Arc::clone(&database) as Arc<dyn CdrSink>,
             search: Some(database),

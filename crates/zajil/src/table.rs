@@ -1,4 +1,4 @@
-//! Aligned columns for people.
+//! Rows as text: aligned columns for people, CSV for programs.
 
 /// Lines of `rows` under `head`, each column as wide as its widest cell.
 pub(crate) fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
@@ -22,6 +22,15 @@ pub(crate) fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
         text.push_str(&line(row.iter().map(String::as_str).collect()));
     }
     text
+}
+
+/// A line of CSV, its fields quoted where they must be (RFC 4180).
+pub(crate) fn csv<'a>(fields: impl Iterator<Item = &'a str>) -> String {
+    let quoted = fields.map(|text| match text.contains([',', '"', '\r', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    });
+    quoted.collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, SslOpts};
 
 use crate::pool::Connect;
 use crate::server::{Encryption, Server};
-use crate::sink::{Answer, Fault, chain};
+use crate::sink::{Answer, Fault};
 use crate::tls;
 
-pub(super) struct Connector {
+pub(crate) struct Connector {
     plain: Opts,
     /// None when it is to be plain.
     protected: Option<Opts>,
@@ -19,7 +19,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(server: &Server) -> Result<Self, String> {
+    pub(crate) fn new(server: &Server) -> Result<Self, String> {
         let host = server.hosts.first().ok_or("names no host")?;
         let by_socket = host.name.starts_with('/');
         let options = OptsBuilder::default()
@@ -136,7 +136,7 @@ pub(super) fn fault(error: Error) -> Fault {
         Error::Driver(DriverError::PacketTooLarge) => {
             Fault::Data("it is more than the server takes at once".to_owned())
         }
-        error => Fault::Down(chain(&error)),
+        error => Fault::Down(zajil_telemetry::chain(&error)),
     }
 }
 

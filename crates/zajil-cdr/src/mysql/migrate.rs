@@ -3,8 +3,6 @@
 //! These servers commit each change of a table by itself, so every step may be repeated. A named
 //! lock keeps two nodes from doing it at once. Rows are never changed.
 
-use std::time::Duration;
-
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
@@ -12,9 +10,6 @@ use super::connect::fault;
 use crate::adopt::{self, Guard, Present};
 use crate::schema::{self, Dialect};
 use crate::sink::Fault;
-
-/// How long it may take: a unique key over the rows of years is made in it.
-pub(super) const WITHIN: Duration = Duration::from_secs(900);
 
 /// Names of locks are the server's, not the database's, and have at most 64 characters.
 const LOCK: &str = "SELECT GET_LOCK(CONCAT('zajil.', MD5(DATABASE())), 20)";

@@ -210,6 +210,16 @@ pub(super) fn read(row: &Row) -> Result<(CdrPlace, Cdr), String> {
     Ok((CdrPlace(get(row, "id")?), cdr))
 }
 
+/// The values of a row of a report: the server has written them out.
+pub(super) fn as_text(row: Row) -> Vec<Option<String>> {
+    let text = |value| match value {
+        Value::NULL => None,
+        Value::Bytes(octets) => Some(String::from_utf8_lossy(&octets).into_owned()),
+        other => Some(other.as_sql(true)),
+    };
+    row.unwrap().into_iter().map(text).collect()
+}
+
 fn get<T: FromValue>(row: &Row, name: &str) -> Result<T, String> {
     let value = row.get_opt(name);
     let value = value.ok_or_else(|| format!("the database did not answer with {name}"))?;

@@ -35,7 +35,7 @@ impl Aside {
         let opened = tokio::task::spawn_blocking(move || SqliteSink::open(&path)).await;
         let sink = match opened {
             Ok(Ok(sink)) => sink,
-            Ok(Err(error)) => return Err(crate::sink::chain(&error)),
+            Ok(Err(error)) => return Err(zajil_telemetry::chain(&error)),
             Err(failure) => return Err(format!("refused CDRs cannot be kept: {failure}")),
         };
         let kept = sink.write(&rows, now).await;

@@ -12,10 +12,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::adopt::Guard;
 use crate::pool::Connect;
 use crate::server::{Encryption, Server};
-use crate::sink::{Answer, Fault, chain};
+use crate::sink::{Answer, Fault};
 use crate::tls;
 
-pub(super) struct Connector {
+pub(crate) struct Connector {
     config: Config,
     tls: MakeRustlsConnect,
     /// Before the first statement of a connection.
@@ -25,14 +25,14 @@ pub(super) struct Connector {
 
 /// A connection with the statement that it knows already. Dropped, it is closed at once, whatever
 /// the other end does.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     pub(super) client: Client,
     pub(super) insert: Option<(Guard, Statement)>,
     driver: AbortHandle,
 }
 
 impl Connector {
-    pub(super) fn new(server: &Server) -> Result<Self, String> {
+    pub(crate) fn new(server: &Server) -> Result<Self, String> {
         let mut config = Config::new();
         config
             .user(&server.user)
@@ -119,7 +119,7 @@ fn drive(
         // Whoever waits for an answer hears of it.
         if let Err(error) = driver.await {
             tracing::debug!(
-                error = chain(&error),
+                error = zajil_telemetry::chain(&error),
                 "a connection to the CDR database ended"
             );
         }
@@ -130,7 +130,7 @@ fn drive(
 /// Whether an error is about the rows. Details are left out: they show the values of the row.
 pub(super) fn fault(error: tokio_postgres::Error) -> Fault {
     let Some(told) = error.as_db_error() else {
-        return Fault::Down(chain(&error));
+        return Fault::Down(zajil_telemetry::chain(&error));
     };
     let code = told.code().code();
     let text = format!("{} (SQLSTATE {code})", told.message());

@@ -3,8 +3,6 @@
 //! Everything happens in one transaction under an advisory lock: two nodes may do it at once, and
 //! a death in the middle leaves what was before. Rows are never changed.
 
-use std::time::Duration;
-
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
@@ -12,9 +10,6 @@ use super::connect::fault;
 use crate::adopt::{self, Guard, Present};
 use crate::schema::{self, Dialect};
 use crate::sink::Fault;
-
-/// How long it may take: a unique key over the rows of years is made in it.
-pub(super) const WITHIN: Duration = Duration::from_secs(900);
 
 /// The advisory lock of everything that must not happen twice at once: "zajilcdr".
 pub(super) const LOCK: i64 = 0x7a61_6a69_6c63_6472;
@@ -43,7 +38,10 @@ pub(super) async fn run(client: &mut Client) -> Result<Guard, Fault> {
 }
 
 async fn bring(transaction: &Transaction<'_>) -> Result<Guard, Fault> {
-    let limit = format!("SET LOCAL statement_timeout = {}", WITHIN.as_millis());
+    let limit = format!(
+        "SET LOCAL statement_timeout = {}",
+        adopt::WITHIN.as_millis()
+    );
     transaction.batch_execute(&limit).await.map_err(fault)?;
     let locked = transaction
         .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])

@@ -13,7 +13,9 @@ use zajil_store::contract::Store as _;
 use zajil_store::memory::MemoryStore;
 
 use crate::outbox::{finished, outbox, waiting};
-use crate::servers::{Database, Kind, Site};
+use zajil_cdr::Database;
+
+use crate::servers::{Kind, Site};
 
 mod adopted;
 mod deaths;
@@ -55,6 +57,8 @@ everywhere! {
     s10_3_pages_follow_each_other in search,
     s10_4_old_rows_are_purged_in_steps in search,
     s10_3_the_reports_of_the_manual_run_as_they_are_printed in reports,
+    s10_3_a_report_is_asked_for_a_time_and_a_number in reports,
+    s10_4_a_report_changes_nothing in reports,
 }
 
 on_servers! {

@@ -5,16 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use zajil_cdr::server::{Engine, Server};
-use zajil_cdr::{MySqlSink, PostgresSink, SqliteSink};
-use zajil_core::port::{CdrSearch, CdrSink};
+use zajil_cdr::server::Server;
+use zajil_cdr::{Database, SqliteSink};
 use zajil_telemetry::Telemetry;
 use zajil_testkit::database::{self, DatabaseServer};
-
-/// What rows are written to and found in.
-pub(super) trait Database: CdrSink + CdrSearch {}
-
-impl<T: CdrSink + CdrSearch> Database for T {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -74,11 +68,7 @@ impl Site {
     }
 
     pub(super) fn sink_at(&self, server: &Server) -> Arc<dyn Database> {
-        let telemetry = Arc::clone(&self.telemetry);
-        match server.engine {
-            Engine::Postgres => Arc::new(PostgresSink::new(server, telemetry).unwrap()),
-            Engine::MySql => Arc::new(MySqlSink::new(server, telemetry).unwrap()),
-        }
+        zajil_cdr::database::open(server, Arc::clone(&self.telemetry)).unwrap()
     }
 
     pub(super) async fn start(&mut self) {

@@ -29,7 +29,7 @@ pub(super) fn checks(directory: &Path) -> Vec<Check> {
         match opened {
             Ok(opened) => opened,
             Err(error) => {
-                let chain = chain(&error);
+                let chain = zajil_telemetry::chain(&error);
                 return vec![Check::fail(NAME, format!("{}: {chain}", file.display())).remedy(
                 "run this as the user of the server; with a newer form, install that version; \
                  else restore a backup",
@@ -88,19 +88,9 @@ pub(super) fn cdr(path: &Path) -> Vec<Check> {
     vec![match rows {
         Ok(rows) => Check::ok(NAME, format!("{} has {rows} rows", path.display())),
         Err(error) => {
-            let sentence = format!("{}: {}", path.display(), chain(&error));
+            let sentence = format!("{}: {}", path.display(), zajil_telemetry::chain(&error));
             Check::fail(NAME, sentence)
                 .remedy("CDRs wait in the outbox meanwhile; mend cdr.sqlite_path or the file")
         }
     }]
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }

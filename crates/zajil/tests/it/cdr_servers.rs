@@ -89,6 +89,14 @@ async fn through_an_outage(engine: Engine) {
         line.is_some_and(|line| line.contains("the server answers")),
         "{told}"
     );
+    let asked = ["cdr", "report", "by_status", "--format", "csv", "--config"];
+    let told = zajil(&[&asked[..], &[file.to_str().unwrap()]].concat());
+    assert_eq!(
+        text(&told.stdout),
+        "status,messages,percent\r\ndelivered,11,100.0\r\n",
+        "{}",
+        text(&told.stderr)
+    );
     assert_eq!(server.stop(), Some(0));
     assert!(!data.path().join("cdr.db").exists());
 }

@@ -5,5 +5,6 @@ SELECT dest_smsc,
        MAX(TIMESTAMPDIFF(SECOND, submission_time, delivery_time)) AS longest_s
 FROM cdrs
 WHERE status = 'delivered' AND delivery_time IS NOT NULL
+  AND submission_time >= /*from*/ '2024-02-01' AND submission_time < /*to*/ '2024-04-01'
 GROUP BY dest_smsc
 ORDER BY dest_smsc;

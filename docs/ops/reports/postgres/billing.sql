@@ -1,10 +1,4 @@
--- What senders owe: the longest prefix in billing_rates decides the price of a part.
-CREATE TABLE IF NOT EXISTS billing_rates (
-  prefix VARCHAR(20) NOT NULL PRIMARY KEY,
-  price_per_part DECIMAL(10, 4) NOT NULL
-);
-INSERT INTO billing_rates VALUES ('+1', 0.0100), ('+44', 0.0300), ('+4477', 0.0450) ON CONFLICT DO NOTHING;
-
+-- What senders owe: the longest prefix in billing_rates (billing_rates.sql) prices a part.
 SELECT cdrs.calling_number, SUM(cdrs.message_parts) AS parts,
        SUM(cdrs.message_parts * billing_rates.price_per_part) AS price
 FROM cdrs
@@ -13,5 +7,7 @@ JOIN billing_rates ON billing_rates.prefix = (
   WHERE cdrs.called_number LIKE CONCAT(rate.prefix, '%')
   ORDER BY LENGTH(rate.prefix) DESC LIMIT 1)
 WHERE cdrs.status = 'delivered'
+  AND cdrs.submission_time >= /*from*/ '2024-02-01' AND cdrs.submission_time < /*to*/ '2024-04-01'
 GROUP BY cdrs.calling_number
-ORDER BY cdrs.calling_number;
+ORDER BY cdrs.calling_number
+LIMIT /*limit*/ 1000;

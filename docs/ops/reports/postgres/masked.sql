@@ -4,5 +4,6 @@ SELECT message_id,
        CONCAT(LEFT(called_number, -4), '****') AS called, status
 FROM cdrs
 WHERE LENGTH(calling_number) > 4 AND LENGTH(called_number) > 4
+  AND submission_time >= /*from*/ '2024-02-01' AND submission_time < /*to*/ '2024-04-01'
 ORDER BY message_id
-LIMIT 2;
+LIMIT /*limit*/ 1000;

@@ -1,6 +1,8 @@
-//! The reports of the manual, as they are printed there, by the database's own client.
+//! The reports of the manual: as they are printed there, by the database's own client, and as the
+//! program asks for them.
 
 use expect_test::expect;
+use zajil_cdr::report::{REPORTS, Report, Rows, Scope};
 
 use super::*;
 
@@ -58,6 +60,7 @@ pub(super) async fn s10_3_the_reports_of_the_manual_run_as_they_are_printed(site
         "per_hour",
         "failures",
         "per_node",
+        "billing_rates",
         "billing",
         "masked",
         "archive",
@@ -93,13 +96,101 @@ pub(super) async fn s10_3_the_reports_of_the_manual_run_as_they_are_printed(site
         per_node
         zajil@a|zajil@b|5
         zajil@b|zajil@b|1
+        billing_rates
         billing
         +15551230000|5|0.1900
         masked
         1|+1555123****|+44770090****|delivered
         2|+1555123****|+44770090****|delivered
+        3|+1555123****|+44770090****|failed
+        4|+1555123****|+44770090****|expired
+        5|+1555123****|+1555987****|delivered
+        6|+1555123****|+1555987****|failed
         archive
         2|4
     "#]]
     .assert_eq(&told);
+}
+
+/// The rows, `|` between values.
+fn lines(rows: &Rows) -> Vec<String> {
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "NULL".into());
+    let line = |row: &Vec<Option<String>>| row.iter().map(value).collect::<Vec<_>>().join("|");
+    rows.rows.iter().map(line).collect()
+}
+
+pub(super) async fn s10_3_a_report_is_asked_for_a_time_and_a_number(site: Site) {
+    let sink = site.sink();
+    let mut rows = rows();
+    rows[1].calling_number = "O'Neil \\ co".into();
+    rows[2].dest_smsc = None;
+    sink.write(&rows, NOW).await.unwrap();
+    let ask = async |name: &str, scope: Scope| {
+        let sql = Report::named(name).unwrap().sql(sink.dialect(), &scope);
+        sink.report(&sql.unwrap()).await
+    };
+    // Half an hour and an hour after the first: the second and, not any more, the third.
+    let hour = Scope {
+        from: Some(Timestamp::from_millis(1_709_208_000_001)),
+        to: Some(Timestamp::from_millis(1_709_211_600_000)),
+        ..Scope::default()
+    };
+    let told = ask("by_status", hour).await.unwrap();
+    assert_eq!(told.columns, ["status", "messages", "percent"]);
+    assert_eq!(lines(&told), ["delivered|1|100.0"]);
+    let odd = Scope {
+        number: Some("O'Neil \\ co".into()),
+        ..Scope::default()
+    };
+    let told = ask("by_number", odd).await.unwrap();
+    assert_eq!(told.rows.len(), 1, "{told:?}");
+    let first = Scope {
+        number: Some("+15551230000".into()),
+        limit: Some(2),
+        ..Scope::default()
+    };
+    let told = lines(&ask("by_number", first).await.unwrap());
+    assert!(told[0].starts_with("6|+15551230000|+15559870000|failed|2024-03-01 01:00:00"));
+    assert_eq!(told.len(), 2);
+    let days = ask("route_per_day", Scope::default()).await.unwrap();
+    let mut days = lines(&days);
+    // Databases do not agree where NULL stands.
+    days.sort();
+    let expected = [
+        "2024-02-29|NULL|1|0",
+        "2024-02-29|gw_uk|3|2",
+        "2024-03-01|gw|2|1",
+    ];
+    assert_eq!(days, expected);
+    let none = ask("billing", Scope::default()).await.unwrap_err();
+    assert!(none.contains("billing_rates"), "{none}");
+    for report in REPORTS {
+        let about = report.name == "by_number";
+        let scope = Scope {
+            number: about.then(|| "+1".to_owned()),
+            ..Scope::default()
+        };
+        if report.name != "billing" {
+            assert!(ask(report.name, scope).await.is_ok(), "{}", report.name);
+        }
+    }
+}
+
+pub(super) async fn s10_4_a_report_changes_nothing(site: Site) {
+    let sink = site.sink();
+    sink.write(&cdrs(1..=2), NOW).await.unwrap();
+    let refused = sink.report("DELETE FROM cdrs").await.unwrap_err();
+    let refused = refused.to_lowercase();
+    assert!(
+        refused.contains("read-only")
+            || refused.contains("read only")
+            || refused.contains("readonly"),
+        "{refused}"
+    );
+    assert_eq!(counts(&site), "2|2");
+    assert_eq!(
+        sink.write(&cdrs(3..=3), NOW).await,
+        Ok(()),
+        "writing goes on"
+    );
 }
