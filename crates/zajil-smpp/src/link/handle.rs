@@ -1,0 +1,113 @@
+//! Sends requests of ours over a link, as many at a time as the window allows.
+
+use std::sync::Arc;
+
+use smpp_codec::Pdu;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::window::{Lost, Response};
+
+/// A request of ours on its way to the link.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) pdu: Pdu,
+    /// Nobody waits when there is no answer to it.
+    pub(crate) answer: Option<oneshot::Sender<Result<Response, Lost>>>,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// The link's end.
+pub(crate) type Requests = mpsc::Receiver<Request>;
+
+/// Sends requests over a link. Clones share the window.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    requests: mpsc::Sender<Request>,
+    window: Arc<Semaphore>,
+    leave: CancellationToken,
+    ended: CancellationToken,
+}
+
+pub(crate) fn channel(window: usize) -> (Requests, Handle) {
+    let window = window.max(1);
+    let (sender, receiver) = mpsc::channel(window);
+    let handle = Handle {
+        requests: sender,
+        window: Arc::new(Semaphore::new(window)),
+        leave: CancellationToken::new(),
+        ended: CancellationToken::new(),
+    };
+    (receiver, handle)
+}
+
+impl Handle {
+    /// Sends a request once the window has room, and waits for its response, at the most as long as
+    /// the link's response timer. Giving up the future takes nothing back.
+    ///
+    /// # Errors
+    /// [`Lost`]; only [`Lost::Unsent`] says that the peer cannot have seen it.
+    pub async fn request(&self, pdu: Pdu) -> Result<Response, Lost> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(pdu, Some(sender)).await?;
+        receiver.await.unwrap_or(Err(Lost::Ended))
+    }
+
+    /// Sends what is never answered: `outbind` and `alert_notification`.
+    ///
+    /// # Errors
+    /// [`Lost::Unsent`].
+    pub async fn tell(&self, pdu: Pdu) -> Result<(), Lost> {
+        self.send(pdu, None).await
+    }
+
+    async fn send(
+        &self,
+        pdu: Pdu,
+        answer: Option<oneshot::Sender<Result<Response, Lost>>>,
+    ) -> Result<(), Lost> {
+        let sent = async {
+            let window = Arc::clone(&self.window);
+            let place = window.acquire_owned().await.ok()?;
+            let request = Request { pdu, answer, place };
+            self.requests.send(request).await.ok()
+        };
+        tokio::select! {
+            biased;
+            () = self.ended.cancelled() => Err(Lost::Unsent),
+            () = self.leave.cancelled() => Err(Lost::Unsent),
+            sent = sent => sent.ok_or(Lost::Unsent),
+        }
+    }
+
+    /// How many requests can be sent at once now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.window.available_permits()
+    }
+
+    /// Takes leave: what is being worked on is answered, what was sent is waited for, `unbind` is
+    /// exchanged, and the link ends.
+    pub fn leave(&self) {
+        self.leave.cancel();
+    }
+
+    /// Waits until the link has ended.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Whether the link has ended or is about to.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leave.is_cancelled() || self.ended.is_cancelled()
+    }
+
+    pub(crate) fn leave_token(&self) -> CancellationToken {
+        self.leave.clone()
+    }
+
+    pub(crate) fn ended_token(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+}

@@ -1,0 +1,411 @@
+//! The loop of a link: what comes is acted on, what is due is sent.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use futures_util::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use smpp_codec::frame::{self, Frame};
+use smpp_codec::pdu::Bare;
+use smpp_codec::session::{self, State};
+use smpp_codec::{CommandId, Header, Pdu, Status};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{Request, Requests};
+use super::timers::{Bound, Due, Timers};
+use super::window::{Lost, Response, Window};
+use super::{Answer, Ended, Handler, Link, Next, Options, Reaction};
+use crate::tap::{Tap, Way};
+
+/// Nothing more is read while so many octets wait to be sent.
+const MOST_UNSENT: usize = 256 * 1_024;
+/// So much room is made for what comes, in octets.
+const READ_AT_ONCE: usize = 16 * 1_024;
+/// So many PDUs in a row that cannot be used, and the link ends.
+const MOST_FAULTS: u32 = 100;
+/// So many requests of ours in a row without a response, and the link ends.
+const MOST_UNANSWERED: usize = 3;
+
+type Work = Pin<Box<dyn Future<Output = (Header, Answer)> + Send>>;
+
+/// A link at work.
+pub(super) struct Running<H> {
+    options: Options,
+    tap: Arc<dyn Tap>,
+    requests: Requests,
+    leave: CancellationToken,
+    handler: H,
+    state: State,
+    timers: Timers,
+    window: Window,
+    working: FuturesUnordered<Work>,
+    input: BytesMut,
+    out: BytesMut,
+    faults: u32,
+    unanswered: usize,
+    leaving: Leaving,
+    /// When octets were last sent, or began to wait.
+    progress: Instant,
+    /// The link ends with this once everything is sent.
+    last: Option<Ended>,
+}
+
+/// How far leave-taking has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// We want to, and wait for what is under way.
+    Soon,
+    /// `unbind` is sent.
+    Asked,
+    /// The peer's `unbind` with this number has come; it is answered last.
+    Told(u32),
+}
+
+impl<H: Handler> Running<H> {
+    pub(super) fn new(link: Link, handler: H) -> Self {
+        let Link {
+            options,
+            tap,
+            requests,
+            leave,
+            ended: _,
+        } = link;
+        Self {
+            timers: Timers::new(options.limits, Instant::now()),
+            window: Window::new(options.limits.response),
+            options,
+            tap,
+            requests,
+            leave,
+            handler,
+            state: State::Open,
+            working: FuturesUnordered::new(),
+            input: BytesMut::new(),
+            out: BytesMut::new(),
+            faults: 0,
+            unanswered: 0,
+            leaving: Leaving::No,
+            progress: Instant::now(),
+            last: None,
+        }
+    }
+
+    pub(super) async fn run<S>(mut self, stream: S) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let ended = loop {
+            if let Some(ended) = self.turn(&mut reader, &mut writer).await {
+                break ended;
+            }
+        };
+        self.set_state(State::Closed);
+        self.requests.close();
+        while let Ok(Request { answer, .. }) = self.requests.try_recv() {
+            if let Some(answer) = answer {
+                // Who asked may have gone away.
+                drop(answer.send(Err(Lost::Unsent)));
+            }
+        }
+        self.window.end();
+        // The peer may have gone already; then there is nobody to take leave of.
+        drop(timeout(self.options.limits.response, writer.shutdown()).await);
+        ended
+    }
+
+    /// Waits for the next thing to happen, and does it.
+    async fn turn<R, W>(&mut self, reader: &mut R, writer: &mut W) -> Option<Ended>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        if self.last.is_none() {
+            self.take_leave();
+        }
+        if self.out.is_empty()
+            && let Some(ended) = self.last.take()
+        {
+            return Some(ended);
+        }
+        let wake = match self.time_passes() {
+            Ok(wake) => wake,
+            Err(ended) => return Some(ended),
+        };
+        let goes_on = self.last.is_none() && self.out.len() < MOST_UNSENT;
+        let has_room = goes_on && self.working.len() < self.options.window_in.max(1);
+        let is_asked = self.leaving == Leaving::No;
+        if self.input.capacity() - self.input.len() < READ_AT_ONCE / 4 {
+            self.input.reserve(READ_AT_ONCE);
+        }
+        tokio::select! {
+            sent = send(writer, &mut self.out), if !self.out.is_empty() => match sent {
+                Ok(()) => self.progress = Instant::now(),
+                Err(error) => return Some(Ended::Failed(error.to_string())),
+            },
+            read = reader.read_buf(&mut self.input), if has_room => match read {
+                Ok(0) => return Some(Ended::Closed),
+                Ok(_) => self.timers.heard(Instant::now()),
+                Err(error) => return Some(Ended::Failed(error.to_string())),
+            },
+            Some((header, answer)) = self.working.next(), if goes_on => {
+                self.answer(header, answer);
+            }
+            Some(request) = self.requests.recv(), if goes_on => self.ask(request),
+            () = self.leave.cancelled(), if is_asked => self.leaving = Leaving::Soon,
+            () = sleep_until(wake) => {}
+        }
+        self.take_what_is_ready();
+        None
+    }
+
+    /// Everything that can be done without waiting, up to the bounds.
+    fn take_what_is_ready(&mut self) {
+        while self.out.len() < MOST_UNSENT && self.last.is_none() {
+            if let Some(Some((header, answer))) = self.working.next().now_or_never() {
+                self.answer(header, answer);
+                continue;
+            }
+            if let Ok(request) = self.requests.try_recv() {
+                self.ask(request);
+                continue;
+            }
+            if self.working.len() >= self.options.window_in.max(1) || !self.cut() {
+                return;
+            }
+        }
+    }
+
+    /// Acts on the next PDU of what has come; `false` when there is none.
+    fn cut(&mut self) -> bool {
+        match frame::cut(&mut self.input, self.options.longest_pdu) {
+            Ok(None) => false,
+            Ok(Some(frame)) => {
+                self.see(Way::In, &frame);
+                self.act(&frame);
+                true
+            }
+            Err(bad) => {
+                let nack = Pdu::GenericNack(Bare::default());
+                self.write(&nack, Status::RINVCMDLEN, bad.sequence);
+                self.last = Some(Ended::Garbage(bad.to_string()));
+                false
+            }
+        }
+    }
+
+    fn act(&mut self, frame: &Frame) {
+        let header = frame.header;
+        let id = header.command_id;
+        if matches!(self.leaving, Leaving::Told(_)) && !id.is_response() {
+            return self.refuse(header, Status::RINVBNDSTS, "after unbind");
+        }
+        let pdu = match Pdu::read_frame(frame, self.options.tolerance) {
+            Ok(pdu) => pdu,
+            Err(refused) => {
+                if id.is_response() {
+                    self.window
+                        .answer(header.sequence, id, Err(Lost::Unreadable));
+                }
+                return self.refuse(header, refused.status(), &refused.to_string());
+            }
+        };
+        if let Err(status) = session::check(self.state, self.options.side.other(), id) {
+            return self.refuse(header, status, "not in this state");
+        }
+        self.faults = 0;
+        if id.is_response() {
+            return self.take_response(header, pdu);
+        }
+        match pdu {
+            Pdu::EnquireLink(_) => {
+                let response = Pdu::EnquireLinkResp(Bare::default());
+                self.write(&response, Status::ROK, header.sequence);
+            }
+            Pdu::Unbind(_) => self.leaving = Leaving::Told(header.sequence),
+            request => self.work(header, request),
+        }
+    }
+
+    fn work(&mut self, header: Header, request: Pdu) {
+        if let Pdu::Outbind(_) = request {
+            self.set_state(State::Outbound);
+        }
+        match self.handler.request(header, request) {
+            Reaction::Now(answer) => self.answer(header, answer),
+            Reaction::Later(answer) => {
+                self.working
+                    .push(Box::pin(answer.map(move |answer| (header, answer))));
+            }
+            Reaction::Never => {}
+        }
+    }
+
+    fn take_response(&mut self, header: Header, pdu: Pdu) {
+        let Header {
+            command_id,
+            status,
+            sequence,
+        } = header;
+        self.unanswered = 0;
+        let response = Response { status, pdu };
+        if self.window.answer(sequence, command_id, Ok(response)) {
+            self.set_state(session::after(self.state, command_id, status));
+        }
+        if command_id == CommandId::UNBIND_RESP && self.leaving == Leaving::Asked {
+            self.last = Some(Ended::Unbound);
+        }
+    }
+
+    fn refuse(&mut self, header: Header, status: Status, why: &str) {
+        self.handler.refused(header, status, why);
+        self.faults += 1;
+        if self.faults >= MOST_FAULTS {
+            self.last = Some(Ended::Garbage(format!(
+                "{MOST_FAULTS} PDUs in a row: {why}"
+            )));
+        }
+        // A response is not answered, or two peers could nack each other for ever.
+        if !header.command_id.is_response() {
+            let answer = Pdu::refusal(header.command_id);
+            self.write(&answer, status, header.sequence);
+        }
+    }
+
+    fn answer(&mut self, header: Header, answer: Answer) {
+        let Answer { status, pdu, next } = answer;
+        self.write(&pdu, status, header.sequence);
+        self.set_state(session::after(self.state, pdu.command_id(), status));
+        if next == Next::Close {
+            self.last = Some(Ended::Refused);
+        }
+    }
+
+    fn ask(&mut self, request: Request) {
+        let Request { pdu, answer, place } = request;
+        let id = pdu.command_id();
+        if session::check(self.state, self.options.side, id).is_err() {
+            if let Some(answer) = answer {
+                // Who asked may have gone away.
+                drop(answer.send(Err(Lost::Unsent)));
+            }
+            return;
+        }
+        let sequence = match answer {
+            Some(answer) => {
+                let now = Instant::now();
+                self.window.open(id, Some(answer), Some(place), now)
+            }
+            None => self.window.pass(),
+        };
+        self.write(&pdu, Status::ROK, sequence);
+        self.set_state(session::after(self.state, id, Status::ROK));
+    }
+
+    /// Goes on with leave-taking, where nothing is under way any more.
+    fn take_leave(&mut self) {
+        if self.leaving == Leaving::No || !self.working.is_empty() {
+            return;
+        }
+        match self.leaving {
+            Leaving::Told(sequence) => {
+                let response = Pdu::UnbindResp(Bare::default());
+                self.write(&response, Status::ROK, sequence);
+                self.last = Some(Ended::Unbound);
+            }
+            Leaving::Soon if !self.state.is_bound() => self.last = Some(Ended::Unbound),
+            Leaving::Soon if self.window.is_empty() => {
+                let unbind = Pdu::Unbind(Bare::default());
+                let now = Instant::now();
+                let sequence = self.window.open(CommandId::UNBIND, None, None, now);
+                self.write(&unbind, Status::ROK, sequence);
+                self.leaving = Leaving::Asked;
+            }
+            Leaving::No | Leaving::Soon | Leaving::Asked => {}
+        }
+    }
+
+    /// Does what is due, and says when to look again.
+    fn time_passes(&mut self) -> Result<Instant, Ended> {
+        let now = Instant::now();
+        self.unanswered += self.window.expire(now);
+        if self.unanswered > 0 && self.leaving == Leaving::Asked {
+            return Err(Ended::Unbound);
+        }
+        if self.unanswered >= MOST_UNANSWERED {
+            return Err(Ended::Unanswered);
+        }
+        let bound = if self.state.is_bound() {
+            Bound::Yes
+        } else {
+            Bound::NotYet
+        };
+        let wake = match self.timers.due(bound, now) {
+            Due::Nothing(until) => until,
+            Due::NotBound => return Err(Ended::NotBound),
+            Due::Inactive => return Err(Ended::Inactive),
+            Due::Enquire => {
+                self.timers.asked(now);
+                let sequence = self.window.open(CommandId::ENQUIRE_LINK, None, None, now);
+                let enquire = Pdu::EnquireLink(Bare::default());
+                self.write(&enquire, Status::ROK, sequence);
+                now
+            }
+        };
+        let wake = self
+            .window
+            .deadline()
+            .map_or(wake, |deadline| wake.min(deadline));
+        if self.out.is_empty() {
+            return Ok(wake);
+        }
+        // A peer that does not read would hold what it is sent for ever.
+        let stalled = self.progress + self.options.limits.response;
+        if stalled <= now {
+            Err(Ended::Stalled)
+        } else {
+            Ok(wake.min(stalled))
+        }
+    }
+
+    fn write(&mut self, pdu: &Pdu, status: Status, sequence: u32) {
+        if self.out.is_empty() {
+            self.progress = Instant::now();
+        }
+        let start = self.out.len();
+        pdu.encode(status, sequence, &mut self.out);
+        if self.tap.is_open()
+            && let Some((header, body)) = self
+                .out
+                .get(start..)
+                .and_then(|octets| octets.split_at_checked(Header::LENGTH))
+            && let Some((_, header)) = Header::read(header)
+        {
+            self.tap.pdu(Way::Out, &header, body);
+        }
+    }
+
+    fn see(&self, way: Way, frame: &Frame) {
+        if self.tap.is_open() {
+            self.tap.pdu(way, &frame.header, &frame.body);
+        }
+    }
+
+    fn set_state(&mut self, state: State) {
+        if state != self.state {
+            self.state = state;
+            self.handler.state(state);
+        }
+    }
+}
+
+/// Sends some of what waits.
+async fn send<W: AsyncWrite + Unpin>(writer: &mut W, out: &mut BytesMut) -> std::io::Result<()> {
+    writer.write_buf(out).await?;
+    // Below TLS octets may wait for more; a dropped flush is made up for by the next.
+    writer.flush().await
+}
