@@ -9,6 +9,7 @@ pub mod choose;
 mod compiled;
 mod index;
 mod key;
+mod places;
 pub mod table;
 
 /// The id of a route, given by the store.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::compiled::{Compiled, Rank, Subject, prefix};
+use super::compiled::{Compiled, Kind, Preference, Rank, Subject, prefix};
+use super::key::Key;
+use super::places::Listed;
 use super::table::Table;
 use super::{Query, Route};
 
@@ -64,24 +66,34 @@ pub enum Outcome {
 #[must_use]
 pub fn choose<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Option<&'t Route> {
     let subject = Subject::new(table.conditions(), query);
+    let index = table.index();
+    let fitting = |listed: &'t Listed| {
+        let route = &*listed.route;
+        if other_number(route, listed.called, listed.calling, &subject).is_some() {
+            return None;
+        }
+        let kind = index.kind(listed)?;
+        other_kind(kind, &subject)
+            .is_none()
+            .then_some((kind.weight, route))
+    };
     // The best rank that fits, and the list from the first such route on: its equals follow it.
-    let mut best: Option<(Rank, &[Compiled])> = None;
-    table.index().candidates(&subject, |routes| {
-        for (at, route) in routes.iter().enumerate() {
-            if best.is_some_and(|(best, _)| best <= route.rank) {
+    let mut best: Option<(Rank, &[Listed])> = None;
+    index.candidates(&subject, |routes| {
+        for (at, listed) in routes.iter().enumerate() {
+            if best.is_some_and(|(best, _)| best <= listed.rank) {
                 break;
             }
-            if mismatch(table, route, &subject).is_none() {
-                best = routes.get(at..).map(|equals| (route.rank, equals));
+            if fitting(listed).is_some() {
+                best = routes.get(at..).map(|equals| (listed.rank, equals));
                 break;
             }
         }
         best.map(|(rank, _)| rank)
     });
     let (rank, list) = best?;
-    let equals = list.iter().take_while(|route| route.rank == rank);
-    let equals = equals.filter(|route| mismatch(table, route, &subject).is_none());
-    table.at(drawn(equals, draw)?)
+    let equals = list.iter().take_while(|listed| listed.rank == rank);
+    drawn(equals.filter_map(fitting), draw)
 }
 
 /// The same choice with a verdict on every route. It looks at all of them, so it is not for the
@@ -89,20 +101,19 @@ pub fn choose<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Option<&'t 
 #[must_use]
 pub fn explain<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Explanation<'t> {
     let judged = judge(table, query);
-    let equals = judged.iter().filter(|(_, lost)| lost.is_none());
-    let winner = drawn(equals.map(|(route, _)| route), draw);
+    let equals = (0_usize..)
+        .zip(&judged)
+        .filter(|(_, (_, lost))| lost.is_none());
+    let winner = drawn(equals.map(|(at, (weight, _))| (*weight, at)), draw);
 
-    let verdict = |(route, lost): &(Compiled, Option<Verdict>)| match lost {
+    let verdict = |(at, (_, lost)): (usize, &(u8, Option<Verdict>))| match lost {
         Some(lost) => *lost,
-        None if winner == Some(route.at) => Verdict::Won,
+        None if winner == Some(at) => Verdict::Won,
         None => Verdict::LostDraw,
     };
-    let verdicts = table
-        .routes()
-        .iter()
-        .map(AsRef::as_ref)
-        .zip(judged.iter().map(verdict));
-    let verdicts: Vec<(&Route, Verdict)> = verdicts.collect();
+    let routes = table.routes().iter().map(AsRef::as_ref);
+    let verdicts: Vec<(&Route, Verdict)> =
+        routes.zip(judged.iter().enumerate().map(verdict)).collect();
     let won = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Won)
@@ -113,7 +124,7 @@ pub fn explain<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Explanatio
         "one route wins, or none"
     );
     Explanation {
-        winner: winner.and_then(|at| table.at(at)),
+        winner: winner.and_then(|at| table.routes().get(at).map(AsRef::as_ref)),
         verdicts,
     }
 }
@@ -124,85 +135,99 @@ pub fn explain<'t>(table: &'t Table, query: &Query<'_>, draw: u64) -> Explanatio
 pub fn outcomes<'t>(table: &'t Table, query: &Query<'_>) -> Vec<(&'t Route, Outcome)> {
     let judged = judge(table, query);
     let equals = judged.iter().filter(|(_, lost)| lost.is_none());
-    let of = equals.map(|(route, _)| u32::from(route.weight)).sum();
-    let outcome = |(route, lost): &(Compiled, Option<Verdict>)| match lost {
+    let of = equals.map(|(weight, _)| u32::from(*weight)).sum();
+    let outcome = |(weight, lost): &(u8, Option<Verdict>)| match lost {
         Some(lost) => Outcome::Loses(*lost),
         None => Outcome::MayWin {
-            share: u32::from(route.weight),
+            share: u32::from(*weight),
             of,
         },
     };
-    let outcomes = table
-        .routes()
-        .iter()
-        .map(AsRef::as_ref)
-        .zip(judged.iter().map(outcome));
-    outcomes.collect()
+    let routes = table.routes().iter().map(AsRef::as_ref);
+    routes.zip(judged.iter().map(outcome)).collect()
 }
 
-/// Every route of the table with the reason why it cannot win; none for those left to the draw.
-fn judge(table: &Table, query: &Query<'_>) -> Vec<(Compiled, Option<Verdict>)> {
+/// The weight of every route of the table, in its order, with the reason why it cannot win; none
+/// for those left to the draw.
+fn judge(table: &Table, query: &Query<'_>) -> Vec<(u8, Option<Verdict>)> {
     let subject = Subject::new(table.conditions(), query);
-    let mut judged: Vec<(Compiled, Option<Verdict>)> = table
-        .compiled()
-        .map(|route| (route, mismatch(table, &route, &subject)))
-        .collect();
-    let fit = judged.iter().filter(|(_, lost)| lost.is_none());
-    if let Some(best) = fit.map(|(route, _)| route.rank).min() {
-        for (route, lost) in &mut judged {
-            *lost = lost.or_else(|| outranked(route.rank, best));
-        }
-    }
-    judged
+    let judged = table.routes().iter().map(|route| {
+        let compiled = Compiled::new(route, table.conditions());
+        let lost = if route.terms.enabled {
+            other_number(route, compiled.called, compiled.calling, &subject)
+                .or_else(|| other_kind(&compiled.kind, &subject))
+        } else {
+            Some(Verdict::Disabled)
+        };
+        (compiled.preference, compiled.kind.weight, lost)
+    });
+    let judged: Vec<(Preference, u8, Option<Verdict>)> = judged.collect();
+    let fit = judged.iter().filter(|(.., lost)| lost.is_none());
+    let best = fit.min_by_key(|(preference, ..)| preference.rank());
+    let best = best.map(|(preference, ..)| *preference);
+    let decided = judged.iter().map(|(preference, weight, lost)| {
+        let lost = lost.or_else(|| outranked(*preference, best?));
+        (*weight, lost)
+    });
+    decided.collect()
 }
 
-/// The first condition of the route that does not hold, if any.
-fn mismatch(table: &Table, route: &Compiled, subject: &Subject<'_>) -> Option<Verdict> {
-    let text = |field: fn(&Route) -> Option<&str>| prefix(table.at(route.at).and_then(field));
-    let called = || text(|route| route.terms.called_prefix.as_deref());
-    let calling = || text(|route| route.terms.calling_prefix.as_deref());
-    if !route.enabled {
-        Some(Verdict::Disabled)
-    } else if !subject.called.begins_with(route.called, called) {
+/// The first prefix of a route that does not fit, if any; the keys are those of its prefixes.
+fn other_number(
+    route: &Route,
+    called: Key,
+    calling: Key,
+    subject: &Subject<'_>,
+) -> Option<Verdict> {
+    let called_prefix = || prefix(route.terms.called_prefix.as_deref());
+    let calling_prefix = || prefix(route.terms.calling_prefix.as_deref());
+    if !subject.called.begins_with(called, called_prefix) {
         Some(Verdict::OtherCalledPrefix)
-    } else if !subject.calling.begins_with(route.calling, calling) {
+    } else if !subject.calling.begins_with(calling, calling_prefix) {
         Some(Verdict::OtherCallingPrefix)
-    } else if route.source.is_some() && route.source != subject.source {
+    } else {
+        None
+    }
+}
+
+/// The first of the other conditions that does not hold, if any.
+fn other_kind(kind: &Kind, subject: &Subject<'_>) -> Option<Verdict> {
+    if kind.source.is_some() && kind.source != subject.source {
         Some(Verdict::OtherSource)
-    } else if route.source_type.is_some() && route.source_type != subject.source_type {
+    } else if kind.source_type.is_some() && kind.source_type != subject.source_type {
         Some(Verdict::OtherSourceType)
-    } else if route.domain.is_some() && route.domain != subject.domain {
+    } else if kind.domain.is_some() && kind.domain != subject.domain {
         Some(Verdict::OtherEnumDomain)
-    } else if route.replies && !subject.auto_reply_allowed {
+    } else if kind.replies && !subject.auto_reply_allowed {
         Some(Verdict::ReplyToReply)
     } else {
         None
     }
 }
 
-/// Why a route of this rank loses against the best; not at all if it is as good.
-fn outranked(rank: Rank, best: Rank) -> Option<Verdict> {
-    if rank.priority != best.priority {
+/// Why a route of this preference loses against the best; not at all if it is as good.
+fn outranked(preference: Preference, best: Preference) -> Option<Verdict> {
+    if preference.priority != best.priority {
         Some(Verdict::OutrankedByPriority)
-    } else if rank.called_prefix != best.called_prefix {
+    } else if preference.called_prefix != best.called_prefix {
         Some(Verdict::OutrankedByCalledPrefix)
-    } else if rank.calling_prefix != best.calling_prefix {
+    } else if preference.calling_prefix != best.calling_prefix {
         Some(Verdict::OutrankedByCallingPrefix)
-    } else if rank.names_source != best.names_source {
+    } else if preference.names_source != best.names_source {
         Some(Verdict::OutrankedBySource)
     } else {
         None
     }
 }
 
-/// The position that the draw falls on, each as wide as its weight, in the order of the table.
-fn drawn<'c>(equals: impl Iterator<Item = &'c Compiled> + Clone, draw: u64) -> Option<u32> {
-    let total: u64 = equals.clone().map(|route| u64::from(route.weight)).sum();
+/// The one that the draw falls on, each as wide as its weight, in their order.
+fn drawn<T>(equals: impl Iterator<Item = (u8, T)> + Clone, draw: u64) -> Option<T> {
+    let total: u64 = equals.clone().map(|(weight, _)| u64::from(weight)).sum();
     let mut left = draw.checked_rem(total)?;
-    for route in equals {
-        let weight = u64::from(route.weight);
+    for (weight, one) in equals {
+        let weight = u64::from(weight);
         if left < weight {
-            return Some(route.at);
+            return Some(one);
         }
         left -= weight;
     }

@@ -1,7 +1,6 @@
 //! What a choice needs of a route, in few bytes: the cost of a choice is that of memory.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,33 +9,43 @@ use super::key::{Key, Number};
 use super::{Action, Query, Route, SourceType};
 use crate::number;
 
-/// The order of preference: the least rank is the best. The order of the fields is the rule.
+/// The order of preference in one integer: the least is the best. From the highest bits on: the
+/// priority, then what the called and the calling prefix lack of [`Rank::LONGEST`], then whether
+/// no source is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
-    pub(super) priority: u8,
-    pub(super) called_prefix: Reverse<u16>,
-    pub(super) calling_prefix: Reverse<u16>,
-    pub(super) names_source: Reverse<bool>,
+pub(super) struct Rank(u32);
+
+/// All that a choice looks at besides the prefixes and the rank. Few kinds serve many routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub(super) source: Option<Name>,
+    pub(super) domain: Option<Name>,
+    pub(super) source_type: Option<SourceType>,
+    pub(super) weight: u8,
+    pub(super) replies: bool,
 }
 
-/// The conditions and the rank of a route, with integers for every text.
+/// What a rank is made of (S4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Preference {
+    pub(super) priority: u8,
+    /// In bytes, as the next.
+    pub(super) called_prefix: usize,
+    pub(super) calling_prefix: usize,
+    pub(super) names_source: bool,
+}
+
+/// The conditions and the preference of a route, with integers for every text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Compiled {
     pub(super) called: Key,
     pub(super) calling: Key,
-    pub(super) source: Option<Name>,
-    pub(super) domain: Option<Name>,
-    /// Its position in the table.
-    pub(super) at: u32,
-    pub(super) rank: Rank,
-    pub(super) weight: u8,
-    pub(super) source_type: Option<SourceType>,
-    pub(super) enabled: bool,
-    pub(super) replies: bool,
+    pub(super) preference: Preference,
+    pub(super) kind: Kind,
 }
 
 /// Stands for a text of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Name(NonZeroU32);
 
 /// The names of a table, each with its number.
@@ -60,27 +69,28 @@ pub(super) struct Subject<'q> {
 }
 
 impl Compiled {
-    pub(super) fn new(at: u32, route: &Route, names: &Names) -> Self {
+    pub(super) fn new(route: &Route, names: &Names) -> Self {
         let terms = &route.terms;
         let called = prefix(terms.called_prefix.as_deref());
         let calling = prefix(terms.calling_prefix.as_deref());
         let source = terms.source_smsc.as_ref();
+        let preference = Preference {
+            priority: terms.priority.get(),
+            called_prefix: called.len(),
+            calling_prefix: calling.len(),
+            names_source: source.is_some(),
+        };
         Self {
             called: Key::of(&called),
             calling: Key::of(&calling),
-            source: source.and_then(|name| names.source(name.as_str())),
-            domain: terms.enum_domain.as_deref().and_then(|d| names.domain(d)),
-            at,
-            rank: Rank {
-                priority: terms.priority.get(),
-                called_prefix: length(called.len()),
-                calling_prefix: length(calling.len()),
-                names_source: Reverse(source.is_some()),
+            preference,
+            kind: Kind {
+                source: source.and_then(|name| names.source(name.as_str())),
+                domain: terms.enum_domain.as_deref().and_then(|d| names.domain(d)),
+                source_type: terms.source_type,
+                weight: terms.weight.get(),
+                replies: matches!(terms.action, Action::AutoReply { .. }),
             },
-            weight: terms.weight.get(),
-            source_type: terms.source_type,
-            enabled: terms.enabled,
-            replies: matches!(terms.action, Action::AutoReply { .. }),
         }
     }
 }
@@ -90,20 +100,31 @@ pub(super) fn prefix(text: Option<&str>) -> Cow<'_, str> {
     text.map_or(Cow::Borrowed(""), number::key)
 }
 
-/// No number comes near the largest length, so that all beyond it may be equal.
-fn length(bytes: usize) -> Reverse<u16> {
-    Reverse(u16::try_from(bytes).unwrap_or(u16::MAX))
+impl Preference {
+    /// Where the route comes among those that fit.
+    pub(super) fn rank(self) -> Rank {
+        let lacks = |length: usize| Rank::LONGEST - length.min(Rank::LONGEST);
+        let ranked = lacks(self.called_prefix) << Rank::BITS | lacks(self.calling_prefix);
+        let ranked = u32::try_from(ranked).unwrap_or(u32::MAX);
+        let priority = u32::from(self.priority) << (2 * Rank::BITS);
+        Rank((priority | ranked) << 1 | u32::from(!self.names_source))
+    }
 }
 
 impl Rank {
+    const BITS: u32 = 9;
+    /// All lengths beyond it are equal: no number comes near.
+    const LONGEST: usize = (1 << Self::BITS) - 1;
+
     /// The best rank that a route of this priority and called prefix, or a lesser one, can have.
     pub(super) fn bound(priority: u8, called_prefix: usize) -> Self {
-        Self {
+        let preference = Preference {
             priority,
-            called_prefix: length(called_prefix),
-            calling_prefix: Reverse(u16::MAX),
-            names_source: Reverse(true),
-        }
+            called_prefix,
+            calling_prefix: Self::LONGEST,
+            names_source: true,
+        };
+        preference.rank()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Route;
-use super::compiled::{Compiled, Names};
+use super::compiled::Names;
 use super::index::Index;
 use crate::frontend::FrontendName;
 
@@ -31,15 +31,14 @@ impl Table {
         let asks_enum = routes
             .iter()
             .any(|route| route.terms.enabled && route.terms.enum_domain.is_some());
-        let mut table = Self {
+        let names = Names::new(&routes);
+        Self {
             delivers_to,
             asks_enum,
-            names: Names::new(&routes),
+            index: Index::new(&routes, &names),
+            names,
             routes,
-            index: Index::default(),
-        };
-        table.index = Index::new(table.compiled());
-        table
+        }
     }
 
     /// All routes of the table.
@@ -59,19 +58,6 @@ impl Table {
     #[must_use]
     pub fn names(&self, frontend: &FrontendName) -> bool {
         self.delivers_to.contains(frontend)
-    }
-
-    /// Every route, in the order of the table, as the chooser sees it.
-    pub(super) fn compiled(&self) -> impl Iterator<Item = Compiled> {
-        let numbered = (0..).zip(&self.routes);
-        numbered.map(|(at, route)| Compiled::new(at, route, &self.names))
-    }
-
-    /// The route at this position.
-    pub(super) fn at(&self, at: u32) -> Option<&Route> {
-        self.routes
-            .get(usize::try_from(at).ok()?)
-            .map(AsRef::as_ref)
     }
 
     /// The names that its conditions use.
