@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use zajil_telemetry::Telemetry;
 
@@ -117,7 +118,11 @@ fn lock(directory: &Path, within: Duration) -> Result<File, OpenError> {
 
 /// `FULL` syncs the log at every commit: an answered change survives a power cut (D5). Checkpoints
 /// run in the writer, because one beside it never catches up with a busy writer.
-fn settle(db: &Connection, cache_kib: u32) -> Result<(), rusqlite::Error> {
+///
+/// Plans do not depend on what is bound: otherwise SQLite compiles a kept statement anew at nearly
+/// every use, which costs more than all that the statement does.
+pub(crate) fn settle(db: &Connection, cache_kib: u32) -> Result<(), rusqlite::Error> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "wal_autocheckpoint", 4_000)?;

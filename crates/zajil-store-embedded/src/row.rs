@@ -1,6 +1,7 @@
 //! Rows into messages, and the places that more than one transaction reads or writes.
 
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use zajil_core::charge;
@@ -32,15 +33,16 @@ pub(crate) const MSG: &str = "m.id, m.source, m.destination, m.body, m.source_sm
 /// The columns of a pending message, after [`MSG`].
 pub(crate) const QUEUE: &str = "q.attempts, q.deliver_after, q.leased_until, q.updated_at";
 
+static FIND: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {MSG}, {EITHER} FROM msg m LEFT JOIN q ON q.id = m.id \
+         LEFT JOIN fin f ON f.id = m.id WHERE m.id = ?1 AND coalesce(f.hidden, 0) = 0"
+    )
+});
+
 /// One message in either state, whole.
 pub(crate) fn find(db: &Connection, id: MessageId) -> Done<Option<Message>> {
-    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        format!(
-            "SELECT {MSG}, {EITHER} FROM msg m LEFT JOIN q ON q.id = m.id \
-             LEFT JOIN fin f ON f.id = m.id WHERE m.id = ?1 AND coalesce(f.hidden, 0) = 0"
-        )
-    });
-    let mut statement = db.prepare_cached(&SQL)?;
+    let mut statement = db.prepare_cached(&FIND)?;
     Ok(statement.query_row([id.as_i64()], either).optional()?)
 }
 
@@ -401,4 +403,27 @@ pub(crate) fn location_of(db: &Connection, number: &str) -> Done<Option<Location
 /// The frontend that a live location names for a number in comparable form.
 pub(crate) fn serving(db: &Connection, number: &str, now: Timestamp) -> Done<Option<FrontendName>> {
     Ok(location_of(db, number)?.and_then(|location| location.serving(now).cloned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::{open, schema};
+
+    #[test]
+    fn a_kept_statement_is_compiled_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = Connection::open(folder.path().join("queue.db")).unwrap();
+        schema::migrate(&mut db).unwrap();
+        open::settle(&db, 1_024).unwrap();
+        for id in 1..=3 {
+            let id = MessageId::new(id * 1_000).unwrap();
+            assert!(find(&db, id).ok().unwrap().is_none());
+        }
+        let kept = db.prepare_cached(&FIND).unwrap();
+        assert_eq!(kept.get_status(StatementStatus::Run), 3);
+        assert_eq!(kept.get_status(StatementStatus::RePrepare), 0);
+    }
 }
