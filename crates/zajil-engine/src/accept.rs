@@ -20,6 +20,7 @@ use zajil_telemetry::{Fact, Stopwatch};
 use crate::charge::When;
 use crate::count::count;
 use crate::numbers::{Came, Numbers, translation_events};
+use crate::reply::take_line;
 use crate::routing::{by_submitter, enum_event};
 use crate::shared::Shared;
 use crate::{charge, refuse};
@@ -92,13 +93,13 @@ impl Shared {
     /// submit gets its answer without making up for the reply.
     async fn store(&self, decided: Decided) -> Result<Accepted, Refusal> {
         let Decided {
-            draft,
+            mut draft,
             mut reply,
             watch,
             ..
         } = decided;
         let later = if draft.dedupe.is_some() {
-            reply.take()
+            reply.take().map(|reply| (reply, take_line(&mut draft)))
         } else {
             None
         };
@@ -121,8 +122,9 @@ impl Shared {
                 if let (Some(reply), Some(Placed::Stored(to))) = (answered, places.next()) {
                     self.replied(&reply, to.as_ref());
                 }
-                if let Some(reply) = later {
-                    self.store_reply(*reply).await;
+                if let Some((reply, line)) = later {
+                    let stored = self.store_reply(*reply).await;
+                    self.tell_of_reply(message.id, line, stored).await;
                 }
                 Ok(Accepted {
                     message,
@@ -134,26 +136,6 @@ impl Shared {
             None => {
                 tracing::error!(id = %message.id, "the store did not say what became of a draft");
                 Err(Refusal::new(Reason::Internal, "internal error"))
-            }
-        }
-    }
-
-    /// Stores the reply to a message that is stored already; that one is accepted either way.
-    pub(crate) async fn store_reply(&self, reply: Draft) {
-        let message = reply.message.clone();
-        match self
-            .parts
-            .store
-            .accept(vec![reply], self.parts.clock.now())
-            .await
-        {
-            Ok(places) => {
-                if let Some(Placed::Stored(to)) = places.first() {
-                    self.replied(&message, to.as_ref());
-                }
-            }
-            Err(error) => {
-                tracing::warn!(id = %message.id, %error, "an auto-reply was not stored");
             }
         }
     }

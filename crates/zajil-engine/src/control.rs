@@ -39,6 +39,16 @@ impl Snapshot {
         })
     }
 
+    /// To be called where nothing is charged: an operator who wrote `charged: yes` expects it.
+    pub(crate) fn warn_of_charges(&self) {
+        if self.table.charges() {
+            tracing::warn!(
+                "routes with charged = yes charge nobody: no ocs_url is configured, and their \
+                 messages are free"
+            );
+        }
+    }
+
     /// What has not changed is not compiled again.
     fn next(&self, routing: Arc<Routing>) -> Result<Self, (RuleId, BadRule)> {
         let rules = if self.routing.rules == routing.rules {
@@ -163,6 +173,7 @@ impl Shared {
         let compiled = if size <= LARGE {
             former.next(latest)
         } else {
+            let former = Arc::clone(&former);
             let work = move || former.next(latest);
             match tokio::task::spawn_blocking(work).await {
                 Ok(compiled) => compiled,
@@ -174,6 +185,9 @@ impl Shared {
         };
         match compiled {
             Ok(snapshot) => {
+                if self.parts.charger.is_none() && !former.table.charges() {
+                    snapshot.warn_of_charges();
+                }
                 self.control.store(Arc::new(snapshot));
                 self.record(&Fact::RoutesInForce { version });
             }

@@ -157,6 +157,9 @@ impl Engine {
     /// [`Error`]; nothing runs then.
     pub async fn start(parts: Parts, options: Options) -> Result<Arc<Self>, Error> {
         let snapshot = tables(&*parts.store, &options).await?;
+        if parts.charger.is_none() {
+            snapshot.warn_of_charges();
+        }
         let floor = parts.store.highest_id().await?;
         let ids = Generator::new(options.node_number, floor, parts.clock.now());
         let (intake, far_end) = mpsc::channel(options.intake_capacity.max(1));

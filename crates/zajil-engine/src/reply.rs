@@ -2,17 +2,25 @@
 
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};
+use zajil_core::id::MessageId;
 use zajil_core::message::{Arranged, Content, Message, TransferFields};
 use zajil_core::number::{Given, Msisdn, Sender, Strictness};
 use zajil_core::port::Dedupe;
 use zajil_core::retry::Attempt;
 use zajil_core::route::{Query, RouteId};
-use zajil_store::contract::Draft;
+use zajil_store::contract::{Draft, Placed};
 use zajil_telemetry::Fact;
 
 use crate::accept::{Decided, is_pending, life};
 use crate::count::measure;
 use crate::shared::Shared;
+
+/// Takes the line about the reply out of what is stored with the message that it answers.
+pub(crate) fn take_line(draft: &mut Draft) -> Option<Event> {
+    let mut events = draft.events.iter();
+    let at = events.position(|event| event.name == EventName::AutoReplySent)?;
+    Some(draft.events.remove(at))
+}
 
 /// What is to be answered.
 #[derive(Debug)]
@@ -53,12 +61,46 @@ impl Shared {
             dedupe: decided.draft.dedupe,
         };
         let (reply, events) = self.reply(&asked, &self.scene());
-        if let Some(reply) = reply {
-            self.store_reply(*reply).await;
+        let stored = match reply {
+            Some(reply) => self.store_reply(*reply).await,
+            // The line says that there is none.
+            None => true,
+        };
+        self.tell_of_reply(message.id, events, stored).await;
+    }
+
+    /// Stores the reply to a message that is stored already; that one is accepted either way.
+    /// Whether it was stored.
+    pub(crate) async fn store_reply(&self, reply: Draft) -> bool {
+        let message = reply.message.clone();
+        let now = self.parts.clock.now();
+        match self.parts.store.accept(vec![reply], now).await {
+            Ok(places) => {
+                if let Some(Placed::Stored(to)) = places.first() {
+                    self.replied(&message, to.as_ref());
+                }
+                true
+            }
+            Err(error) => {
+                tracing::warn!(id = %message.id, %error, "an auto-reply was not stored");
+                false
+            }
         }
-        for event in events {
-            if let Err(error) = self.parts.store.add_event(message.id, event).await {
-                tracing::warn!(id = %message.id, %error, "a line of a log was not stored");
+    }
+
+    /// Adds the lines of a reply that was, or was not, stored to the log of what it answers.
+    pub(crate) async fn tell_of_reply(
+        &self,
+        answered: MessageId,
+        lines: impl IntoIterator<Item = Event>,
+        stored: bool,
+    ) {
+        for mut line in lines {
+            if line.name == EventName::AutoReplySent && !stored {
+                "no reply: it could not be stored".clone_into(&mut line.description);
+            }
+            if let Err(error) = self.parts.store.add_event(answered, line).await {
+                tracing::warn!(id = %answered, %error, "a line of a log was not stored");
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Route;
 use super::compiled::Names;
 use super::index::Index;
+use super::{Charged, Route};
 use crate::frontend::FrontendName;
 
 /// A compiled table. Build it off the hot path and swap it in whole.
@@ -16,6 +16,7 @@ pub struct Table {
     index: Index,
     delivers_to: HashSet<FrontendName>,
     asks_enum: bool,
+    charges: bool,
 }
 
 impl Table {
@@ -31,10 +32,14 @@ impl Table {
         let asks_enum = routes
             .iter()
             .any(|route| route.terms.enabled && route.terms.enum_domain.is_some());
+        let charges = routes
+            .iter()
+            .any(|route| route.terms.enabled && route.terms.charged == Charged::Yes);
         let names = Names::new(&routes);
         Self {
             delivers_to,
             asks_enum,
+            charges,
             index: Index::new(&routes, &names),
             names,
             routes,
@@ -51,6 +56,12 @@ impl Table {
     #[must_use]
     pub fn asks_enum(&self) -> bool {
         self.asks_enum
+    }
+
+    /// Whether a route in force is `charged` by its own word (S7.1).
+    #[must_use]
+    pub fn charges(&self) -> bool {
+        self.charges
     }
 
     /// Whether any route, in force or disabled, delivers to this frontend: then it is a name that

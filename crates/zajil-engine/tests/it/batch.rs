@@ -139,8 +139,8 @@ async fn d6_a_reply_that_cannot_be_stored_does_not_take_a_keyed_submit_with_it()
         submit 111 7000 hello key=a => again m1 111>7000 delivered dest None
         m1:
           +0s message_inserted
-          +0s auto_reply_sent route 1, message 264905533947905
           +0s message_delivered route 1
+          +0s auto_reply_sent no reply: it could not be stored
         cdr m1 delivered by None, attempts 1
     "#]]
     .assert_eq(&world.finish().await);

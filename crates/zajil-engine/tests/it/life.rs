@@ -137,8 +137,8 @@ async fn s4_3_a_reply_goes_back_and_is_not_answered_itself() {
             offer gw unrouted => [m2 m3 m4]
             m1:
               +0s message_inserted
-              +0s auto_reply_sent route 2, message m2
               +0s message_delivered route 2
+              +0s auto_reply_sent route 2, message m2
             m2:
               +0s message_inserted auto-reply to message m1
               +0s message_routed route 1 to 'gw'

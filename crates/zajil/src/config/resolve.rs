@@ -7,6 +7,7 @@ use std::time::Duration;
 use zajil_core::event::NodeName;
 use zajil_core::id::NodeNumber;
 use zajil_core::number::Strictness;
+use zajil_core::route::Charged;
 use zajil_telemetry::log;
 
 use super::file::{ApiSection, File, LiveSection, LogSection, MessagesSection, MetricsSection};
@@ -88,6 +89,13 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let live = live(&file.live, &mut check);
     let log = log_options(file.log, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
+    let mut charged = routes.iter().map(|terms| terms.charged == Charged::Yes);
+    if let (None, Some(at)) = (&ocs, charged.position(|charged| charged)) {
+        check.note(
+            &format!("sms_routes[{at}]"),
+            "charged is \"yes\", but there is no charging.ocs_url: nobody is charged",
+        );
+    }
     let rules = seed::rules(&file.translation_rules, |key, rule| check.rule(key, rule));
     match (node_number, api) {
         (Ok(number), Some(api)) if check.wrong.is_empty() => Ok(Config {

@@ -259,6 +259,17 @@ fn s7_charging_that_makes_no_sense_is_refused_or_noted() {
 }
 
 #[test]
+fn s7_1_a_charged_route_without_a_charging_system_is_noted() {
+    let route = "[[sms_routes]]\ncharged = 'yes'\ndest_smsc = 'gw'\n";
+    let notes = load_text(route).unwrap().notes;
+    let note = "zajil.toml:2: sms_routes[0] charged is \"yes\", but there is no charging.ocs_url: \
+                nobody is charged";
+    assert!(notes.len() == 1 && notes[0].ends_with(note), "{notes:?}");
+    let charged = format!("[charging]\nocs_url = 'http://127.0.0.1:2080/jsonrpc'\n{route}");
+    assert_eq!(load_text(&charged).unwrap().notes, [""; 0]);
+}
+
+#[test]
 fn s7_turns_are_taken_as_the_operator_says_and_calls_bounded() {
     let load = |lines: &str| {
         let config = load_text(&format!("[charging]\nocs_url = 'http://ocs/'\n{lines}\n"));
