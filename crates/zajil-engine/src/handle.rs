@@ -40,6 +40,8 @@ use crate::tasks::{Errands, Tasks};
 
 /// How long [`Engine::stop`] waits for the intake to be stored and the tasks to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often the tables may be changed by others while a starting node fills them.
+const MOST_FILLINGS: u32 = 20;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -234,41 +236,46 @@ async fn tables(store: &dyn Store, options: &Options) -> Result<Snapshot, Error>
         number: at + 1,
         rule: refusal.detail,
     };
-    let mut routing = store.routing().await?;
-    if routing.routes.is_empty() && !options.seed_routes.is_empty() {
-        for (at, terms) in options.seed_routes.iter().enumerate() {
-            check_route(terms).map_err(|refusal| seed("sms_routes", at, refusal))?;
-        }
-        let routes = options
-            .seed_routes
-            .iter()
-            .map(|terms| (None, terms.clone()))
-            .collect();
-        let change = RoutingChange::ImportRoutes {
-            routes,
-            replace: false,
-        };
-        store.change_routing(change, None).await?;
-        routing = store.routing().await?;
+    for (at, terms) in options.seed_routes.iter().enumerate() {
+        check_route(terms).map_err(|refusal| seed("sms_routes", at, refusal))?;
     }
-    if routing.rules.is_empty() {
-        for (at, terms) in options.seed_rules.iter().enumerate() {
-            check_rule(terms).map_err(|refusal| seed("translation rules", at, refusal))?;
+    for (at, terms) in options.seed_rules.iter().enumerate() {
+        check_rule(terms).map_err(|refusal| seed("translation rules", at, refusal))?;
+    }
+    let mut routing = store.routing().await?;
+    let mut tries = 0;
+    while let Some(change) = filling(&routing, options) {
+        // Nodes that start together fill the tables once: who comes second reads them again.
+        match store.change_routing(change, Some(routing.version)).await {
+            Ok(_) => {}
+            Err(contract::Error::Conflict(_)) if tries < MOST_FILLINGS => tries += 1,
+            Err(error) => return Err(error.into()),
         }
-        let rules = options.seed_rules.iter().map(|terms| (None, terms.clone()));
-        let change = RoutingChange::ImportRules {
-            rules: rules.collect(),
-            replace: false,
-        };
-        if !options.seed_rules.is_empty() {
-            store.change_routing(change, None).await?;
-            routing = store.routing().await?;
-        }
+        routing = store.routing().await?;
     }
     Snapshot::compile(Arc::new(routing)).map_err(|(id, error)| Error::Rule {
         id: id.0,
         rule: error.to_string(),
     })
+}
+
+/// What an empty table is filled with, routes before rules.
+fn filling(routing: &Routing, options: &Options) -> Option<RoutingChange> {
+    if routing.routes.is_empty() && !options.seed_routes.is_empty() {
+        let routes = options.seed_routes.iter();
+        return Some(RoutingChange::ImportRoutes {
+            routes: routes.map(|terms| (None, terms.clone())).collect(),
+            replace: false,
+        });
+    }
+    if routing.rules.is_empty() && !options.seed_rules.is_empty() {
+        let rules = options.seed_rules.iter();
+        return Some(RoutingChange::ImportRules {
+            rules: rules.map(|terms| (None, terms.clone())).collect(),
+            replace: false,
+        });
+    }
+    None
 }
 
 impl Intake for Engine {
