@@ -44,7 +44,12 @@ impl Shared {
             route,
             dedupe: decided.draft.dedupe,
         };
-        let (reply, events) = self.reply(&asked, &self.scene());
+        let scene = self.scene();
+        let (reply, mut events) = self.reply(&asked, &scene);
+        if !is_pending(&decided.draft.message) {
+            // The reply is all that becomes of it.
+            events.push(scene.event(EventName::Delivered, format!("route {route}")));
+        }
         decided.reply = reply;
         decided.draft.events.extend(events);
     }
@@ -116,11 +121,7 @@ impl Shared {
             Some(reply) => format!("route {route}, message {}", reply.message.id),
             None => format!("route {route}: no reply, the sender has no number"),
         };
-        let mut events = vec![scene.event(EventName::AutoReplySent, told)];
-        if !is_pending(asked.message) {
-            events.push(scene.event(EventName::Delivered, format!("route {route}")));
-        }
-        (reply, events)
+        (reply, vec![scene.event(EventName::AutoReplySent, told)])
     }
 
     /// The sender as a destination: a name cannot be replied to, even where any text goes.

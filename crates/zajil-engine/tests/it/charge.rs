@@ -360,6 +360,45 @@ async fn d14_an_answer_is_not_lost_because_the_client_went_away_or_the_store_was
 }
 
 #[tokio::test(start_paused = true)]
+async fn s8_a_message_that_ended_before_its_charge_was_answered_ends_once_in_its_log() {
+    let mut world = World::new(options(Mode::Debit, FailureAction::Allow)).await;
+    world.play("route 44 reply closed gw\n charges late").await;
+    let engine = Arc::clone(&world.engine);
+    let submit = async move { engine.submit(build::submission("111", "441", "x")).await };
+    let mut submit = std::pin::pin!(submit);
+    // Polled once: the errand is under way.
+    let first = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(submit.as_mut().poll(context).is_ready())
+    });
+    assert!(!first.await);
+    world.play("+1s\n +40s\n delivered m1 gw").await;
+    world.ledger.late.notify_one();
+    assert!(submit.await.is_ok());
+    world.let_tasks_work().await;
+    expect![[r#"
+        route 44 reply closed gw => route 1
+        charges late
+        +1s
+        +40s
+        delivered m1 gw => m1 111>441 delivered dest Some(gw)
+        m1:
+          +0s message_inserted
+          +0s message_routed route 1 to 'gw'
+          +41s charging_attempted
+          +41s charging_failed no answer was recorded; money may have moved
+          +41s delivery_attempt_1 gw
+          +41s message_delivered gw
+          +41s charging_attempted 1 debited; the answer came late
+          +41s auto_reply_sent route 1, message m2
+        m2:
+          +41s message_inserted auto-reply to message m1
+          +41s routing_failed no route matches
+        cdr m1 delivered by Some("gw"), attempts 1
+    "#]]
+    .assert_eq(&world.finish().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn d14_nothing_is_charged_that_cannot_be_written_down() {
     let world = World::new(options(Mode::Debit, FailureAction::Allow)).await;
     let down = Error::Down("gone".into());

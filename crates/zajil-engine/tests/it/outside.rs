@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
 use zajil_core::charge::{Call, Failed, Money, Refused, Verdict};
 use zajil_core::enum_query::{Found, Lookup};
 use zajil_core::port::{Charger, NumberLookup};
@@ -14,7 +15,11 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Answers `Granted` unless told otherwise.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Books>);
+pub(crate) struct Ledger {
+    books: Mutex<Books>,
+    /// What a late answer waits for.
+    pub(crate) late: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Books {
@@ -24,20 +29,20 @@ struct Books {
 }
 
 impl Ledger {
-    /// The next answers, one word each: `granted`, `refused`, `failed`, `unknown`, `stalls`;
-    /// `open` refuses to be asked.
+    /// The next answers, one word each: `granted`, `refused`, `failed`, `unknown`, `stalls`,
+    /// `late`; `open` refuses to be asked.
     pub(crate) fn expect(&self, words: &[&str]) {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         books.next.extend(words.iter().map(ToString::to_string));
     }
 
     pub(crate) fn calls(&self) -> Vec<(&'static str, u64, u32)> {
-        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         books.calls.clone()
     }
 
     fn answer(&self, what: &'static str, call: &Call) -> String {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = (what, call.message.get(), call.parts.get());
         books.calls.push(entry);
         books.next.pop_front().unwrap_or_else(|| "granted".into())
@@ -59,6 +64,10 @@ impl Charger for Ledger {
                 "failed" => Verdict::Failed(failed(Money::Untouched)),
                 "unknown" => Verdict::Failed(failed(Money::Unknown)),
                 "stalls" => std::future::pending().await,
+                "late" => {
+                    self.late.notified().await;
+                    Verdict::Granted
+                }
                 other => panic!("no such answer: {other}"),
             }
         })
@@ -75,7 +84,7 @@ impl Charger for Ledger {
     }
 
     fn unusable(&self) -> Option<Failed> {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let open = books.next.front().is_some_and(|word| word == "open");
         open.then(|| {
             books.next.pop_front();
