@@ -286,7 +286,8 @@ fn backoff(failures: u32) -> Duration {
 
 async fn pause(wait: Duration, stopped: impl Future<Output = ()>) {
     tokio::select! {
-        () = tokio::time::sleep(wait) => {}
+        biased;
         () = stopped => {}
+        () = tokio::time::sleep(wait) => {}
     }
 }

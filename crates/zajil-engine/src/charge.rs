@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use zajil_core::charge::{self, Call, Decision, Failed, FailureAction, Mode, Refused, Verdict};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName};
@@ -237,7 +238,7 @@ impl Shared {
         id: MessageId,
         settlement: Settlement,
     ) -> Result<zajil_store::contract::Outcome, Error> {
-        let (watch, mut pause) = (Stopwatch::start(), Duration::from_millis(20));
+        let (began, mut pause) = (Instant::now(), Duration::from_millis(20));
         loop {
             let report = vec![(id, Report::Charged(settlement.clone()))];
             match self.parts.store.report(report, self.scene()).await {
@@ -247,7 +248,7 @@ impl Shared {
                         .ok_or_else(|| Error::Damaged("no outcome of a report".into()));
                 }
                 Err(error @ (Error::Closed | Error::Damaged(_))) => return Err(error),
-                Err(error) if watch.elapsed() + pause > self.options.charging.hold => {
+                Err(error) if began.elapsed() + pause > self.options.charging.hold => {
                     tracing::error!(%id, %error, ?settlement, "the answer to a charge is lost");
                     return Err(error);
                 }

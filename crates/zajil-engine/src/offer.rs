@@ -46,6 +46,8 @@ impl Shared {
             }
             let nap = self.nap(&ask.asker).await?;
             tokio::select! {
+                // All lead to the same; in order, so that a simulated run repeats.
+                biased;
                 () = hint => {}
                 () = unrouted, if *include_unrouted => {}
                 () = self.stopping.cancelled() => {}
