@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zajil_core::event::{Event, EventName};
 use zajil_core::frontend::FrontendName;
@@ -15,6 +16,7 @@ use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Dedupe, Question, Submission};
 use zajil_core::status::FinalStatus;
 
+use crate::audit::{self, Told};
 use crate::dto::bulk::{Action, BulkIn};
 use crate::dto::message;
 use crate::router::{Api, Shared};
@@ -46,7 +48,8 @@ struct Failure {
 /// but counting happens.
 pub(crate) async fn apply(api: Shared, request: Request) -> Result<Response, Refusal> {
     let limit = api.options.max_body_bytes;
-    let payload = body::read(request.into_body(), limit, &api.options).await?;
+    let (parts, payload) = request.into_parts();
+    let payload = body::read(payload, limit, &api.options).await?;
     let bulk = body::object::<BulkIn<'_>>(&payload)?.into_bulk()?;
     let limit = bulk.filter.limit;
     let found = api.store.messages(bulk.filter).await;
@@ -63,24 +66,43 @@ pub(crate) async fn apply(api: Shared, request: Request) -> Result<Response, Ref
         next: found.last().filter(|_| full).map(|m| m.id.get()),
     };
     if !bulk.dry_run {
-        for message in &found {
-            match act(&api, &bulk.action, message).await {
-                Ok(()) => done.done += 1,
-                // Nothing that follows would fare better.
-                Err(refusal) if refusal.reason.is_retryable() && done.done == 0 => {
-                    return Err(refusal);
-                }
-                Err(refusal) => {
-                    done.failed += 1;
-                    if done.failures.len() < SHOWN {
-                        let (id, detail) = (message.id.get(), refusal.detail);
-                        done.failures.push(Failure { id, detail });
-                    }
+        let told = Told {
+            action: done.action,
+            what: "messages",
+            id: None,
+            before: serde_json::from_slice(&payload).unwrap_or_default(),
+            after: Value::Null,
+        };
+        let begun = audit::begin(&api, &parts.extensions, told).await?;
+        let outcome = act_on_all(&api, &bulk.action, (&found, done)).await;
+        let after = |done: &Done| serde_json::to_value(done).unwrap_or_default();
+        done = begun.ended(&api, outcome, after).await?;
+    }
+    json::data(StatusCode::OK, done)
+}
+
+async fn act_on_all(
+    api: &Api,
+    action: &Action,
+    (found, mut done): (&[Message], Done),
+) -> Result<Done, Refusal> {
+    for message in found {
+        match act(api, action, message).await {
+            Ok(()) => done.done += 1,
+            // Nothing that follows would fare better.
+            Err(refusal) if refusal.reason.is_retryable() && done.done == 0 => {
+                return Err(refusal);
+            }
+            Err(refusal) => {
+                done.failed += 1;
+                if done.failures.len() < SHOWN {
+                    let (id, detail) = (message.id.get(), refusal.detail);
+                    done.failures.push(Failure { id, detail });
                 }
             }
         }
     }
-    json::data(StatusCode::OK, done)
+    Ok(done)
 }
 
 async fn act(api: &Api, action: &Action, message: &Message) -> Result<(), Refusal> {
@@ -141,7 +163,11 @@ pub(crate) async fn requeue(api: Shared, request: Request) -> Result<Response, R
     let id = query::message_id(&mut parts).await?;
     let found = api.store.message(id).await.map_err(error::from_store)?;
     let former = found.ok_or_else(|| Refusal::no_message(id))?;
-    let again = submit_again(&api, &former).await?;
+    let told = Told::of_message("requeue", id);
+    let begun = audit::begin(&api, &parts.extensions, told).await?;
+    let outcome = submit_again(&api, &former).await;
+    let after = |again: &Message| serde_json::json!({ "message": again.id.get() });
+    let again = begun.ended(&api, outcome, after).await?;
     Ok(message::one(StatusCode::CREATED, &again))
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod frontend;
 pub(crate) mod import;
+pub(crate) mod key;
 pub(crate) mod location;
 pub(crate) mod message;
 pub(crate) mod policy;

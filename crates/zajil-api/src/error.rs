@@ -1,7 +1,7 @@
 //! What went wrong, as HTTP says it: a status for each reason, one shape for all (S3, D18).
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use zajil_core::outcome::{Reason, Refusal};
@@ -24,6 +24,9 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
         | Reason::BarredDestination
         | Reason::NoTariff
         | Reason::Conflict => StatusCode::UNPROCESSABLE_ENTITY,
+        Reason::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Reason::Forbidden => StatusCode::FORBIDDEN,
+        Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::NotFound => StatusCode::NOT_FOUND,
         Reason::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -47,6 +50,9 @@ pub(crate) fn answer(refusal: &Refusal) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, json::MEDIA_TYPE);
     headers.insert(REASON, HeaderValue::from_static(refusal.reason.code()));
+    if refusal.reason == Reason::Unauthenticated {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if refusal.reason.is_retryable() {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -100,6 +106,9 @@ mod tests {
         expect![[r#"
             400 malformed
             422 invalid
+            401 unauthenticated
+            403 forbidden
+            429 rate_limited
             413 too_large
             422 unknown_frontend
             422 key_reused

@@ -6,6 +6,7 @@ use axum::response::Response;
 use zajil_core::event::Scene;
 use zajil_core::outcome::Refusal;
 
+use crate::access::{Client, check_own};
 use crate::dto::event::{EventOut, NewEvent};
 use crate::router::Shared;
 use crate::{body, error, json, query};
@@ -28,17 +29,19 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
 
 /// `POST /api/events`: an outside system adds a line of its own.
 pub(crate) async fn add(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let payload = body::read(
-        request.into_body(),
-        api.options.max_body_bytes,
-        &api.options,
-    )
-    .await?;
+    let (parts, payload) = request.into_parts();
+    let payload = body::read(payload, api.options.max_body_bytes, &api.options).await?;
     let scene = Scene {
         now: api.now(),
         node: api.options.node.clone(),
     };
     let (id, event) = body::object::<NewEvent<'_>>(&payload)?.into_event(&scene)?;
+    let client = Client::of(&parts.extensions)?;
+    if !client.caller.scopes.is_admin() {
+        let found = api.store.message(id).await.map_err(error::from_store)?;
+        let found = found.ok_or_else(|| Refusal::no_message(id))?;
+        check_own(&api, client, &found).await?;
+    }
     let added = api
         .store
         .add_event(id, event.clone())

@@ -1,14 +1,12 @@
 //! `/api/frontends`: who is there to deliver (S3.4).
 
-use std::net::{IpAddr, SocketAddr};
-
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use zajil_core::frontend::{FrontendName, Presence};
 use zajil_core::outcome::Refusal;
 
+use crate::access::Client;
 use crate::dto::frontend::{FrontendOut, RegistrationIn, StatsOut};
 use crate::router::{Api, Shared};
 use crate::{body, error, json, query};
@@ -84,8 +82,10 @@ pub(crate) async fn register(api: Shared, request: Request) -> Result<Response, 
     let (parts, payload) = request.into_parts();
     let payload = body::read(payload, api.options.max_body_bytes, &api.options).await?;
     let mut registration = body::object::<RegistrationIn<'_>>(&payload)?.into_registration()?;
+    let client = Client::of(&parts.extensions)?;
+    client.check_acts_for(&registration.name)?;
     if registration.ip_address.is_none() {
-        registration.ip_address = address(&parts, &api.options.trusted_proxies);
+        registration.ip_address = client.address.map(|address| address.to_string());
     }
     let (presence, began) = api.desk.register(registration).await?;
     let status = if began {
@@ -99,32 +99,3 @@ pub(crate) async fn register(api: Shared, request: Request) -> Result<Response, 
         FrontendOut::new(&presence, pause.as_ref(), api.now()),
     )
 }
-
-/// The address of the client: the peer's, or, when the peer is a trusted proxy, the last one in
-/// `X-Forwarded-For` that is not itself trusted.
-fn address(parts: &Parts, trusted: &[IpAddr]) -> Option<String> {
-    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    let peer = peer.ip().to_canonical();
-    let mut client = peer;
-    if trusted.contains(&peer) {
-        let headers = parts.headers.get_all("x-forwarded-for");
-        let chain: Vec<&str> = headers
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect();
-        for hop in chain.iter().flat_map(|line| line.split(',')).rev() {
-            // What cannot be read was not written by a proxy of ours, nor is anything before it.
-            let Ok(hop) = hop.trim().parse::<IpAddr>() else {
-                break;
-            };
-            client = hop.to_canonical();
-            if !trusted.contains(&client) {
-                break;
-            }
-        }
-    }
-    Some(client.to_string())
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,6 +3,8 @@
 //! Every URL is on one page, [`router`]; every reason has its status in `error`; every field of
 //! the wire has its rule in `dto`. Nothing here knows what is behind the ports.
 
+mod access;
+mod audit;
 mod body;
 mod bulk;
 mod cdrs;
@@ -13,6 +15,7 @@ mod events;
 mod fence;
 mod frontends;
 mod json;
+mod keys;
 mod locations;
 mod messages;
 mod options;
@@ -28,6 +31,10 @@ mod table;
 mod time;
 mod translations;
 
+pub use access::{
+    Access, AccessOptions, Mode, Network, NotANetwork, PeerNames, Rate, RateLimits, Scopes,
+};
+pub use keys::create_offline;
 pub use options::{Options, Part, Readiness};
 pub use router::{Api, router};
 pub use seed::{parse_route, parse_rule, routes_json, rules_json};

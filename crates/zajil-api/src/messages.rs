@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
+use serde_json::Value;
 use zajil_core::concatenation;
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
@@ -16,6 +17,7 @@ use zajil_core::port::{Ask, Submission};
 use zajil_core::status::Status;
 use zajil_store::contract::Filter;
 
+use crate::access::{Client, check_own};
 use crate::dto::edit::{Change, Patch};
 use crate::dto::message;
 use crate::dto::raw::Raw;
@@ -23,7 +25,7 @@ use crate::dto::report::{Delivered, Failed};
 use crate::dto::submit::{self, Submit};
 use crate::query::{self, Parameters};
 use crate::router::{Api, Shared};
-use crate::{body, error, json, request_id};
+use crate::{audit, body, error, json, request_id};
 
 /// `POST /api/messages`.
 pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Refusal> {
@@ -132,6 +134,7 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
         };
         return offer_to(&api, asker, &parts, &parameters).await;
     }
+    check_reads(Client::of(&parts.extensions)?)?;
     let filter = Filter {
         limit: parameters.limit()?,
         offset: parameters.offset()?,
@@ -143,6 +146,15 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
         .await
         .map_err(error::from_store)?;
     Ok(message::page(&messages))
+}
+
+/// Refuses a client that may not see everything.
+fn check_reads(client: &Client) -> Result<(), Refusal> {
+    if client.caller.scopes.may_read() {
+        return Ok(());
+    }
+    let detail = "this needs the scope read; a frontend names itself in the header smsc";
+    Err(Refusal::new(Reason::Forbidden, detail))
 }
 
 /// `GET /api/messages/queue?smsc=NAME`.
@@ -177,6 +189,12 @@ async fn offer_to(
     parts: &Parts,
     parameters: &Parameters,
 ) -> Result<Response, Refusal> {
+    let client = Client::of(&parts.extensions)?;
+    client.check_acts_for(&asker.name)?;
+    if asker.include_unrouted && !client.caller.scopes.may_take_unrouted() {
+        let detail = "messages without a frontend need the scope unrouted";
+        return Err(Refusal::new(Reason::Forbidden, detail));
+    }
     let ask = Ask {
         asker,
         limit: parameters.limit()?,
@@ -199,6 +217,10 @@ pub(crate) async fn show(api: Shared, request: Request) -> Result<Response, Refu
     let id = query::message_id(&mut parts).await?;
     let found = api.store.message(id).await.map_err(error::from_store)?;
     let found = found.ok_or_else(|| Refusal::no_message(id))?;
+    let client = Client::of(&parts.extensions)?;
+    if !client.caller.scopes.may_read() {
+        check_own(&api, client, &found).await?;
+    }
     if concatenation::key(&found.content).is_none() {
         return Ok(message::one(StatusCode::OK, &found));
     }
@@ -212,7 +234,7 @@ pub(crate) async fn edit(api: Shared, request: Request) -> Result<Response, Refu
     let (mut parts, payload) = split(&api, request).await?;
     let patch: Patch<'_> = body::object(&payload)?;
     let change = patch.into_change(api.now(), api.options.max_text_chars)?;
-    apply(&api, &mut parts, change).await
+    apply(&api, (&mut parts, &payload), change).await
 }
 
 /// `PUT /api/messages/{id}`: counts a failed attempt, unless the body names something to change.
@@ -224,28 +246,38 @@ pub(crate) async fn edit_or_count_failure(
     let patch: Patch<'_> = body::object_or_nothing(&payload)?;
     let change = patch.into_change(api.now(), api.options.max_text_chars)?;
     if change.sets_status || change.edit != Edit::default() {
-        return apply(&api, &mut parts, change).await;
+        return apply(&api, (&mut parts, &payload), change).await;
     }
     failure(&api, &mut parts, &payload).await
 }
 
-async fn apply(api: &Api, parts: &mut Parts, change: Change) -> Result<Response, Refusal> {
+async fn apply(
+    api: &Api,
+    (parts, payload): (&mut Parts, &[u8]),
+    change: Change,
+) -> Result<Response, Refusal> {
     let id = query::message_id(parts).await?;
+    check_edits(api, parts, &change).await?;
     if !change.fixed.is_empty() {
         let found = api.store.message(id).await.map_err(error::from_store)?;
         change.check_fixed(&found.ok_or_else(|| Refusal::no_message(id))?)?;
     }
     let sets_status = change.sets_status;
-    let edited = api
-        .desk
-        .edit(id, change.edit)
-        .await
-        .map_err(|refusal| match refusal.reason {
-            // Only a second ending is a conflict of states; anything else is a field that cannot be
-            // changed any more (S3: 422).
-            Reason::AlreadyFinal if !sets_status => Refusal::new(Reason::Conflict, refusal.detail),
-            _ => refusal,
-        })?;
+    let begun = match is_report(&change.edit) {
+        true => None,
+        false => audit::edit_begins(api, &parts.extensions, id, payload).await?,
+    };
+    let edited = api.desk.edit(id, change.edit).await;
+    let edited = match begun {
+        Some(begun) => begun.ended_as_asked(api, edited).await,
+        None => edited,
+    };
+    let edited = edited.map_err(|refusal| match refusal.reason {
+        // Only a second ending is a conflict of states; anything else is a field that cannot be
+        // changed any more (S3: 422).
+        Reason::AlreadyFinal if !sets_status => Refusal::new(Reason::Conflict, refusal.detail),
+        _ => refusal,
+    })?;
     Ok(message::one(StatusCode::OK, &edited))
 }
 
@@ -276,16 +308,66 @@ pub(crate) async fn mark_delivered(api: Shared, request: Request) -> Result<Resp
 
 async fn reported(api: &Api, parts: &mut Parts, report: Report) -> Result<Response, Refusal> {
     let id = query::message_id(parts).await?;
+    check_reports(api, parts, &report).await?;
     let message: Message = api.desk.report(id, report).await?;
     Ok(message::one(StatusCode::OK, &message))
+}
+
+/// Refuses a frontend's report on what is not its own, or in the name of another.
+async fn check_reports(api: &Api, parts: &mut Parts, report: &Report) -> Result<(), Refusal> {
+    let client = Client::of(&parts.extensions)?.clone();
+    if client.caller.scopes.is_admin() {
+        return Ok(());
+    }
+    if let Report::Delivered { by: Some(by), .. } = report {
+        client.check_acts_for(by)?;
+    }
+    let id = query::message_id(parts).await?;
+    let found = api.store.message(id).await.map_err(error::from_store)?;
+    let found = found.ok_or_else(|| Refusal::no_message(id))?;
+    check_own(api, &client, &found).await
+}
+
+/// A frontend may say by an edit what became of its own message (S3), and nothing else.
+async fn check_edits(api: &Api, parts: &mut Parts, change: &Change) -> Result<(), Refusal> {
+    let client = Client::of(&parts.extensions)?;
+    if client.caller.scopes.is_admin() {
+        return Ok(());
+    }
+    let Some(report) = change
+        .edit
+        .report
+        .clone()
+        .filter(|_| is_report(&change.edit))
+    else {
+        return client.check_admin();
+    };
+    if let Some(Some(name)) = &change.edit.dest_smsc {
+        client.check_acts_for(name)?;
+    }
+    check_reports(api, parts, &report).await
+}
+
+/// Whether an edit says nothing but what became of the message, and by whom.
+fn is_report(edit: &Edit) -> bool {
+    let rest = Edit {
+        report: None,
+        dest_smsc: None,
+        ..edit.clone()
+    };
+    edit.report.is_some() && rest == Edit::default()
 }
 
 /// `DELETE /api/messages/{id}`.
 pub(crate) async fn remove(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
-    api.desk
-        .remove(query::message_id(&mut parts).await?)
-        .await?;
+    let id = query::message_id(&mut parts).await?;
+    let begun = audit::removal_begins(&api, &parts.extensions, id).await?;
+    let removed = api.desk.remove(id).await;
+    match begun {
+        Some(begun) => begun.ended(&api, removed, |()| Value::Null).await?,
+        None => removed?,
+    }
     Ok(json::removed())
 }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use zajil_core::diagnose::Kept;
 use zajil_core::event::NodeName;
+
+use crate::access::{Access, AccessOptions, Network};
 
 /// The settings of the REST door.
 #[derive(Debug, Clone)]
@@ -28,7 +29,9 @@ pub struct Options {
     /// How long a request body may take to arrive, and the store to take a message.
     pub request_timeout: Duration,
     /// Peers whose `X-Forwarded-For` is believed (S3.4).
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Network>,
+    /// Who may call what.
+    pub access: Arc<Access>,
     /// How many live streams may be open at a time.
     pub max_streams: usize,
     /// Whether live streams show numbers without their end, whatever a client asks for (S10.4).
@@ -54,6 +57,7 @@ impl Options {
             trusted_proxies: Vec::new(),
             max_streams: 1_000,
             mask_streams: false,
+            access: Arc::new(Access::new(AccessOptions::default())),
             ready: Readiness::always(),
             kept: Kept {
                 messages: Duration::from_secs(24 * 60 * 60),

@@ -16,6 +16,17 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ones are not taken over.
 const LONGEST: usize = 128;
 
+/// The id of a request, for its handler.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// Its text; it was found sound.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
 /// Hands out ids that differ between processes and rise within one.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
@@ -49,10 +60,11 @@ impl RequestIds {
     /// what a client has put into it: numbers of people do not belong in a log (S10.4).
     pub(crate) async fn traced<F: Future<Output = Response>>(
         &self,
-        request: Request,
+        mut request: Request,
         answer: impl FnOnce(Request) -> F,
     ) -> Response {
         let id = self.of(&request);
+        request.extensions_mut().insert(RequestId(id.clone()));
         let path = request.extensions().get::<MatchedPath>();
         let span = tracing::info_span!(
             "request",

@@ -14,6 +14,7 @@ use zajil_core::port::{CdrSearch, Control, Desk, Intake};
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
+use crate::access::{self, Need};
 use crate::fence::fenced;
 use crate::options::Options;
 use crate::request_id::RequestIds;
@@ -22,8 +23,8 @@ use crate::stream::Places;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
-    bulk, cdrs, diagnose, events, frontends, locations, messages, policies, routes, stream, system,
-    table, translations,
+    audit, bulk, cdrs, diagnose, events, frontends, keys, locations, messages, policies, routes,
+    stream, system, table, translations,
 };
 
 /// The REST door with everything it talks to.
@@ -92,17 +93,20 @@ pub fn router(api: Api) -> Router {
         .merge(message_pages())
         .merge(delivery_pages())
         .merge(table_pages())
-        .route("/api/status", page(GET, system::status))
-        .route("/api/stream", page(GET, stream::open))
-        .route("/healthz", page(GET, system::alive))
-        .route("/readyz", page(GET, system::ready))
+        .merge(access_pages())
+        .route("/api/status", page(GET, Need::Open, system::status))
+        .route("/api/stream", page(GET, Need::Read, stream::open))
+        .route("/healthz", page(GET, Need::Open, system::alive))
+        .route("/readyz", page(GET, Need::Open, system::ready))
         .fallback(|State(api): State<Shared>, request: Request| async move {
-            let answer = |request| fenced(no_page(request));
-            api.request_ids.traced(request, answer).await
+            let door = Arc::clone(&api);
+            let answer = |request| guarded(api, Need::Open, request, no_page);
+            door.request_ids.traced(request, answer).await
         })
         .method_not_allowed_fallback(|State(api): State<Shared>, request: Request| async move {
-            let answer = |request| fenced(no_verb(request));
-            api.request_ids.traced(request, answer).await
+            let door = Arc::clone(&api);
+            let answer = |request| guarded(api, Need::Open, request, no_verb);
+            door.request_ids.traced(request, answer).await
         })
         .with_state(Arc::new(Door {
             streams: Places::new(api.options.max_streams),
@@ -112,95 +116,160 @@ pub fn router(api: Api) -> Router {
 }
 
 fn message_pages() -> Router<Shared> {
-    let all = page(GET, messages::list).merge(page(POST, messages::submit));
-    let one = page(GET, messages::show)
-        .merge(page(PATCH, messages::edit))
-        .merge(page(PUT, messages::edit_or_count_failure))
-        .merge(page(DELETE, messages::remove));
+    let all = page(GET, Need::ReadOrFrontend, messages::list).merge(page(
+        POST,
+        Need::Submit,
+        messages::submit,
+    ));
+    let one = page(GET, Need::ReadOrFrontend, messages::show)
+        .merge(page(PATCH, Need::Frontend, messages::edit))
+        .merge(page(PUT, Need::Frontend, messages::edit_or_count_failure))
+        .merge(page(DELETE, Need::Admin, messages::remove));
     Router::new()
         .route("/api/messages", all)
         .route(
             "/api/messages/create_async",
-            page(POST, messages::submit_async),
+            page(POST, Need::SubmitAsync, messages::submit_async),
         )
         .route(
             "/api/messages/get_by_smsc",
-            page(GET, messages::offer_with_unrouted),
+            page(GET, Need::Frontend, messages::offer_with_unrouted),
         )
-        .route("/api/messages/queue", page(GET, messages::offer))
+        .route(
+            "/api/messages/queue",
+            page(GET, Need::Frontend, messages::offer),
+        )
         .route("/api/messages/{id}", one)
         .route(
             "/api/messages/{id}/increment_delivery_attempt",
-            page(POST, messages::count_failure),
+            page(POST, Need::Frontend, messages::count_failure),
         )
         .route(
             "/api/messages/{id}/mark_delivered",
-            page(POST, messages::mark_delivered),
+            page(POST, Need::Frontend, messages::mark_delivered),
         )
-        .route("/api/messages/bulk", page(POST, bulk::apply))
-        .route("/api/messages/{id}/requeue", page(POST, bulk::requeue))
+        .route("/api/messages/bulk", page(POST, Need::Admin, bulk::apply))
+        .route(
+            "/api/messages/{id}/requeue",
+            page(POST, Need::Admin, bulk::requeue),
+        )
         .route(
             "/api/messages/{id}/mark_failed",
-            page(POST, messages::mark_failed),
+            page(POST, Need::Frontend, messages::mark_failed),
         )
-        .route("/api/messages_raw", page(POST, messages::submit_raw))
+        .route(
+            "/api/messages_raw",
+            page(POST, Need::Submit, messages::submit_raw),
+        )
         .route(
             "/api/messages_raw/async",
-            page(POST, messages::submit_raw_async),
+            page(POST, Need::SubmitAsync, messages::submit_raw_async),
         )
-        .route("/api/cdrs", page(GET, cdrs::list))
-        .route("/api/events", page(POST, events::add))
-        .route("/api/events/{message_id}", page(GET, events::list))
-        .route("/api/diagnose/{message_id}", page(GET, diagnose::why))
+        .route("/api/cdrs", page(GET, Need::Read, cdrs::list))
+        .route("/api/events", page(POST, Need::Frontend, events::add))
+        .route(
+            "/api/events/{message_id}",
+            page(GET, Need::Read, events::list),
+        )
+        .route(
+            "/api/diagnose/{message_id}",
+            page(GET, Need::Read, diagnose::why),
+        )
 }
 
 fn delivery_pages() -> Router<Shared> {
-    let locations = page(GET, locations::list).merge(page(POST, locations::create));
-    let location = page(GET, locations::show)
-        .merge(page(PATCH, locations::update))
-        .merge(page(DELETE, locations::forget));
-    let policy = page(GET, policies::show).merge(page(PUT, policies::replace));
-    let frontends = page(GET, frontends::list).merge(page(POST, frontends::register));
+    let locations =
+        page(GET, Need::Read, locations::list).merge(page(POST, Need::Locate, locations::create));
+    let location = page(GET, Need::Read, locations::show)
+        .merge(page(PATCH, Need::Locate, locations::update))
+        .merge(page(DELETE, Need::Locate, locations::forget));
+    let policy =
+        page(GET, Need::Read, policies::show).merge(page(PUT, Need::Admin, policies::replace));
+    let frontends = page(GET, Need::Read, frontends::list).merge(page(
+        POST,
+        Need::Frontend,
+        frontends::register,
+    ));
     Router::new()
         .route("/api/locations", locations)
         .route("/api/locations/{id_or_msisdn}", location)
         .route("/api/frontends", frontends)
-        .route("/api/frontends/register", page(POST, frontends::register))
-        .route("/api/frontends/active", page(GET, frontends::active))
-        .route("/api/frontends/stats", page(GET, frontends::stats))
+        .route(
+            "/api/frontends/register",
+            page(POST, Need::Frontend, frontends::register),
+        )
+        .route(
+            "/api/frontends/active",
+            page(GET, Need::Read, frontends::active),
+        )
+        .route(
+            "/api/frontends/stats",
+            page(GET, Need::Read, frontends::stats),
+        )
         .route(
             "/api/frontends/history/{name}",
-            page(GET, frontends::history),
+            page(GET, Need::Read, frontends::history),
         )
-        .route("/api/frontends/{id}", page(GET, frontends::show))
-        .route("/api/frontends/{id}/pause", page(POST, policies::pause))
-        .route("/api/frontends/{id}/resume", page(POST, policies::resume))
+        .route(
+            "/api/frontends/{id}",
+            page(GET, Need::Read, frontends::show),
+        )
+        .route(
+            "/api/frontends/{id}/pause",
+            page(POST, Need::Admin, policies::pause),
+        )
+        .route(
+            "/api/frontends/{id}/resume",
+            page(POST, Need::Admin, policies::resume),
+        )
         .route("/api/frontends/{id}/policy", policy)
 }
 
 fn table_pages() -> Router<Shared> {
     Router::new()
         .merge(pages_of::<Routes>("/api/routes"))
-        .route("/api/routes/simulate", page(POST, routes::simulate))
+        .route(
+            "/api/routes/simulate",
+            page(POST, Need::Read, routes::simulate),
+        )
         .merge(pages_of::<Rules>("/api/translations"))
-        .route("/api/translations/test", page(POST, translations::test))
+        .route(
+            "/api/translations/test",
+            page(POST, Need::Read, translations::test),
+        )
+}
+
+fn access_pages() -> Router<Shared> {
+    let all = page(GET, Need::Admin, keys::list).merge(page(POST, Need::Admin, keys::create));
+    let one = page(GET, Need::Admin, keys::show).merge(page(DELETE, Need::Admin, keys::revoke));
+    Router::new()
+        .route("/api/keys", all)
+        .route("/api/keys/{id}", one)
+        .route("/api/audit", page(GET, Need::Admin, audit::list))
 }
 
 /// The pages that every table has.
 fn pages_of<T: Table + 'static>(path: &str) -> Router<Shared> {
-    let all = page(GET, table::list::<T>).merge(page(POST, table::create::<T>));
-    let one = page(GET, table::show::<T>)
-        .merge(page(PUT, table::replace::<T>))
-        .merge(page(PATCH, table::update::<T>))
-        .merge(page(DELETE, table::remove::<T>));
+    let all =
+        page(GET, Need::Read, table::list::<T>).merge(page(POST, Need::Admin, table::create::<T>));
+    let one = page(GET, Need::Read, table::show::<T>)
+        .merge(page(PUT, Need::Admin, table::replace::<T>))
+        .merge(page(PATCH, Need::Admin, table::update::<T>))
+        .merge(page(DELETE, Need::Admin, table::remove::<T>));
     Router::new()
         .route(path, all)
-        .route(&format!("{path}/export"), page(GET, table::export::<T>))
-        .route(&format!("{path}/import"), page(POST, table::import::<T>))
+        .route(
+            &format!("{path}/export"),
+            page(GET, Need::Read, table::export::<T>),
+        )
+        .route(
+            &format!("{path}/import"),
+            page(POST, Need::Admin, table::import::<T>),
+        )
         .route(&format!("{path}/{{id}}"), one)
 }
 
-async fn no_page(request: Request) -> Result<Response, Refusal> {
+async fn no_page(_: Shared, request: Request) -> Result<Response, Refusal> {
     let path = crate::query::shown(request.uri().path());
     Err(Refusal::new(
         Reason::NotFound,
@@ -208,15 +277,16 @@ async fn no_page(request: Request) -> Result<Response, Refusal> {
     ))
 }
 
-async fn no_verb(request: Request) -> Result<Response, Refusal> {
+async fn no_verb(_: Shared, request: Request) -> Result<Response, Refusal> {
     let path = crate::query::shown(request.uri().path());
     let detail = format!("{path} does not take {}", request.method());
     Err(Refusal::new(Reason::NotAllowed, detail))
 }
 
-/// A handler behind its fence. Handlers answer `Result<Response, Refusal>`, which axum does not
-/// take, so there is no way around it; and no layer boxes each request once more.
-fn page<F, A>(verb: MethodFilter, handler: F) -> MethodRouter<Shared>
+/// A handler behind its guard and its fence: who may call it is said where it gets its path.
+/// Handlers answer `Result<Response, Refusal>`, which axum does not take, so there is no way around
+/// either; and no layer boxes each request once more.
+fn page<F, A>(verb: MethodFilter, need: Need, handler: F) -> MethodRouter<Shared>
 where
     F: Fn(Shared, Request) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Result<Response, Refusal>> + Send + 'static,
@@ -224,8 +294,28 @@ where
     on(verb, move |State(api): State<Shared>, request: Request| {
         let (door, handler) = (Arc::clone(&api), handler.clone());
         async move {
-            let answer = |request| fenced(handler(api, request));
+            let answer = |request| guarded(api, need, request, handler);
             door.request_ids.traced(request, answer).await
         }
     })
+}
+
+async fn guarded<F, A>(api: Shared, need: Need, mut request: Request, handler: F) -> Response
+where
+    F: FnOnce(Shared, Request) -> A,
+    A: Future<Output = Result<Response, Refusal>>,
+{
+    let now = api.now();
+    let options = &api.options;
+    let asked = (need, options.trusted_proxies.as_slice());
+    let admitted = match options.access.admit(&request, asked, now) {
+        Ok(admitted) => admitted,
+        Err(denied) => return denied.answer(),
+    };
+    request.extensions_mut().insert(admitted.client);
+    let mut response = fenced(handler(api, request)).await;
+    if let Some(verdict) = admitted.verdict {
+        access::mark(&mut response, verdict, now);
+    }
+    response
 }

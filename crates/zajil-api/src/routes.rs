@@ -65,7 +65,7 @@ impl Table for Routes {
 
 /// `POST /api/routes/simulate`: what would become of a message (S4.5). Nothing is stored.
 pub(crate) async fn simulate(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let payload = table::read(&api, request).await?;
+    let payload = table::read(&api, request.into_body()).await?;
     let (question, limit) = body::object::<QuestionIn<'_>>(&payload)?.into_question()?;
     let simulation = api.control.simulate(question).await?;
     json::data(StatusCode::OK, SimulationOut::new(&simulation, limit))

@@ -1,14 +1,19 @@
 //! The tables that operators edit at run time, routes and translation rules: the same pages over
 //! both (S4.1, S4.4, S5.1).
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use zajil_core::clock::Timestamp;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Routing, RoutingChange};
 
+use crate::audit::{self, Told};
 use crate::dto::At;
 use crate::router::{Api, Shared};
 use crate::{body, error, json, query};
@@ -51,8 +56,13 @@ pub(crate) async fn show<T: Table>(api: Shared, request: Request) -> Result<Resp
 
 /// `POST /api/{table}`.
 pub(crate) async fn create<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let change = T::add(&read(&api, request).await?)?;
-    let (routing, id) = api.control.change_routing(change, None).await?;
+    let (parts, payload) = request.into_parts();
+    let change = T::add(&read(&api, payload).await?)?;
+    let told = told::<T>("create", None, Value::Null);
+    let begun = audit::begin(&api, &parts.extensions, told).await?;
+    let outcome = api.control.change_routing(change, None).await;
+    let after = |(routing, id): &Changed| id.map_or(Value::Null, |id| value::<T>(routing, id));
+    let (routing, id) = begun.ended(&api, outcome, after).await?;
     api.control.in_force(routing.version).await?;
     let id = id.ok_or_else(|| Refusal::new(Reason::Internal, "internal error"))?;
     answer::<T>(StatusCode::CREATED, &routing, id)
@@ -79,13 +89,16 @@ async fn edit<T: Table>(
 ) -> Result<Response, Refusal> {
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, T::ENTRY).await?;
-    let payload = read(&api, Request::from_parts(parts, payload)).await?;
+    let payload = read(&api, payload).await?;
     for _ in 0..TRIES {
         let former = api.control.routing();
         T::row(&former, id).ok_or_else(|| unknown::<T>(id))?;
         let change = T::set(&payload, id, base(&former))?;
+        let told = told::<T>("update", Some(id), value::<T>(&former, id));
+        let begun = audit::begin(&api, &parts.extensions, told).await?;
         let changed = api.control.change_routing(change, Some(former.version));
-        match changed.await {
+        let after = |(routing, _): &Changed| value::<T>(routing, id);
+        match begun.ended(&api, changed.await, after).await {
             Ok((routing, _)) => {
                 api.control.in_force(routing.version).await?;
                 return answer::<T>(StatusCode::OK, &routing, id);
@@ -98,11 +111,33 @@ async fn edit<T: Table>(
     Err(Refusal::new(Reason::Overloaded, detail))
 }
 
+/// What a change of the tables answers with.
+type Changed = (Arc<Routing>, Option<u64>);
+
+/// A change for the audit log.
+fn told<T: Table>(action: &'static str, id: Option<u64>, before: Value) -> Told {
+    Told {
+        action,
+        what: T::ENTRY,
+        id: id.map(|id| id.to_string()),
+        before,
+        after: Value::Null,
+    }
+}
+
+/// An entry for the audit log; null when there is none.
+fn value<T: Table>(routing: &Routing, id: u64) -> Value {
+    serde_json::to_value(T::row(routing, id)).unwrap_or_default()
+}
+
 /// `DELETE /api/{table}/{id}`.
 pub(crate) async fn remove<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let id = query::record_id(&mut parts, T::ENTRY).await?;
-    let (routing, _) = api.control.change_routing(T::remove(id), None).await?;
+    let told = told::<T>("remove", Some(id), value::<T>(&api.control.routing(), id));
+    let begun = audit::begin(&api, &parts.extensions, told).await?;
+    let outcome = api.control.change_routing(T::remove(id), None).await;
+    let (routing, _) = begun.ended(&api, outcome, |_| Value::Null).await?;
     api.control.in_force(routing.version).await?;
     Ok(json::removed())
 }
@@ -144,16 +179,23 @@ struct Imported {
 /// `POST /api/{table}/import`: all of it or nothing.
 pub(crate) async fn import<T: Table>(api: Shared, request: Request) -> Result<Response, Refusal> {
     let limit = api.options.max_import_bytes;
-    let payload = body::read(request.into_body(), limit, &api.options).await?;
+    let (parts, payload) = request.into_parts();
+    let payload = body::read(payload, limit, &api.options).await?;
     let (change, imported) = T::import(&payload)?;
-    let (routing, _) = api.control.change_routing(change, None).await?;
-    api.control.in_force(routing.version).await?;
-    let done = Imported {
+    // Which entries there were, an export says: each has its version.
+    let size = |routing: &Routing, imported| Imported {
         imported,
-        total: T::rows(&routing).len(),
+        total: T::rows(routing).len(),
         version: routing.version,
     };
-    json::data(StatusCode::OK, done)
+    let before = serde_json::to_value(size(&api.control.routing(), 0)).unwrap_or_default();
+    let begun = audit::begin(&api, &parts.extensions, told::<T>("import", None, before)).await?;
+    let outcome = api.control.change_routing(change, None).await;
+    let after =
+        |(routing, _): &Changed| serde_json::to_value(size(routing, imported)).unwrap_or_default();
+    let (routing, _) = begun.ended(&api, outcome, after).await?;
+    api.control.in_force(routing.version).await?;
+    json::data(StatusCode::OK, size(&routing, imported))
 }
 
 /// Reads the frame of an import. All its other fields take any value: what cannot be read is the
@@ -179,7 +221,6 @@ fn unknown<T: Table>(id: u64) -> Refusal {
     error::unknown(T::ENTRY, &id.to_string())
 }
 
-pub(crate) async fn read(api: &Api, request: Request) -> Result<bytes::Bytes, Refusal> {
-    let limit = api.options.max_body_bytes;
-    body::read(request.into_body(), limit, &api.options).await
+pub(crate) async fn read(api: &Api, payload: Body) -> Result<bytes::Bytes, Refusal> {
+    body::read(payload, api.options.max_body_bytes, &api.options).await
 }

@@ -84,7 +84,7 @@ struct Judged {
 /// `POST /api/translations/test`: which rule applies to numbers, what it makes of them, and why
 /// each other one does not. Nothing is stored.
 pub(crate) async fn test(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let payload = table::read(&api, request).await?;
+    let payload = table::read(&api, request.into_body()).await?;
     let (question, _) = body::object::<QuestionIn<'_>>(&payload)?.into_question()?;
     let explained = api.control.explain_translation(&question);
     let new = explained.translated.as_ref();

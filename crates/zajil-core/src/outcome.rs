@@ -11,6 +11,12 @@ pub enum Reason {
     Malformed,
     /// A field breaks a rule; the detail names both.
     Invalid,
+    /// Nobody that the door knows: no key or token, or none that is valid (S3.8).
+    Unauthenticated,
+    /// The caller is known, and may not do this, or not from there (S3.8).
+    Forbidden,
+    /// More calls than are allowed: try again later (S3.7).
+    RateLimited,
     /// The request is larger than the door allows.
     TooLarge,
     /// The frontend named is not known here.
@@ -51,9 +57,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Malformed,
         Self::Invalid,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::RateLimited,
         Self::TooLarge,
         Self::UnknownFrontend,
         Self::KeyReused,
@@ -80,6 +89,9 @@ impl Reason {
         match self {
             Self::Malformed => "malformed",
             Self::Invalid => "invalid",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::RateLimited => "rate_limited",
             Self::TooLarge => "too_large",
             Self::UnknownFrontend => "unknown_frontend",
             Self::KeyReused => "key_reused",
@@ -105,13 +117,16 @@ impl Reason {
     #[must_use]
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::Overloaded
+            Self::RateLimited
+            | Self::Overloaded
             | Self::StorageFull
             | Self::StorageDown
             | Self::ChargingDown
             | Self::Stopping => true,
             Self::Malformed
             | Self::Invalid
+            | Self::Unauthenticated
+            | Self::Forbidden
             | Self::TooLarge
             | Self::UnknownFrontend
             | Self::KeyReused

@@ -10,6 +10,7 @@ use zajil_telemetry::log::Log;
 
 use crate::client::{self, MessageCommand, RouteCommand};
 use crate::config::{self, Config, Overrides};
+use crate::keys::{self, AuditArgs, KeyCommand};
 use crate::operate::{self, CdrCommand, FrontendCommand};
 use crate::pdu::{self, PduCommand};
 use crate::serve::{self, Server};
@@ -61,6 +62,20 @@ enum Command {
         server: client::Remote,
         #[command(subcommand)]
         command: FrontendCommand,
+    },
+    /// Make, look at and revoke API keys.
+    Key {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Show who changed what.
+    Audit {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(flatten)]
+        args: AuditArgs,
     },
     /// Export call detail records, and report on them.
     Cdr {
@@ -136,6 +151,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Message { server, command } => client::message(&server, command),
         Command::Route { server, command } => client::route(&server, command),
         Command::Frontend { server, command } => operate::frontend(&server, command),
+        Command::Key { server, command } => keys::run(&server, command),
+        Command::Audit { server, args } => keys::audit(&server, &args),
         Command::Cdr { server, command } => operate::cdr(&server, command),
         Command::Tail { server, filter } => tail::run(&server, &filter),
         Command::Doctor(args) => crate::doctor::run(args),
@@ -240,7 +257,7 @@ fn ready_line(server: &Server) -> String {
     };
     let data = server.data.display();
     format!(
-        "zajil ready: api http://{} metrics {metrics} data {data}\n",
-        server.api
+        "zajil ready: api {}://{} metrics {metrics} data {data}\n",
+        server.scheme, server.api
     )
 }

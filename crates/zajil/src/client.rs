@@ -15,11 +15,13 @@ use zajil_core::status::Status;
 use crate::cli::{FAILED, UNREACHABLE, complain, say};
 use crate::table::aligned;
 
+mod trust;
+
 /// How long a server may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Which server, and how its answers are shown.
-#[derive(Debug, Args)]
+#[derive(Clone, Args)]
 pub(crate) struct Remote {
     /// The server.
     #[arg(
@@ -29,6 +31,24 @@ pub(crate) struct Remote {
         default_value = "http://127.0.0.1:8080"
     )]
     server: String,
+    /// An API key or bearer token.
+    #[arg(long, global = true, env = "ZAJIL_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Trust the certificates of this file (PEM), in place of the system's.
+    #[arg(long, global = true, env = "ZAJIL_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A client certificate (PEM) for servers that ask for one.
+    #[arg(
+        long,
+        global = true,
+        env = "ZAJIL_CERT",
+        value_name = "FILE",
+        requires = "client_key"
+    )]
+    client_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, global = true, env = "ZAJIL_CERT_KEY", value_name = "FILE")]
+    client_key: Option<PathBuf>,
     /// Print the API's JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -165,10 +185,40 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+/// Without the key.
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Remote {
+    /// Its address.
+    pub(crate) fn base(&self) -> &str {
+        &self.server
+    }
+
     /// The server at this address.
     pub(crate) fn at(server: String, json: bool) -> Self {
-        Self { server, json }
+        Self {
+            server,
+            api_key: None,
+            ca: None,
+            client_cert: None,
+            client_key: None,
+            json,
+        }
+    }
+
+    /// With a key, and an authority to trust.
+    pub(crate) fn with(self, api_key: Option<String>, ca: Option<PathBuf>) -> Self {
+        Self {
+            api_key,
+            ca,
+            ..self
+        }
     }
 
     /// Asks for a page.
@@ -210,12 +260,20 @@ impl Remote {
         body: Option<&Value>,
     ) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
         let url = format!("{}{path}", self.server.trim_end_matches('/'));
-        let agent: ureq::Agent = config.http_status_as_error(false).build().into();
+        let mut config = config.http_status_as_error(false);
+        if url.starts_with("https:") {
+            config = config.tls_config(trust::tls(self)?);
+        }
+        let agent: ureq::Agent = config.build().into();
         let text = body.map(ToString::to_string).unwrap_or_default();
-        let request = ureq::http::Request::builder()
+        let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(&url)
-            .header("content-type", "application/json")
+            .header("content-type", "application/json");
+        if let Some(key) = &self.api_key {
+            request = request.header("authorization", format!("Bearer {}", key.trim()));
+        }
+        let request = request
             .body(text)
             .with_context(|| format!("server address {}", self.server))?;
         Ok(agent.run(request)?)
@@ -438,6 +496,17 @@ pub(crate) fn rows(items: &[Value], keys: &[&str]) -> String {
         .map(|item| keys.iter().map(|key| cell(&item[*key])).collect())
         .collect();
     aligned(keys, &rows)
+}
+
+/// A text as a piece of a URL: all but the unreserved characters of RFC 3986 is escaped.
+pub(crate) fn encoded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    text.bytes()
+        .map(|b| match plain(b) {
+            true => char::from(b).to_string(),
+            false => format!("%{b:02X}"),
+        })
+        .collect()
 }
 
 fn messages(items: &[Value]) -> String {

@@ -3,7 +3,7 @@
 //! Every subsystem gets only its own part. What operators edit at run time (routes, rules) is in
 //! the store; the file only seeds an empty table (S4.4).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
 use zajil_telemetry::log;
 
+mod access;
 mod env;
 mod file;
 mod keys;
@@ -23,6 +24,7 @@ mod records;
 mod resolve;
 mod seed;
 
+pub(crate) use access::Api;
 pub(crate) use env::Variable;
 pub(crate) use keys::{example, reference};
 
@@ -66,21 +68,6 @@ pub(crate) struct Node {
     pub(crate) name: NodeName,
     /// Part of each id it hands out.
     pub(crate) number: NodeNumber,
-}
-
-/// The REST listener.
-#[derive(Debug, Clone)]
-pub(crate) struct Api {
-    /// Address and port.
-    pub(crate) listen: SocketAddr,
-    /// `application` of `GET /api/status`.
-    pub(crate) application: String,
-    /// Larger requests are refused.
-    pub(crate) max_body_bytes: usize,
-    /// More connections wait to be accepted.
-    pub(crate) max_connections: usize,
-    /// Peers whose `X-Forwarded-For` is believed.
-    pub(crate) trusted_proxies: Vec<IpAddr>,
 }
 
 /// The embedded store.
@@ -206,6 +193,8 @@ pub(crate) fn load(
     }
     config.api.listen = overrides.listen.unwrap_or(config.api.listen);
     config.metrics = overrides.metrics_listen.or(config.metrics);
+    let notes = config.api.notes();
+    config.notes.extend(notes);
     Ok(config)
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cli::{self, FAILED, UNREACHABLE, say};
 use crate::client::{self, Remote};
 use crate::config::{self, Config, Overrides};
+use crate::tls::Files;
 
 mod check;
 mod disk;
@@ -35,6 +36,12 @@ pub(crate) struct DoctorArgs {
     /// The server; the address of the configuration when left out.
     #[arg(long, env = "ZAJIL_SERVER")]
     server: Option<String>,
+    /// An API key or bearer token, for --message.
+    #[arg(long, env = "ZAJIL_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Trust the certificates of this file (PEM), in place of the system's.
+    #[arg(long, env = "ZAJIL_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Only say why this message is where it is.
     #[arg(long, value_name = "ID")]
     message: Option<u64>,
@@ -53,17 +60,18 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     let configured = loaded.as_ref().ok().map(server::base);
     let base = args.server.or(configured);
     let base = base.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+    let remote = Remote::at(base, args.json).with(args.api_key, args.ca);
     if let Some(id) = args.message {
-        return client::why(&Remote::at(base, args.json), id);
+        return client::why(&remote, id);
     }
     let checks = match loaded {
-        Ok(config) => all(config, base),
+        Ok(config) => all(config, remote),
         Err(invalid) => {
             let mut checks = vec![
                 Check::fail("configuration", invalid.to_string().replace('\n', "; "))
                     .remedy("mend it; zajil config check FILE says the same, line by line"),
             ];
-            checks.extend(server::checks(base, None));
+            checks.extend(server::checks(&remote, None));
             checks
         }
     };
@@ -76,7 +84,7 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Every check, the machine first.
-fn all(config: Config, base: String) -> Vec<Check> {
+fn all(config: Config, remote: Remote) -> Vec<Check> {
     let mut checks = vec![configuration(&config)];
     let quick = Duration::from_secs(5);
     let directory = config.store.directory.clone();
@@ -108,9 +116,12 @@ fn all(config: Config, base: String) -> Vec<Check> {
     if let Some(path) = cdr {
         checks.extend(in_time("CDR file", quick, move || store::cdr(&path)));
     }
+    if let Some(files) = config.api.tls.clone() {
+        checks.extend(in_time("certificate", quick, move || certificate(&files)));
+    }
     let held = store::held(&directory);
     checks.extend(server::ports(&config, held));
-    checks.extend(server::checks(base, config.metrics));
+    checks.extend(server::checks(&remote, config.metrics));
     checks.extend(outside::checks(config));
     checks
 }
@@ -120,7 +131,29 @@ fn configuration(config: &Config) -> Check {
         return Check::ok("configuration", "it can be used");
     }
     Check::warn("configuration", config.notes.join("; "))
-        .remedy("take out what has no effect in this version")
+        .remedy("see docs/config.md, and docs/ops/security.md for what others can reach")
+}
+
+/// Whether the certificate can be served, and for how long.
+fn certificate(files: &Files) -> Vec<Check> {
+    const NAME: &str = "certificate";
+    let loaded = match files.check() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let remedy = "the chain, the server's own certificate first, and its key, both PEM";
+            return vec![Check::fail(NAME, format!("{error:#}")).remedy(remedy)];
+        }
+    };
+    let days = loaded.days_left();
+    let sentence = match days {
+        ..0 => format!("it ended {} days ago", -days),
+        _ => format!("it is good for {days} days"),
+    };
+    vec![match days {
+        ..0 => Check::fail(NAME, sentence).remedy("renew it; the server takes it up by itself"),
+        0..14 => Check::warn(NAME, sentence).remedy("renew it; the server takes it up by itself"),
+        _ => Check::ok(NAME, sentence),
+    }]
 }
 
 fn as_text(checks: &[Check]) -> String {

@@ -1,29 +1,32 @@
 //! HTTP listeners: bounded connections, no Nagle delay, slow peers cut off, a stop that drains.
 
-use std::convert::Infallible;
-use std::future::Future;
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::ConnectInfo;
 use axum::response::Response;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
+use zajil_api::{Network, PeerNames};
+use zajil_telemetry::Telemetry;
+
+use crate::tls::{self, Certificates};
+
+mod connection;
+
+use connection::{Peer, Speaks};
 
 /// How many connections the system may hold before we accept them.
 const BACKLOG: i32 = 1_024;
-/// How long a peer may take to send the head of a request, and may idle between two.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How long a peer may take to agree on keys.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a peer may leave what we send it unread.
 const READ_WITHIN: Duration = Duration::from_secs(20);
 /// How long requests in progress may take once we stop.
@@ -37,6 +40,43 @@ pub(crate) type Observer = Arc<dyn Fn(&Response) + Send + Sync>;
 pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+}
+
+/// What is served, to whom.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) app: Router,
+    pub(crate) seen: Observer,
+    /// More connections wait.
+    pub(crate) most: usize,
+    /// More connections of one address are closed; none = no limit.
+    pub(crate) most_of_one: Option<usize>,
+    /// Addresses that speak for many.
+    pub(crate) proxies: Vec<Network>,
+    /// TLS; none = plain.
+    pub(crate) certificates: Option<Arc<Certificates>>,
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
+}
+
+impl Service {
+    /// Without TLS and without limits of one address.
+    pub(crate) fn plain(app: Router, most: usize) -> Self {
+        Self {
+            app,
+            seen: Arc::new(|_| {}),
+            most,
+            most_of_one: None,
+            proxies: Vec::new(),
+            certificates: None,
+            telemetry: None,
+        }
+    }
+
+    fn closed_early(&self, why: &'static str) {
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.metrics.connection_closed_early(why);
+        }
+    }
 }
 
 impl Listener {
@@ -62,15 +102,10 @@ impl Listener {
     }
 
     /// Serves until `stop`, then lets requests in progress finish.
-    pub(crate) async fn serve(
-        self,
-        app: Router,
-        most: usize,
-        stop: CancellationToken,
-        seen: Observer,
-    ) {
-        let slots = Arc::new(Semaphore::new(most));
-        let open = GracefulShutdown::new();
+    pub(crate) async fn serve(self, service: Service, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(service.most));
+        let service = Arc::new(service);
+        let crowd = Arc::new(Crowd::default());
         let mut tasks = tokio::task::JoinSet::new();
         loop {
             // Also while all slots are taken a stop must be heard.
@@ -79,11 +114,15 @@ impl Listener {
                 next = self.next(&slots) => next,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    let served = connection((stream, peer), app.clone(), &open, Arc::clone(&seen));
+                Ok((stream, address)) => {
+                    let Some(place) = crowd.admit(address, &service) else {
+                        service.closed_early("too_many_of_one");
+                        continue;
+                    };
+                    let (service, stop) = (Arc::clone(&service), stop.clone());
                     tasks.spawn(async move {
-                        served.await;
-                        drop(slot);
+                        serve((stream, address), &service, stop).await;
+                        drop((slot, place));
                     });
                 }
                 Err(error) => {
@@ -96,10 +135,8 @@ impl Listener {
         }
         // New peers are turned away, not left waiting.
         drop(self.socket);
-        if tokio::time::timeout(DRAIN_WITHIN, open.shutdown())
-            .await
-            .is_err()
-        {
+        let drained = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN_WITHIN, drained).await.is_err() {
             tracing::warn!("connections were still busy when the server stopped");
         }
     }
@@ -118,12 +155,53 @@ impl Listener {
     }
 }
 
-fn connection(
-    (stream, peer): (TcpStream, SocketAddr),
-    app: Router,
-    open: &GracefulShutdown,
-    seen: Observer,
-) -> impl Future<Output = ()> + use<> {
+/// How many connections each address has; as large as there are connections.
+#[derive(Debug, Default)]
+struct Crowd(Mutex<HashMap<std::net::IpAddr, usize>>);
+
+/// A connection in the count of its address.
+#[derive(Debug)]
+struct Place(Option<(Arc<Crowd>, std::net::IpAddr)>);
+
+impl Crowd {
+    /// Counts a connection, unless its address has enough.
+    fn admit(self: &Arc<Self>, address: SocketAddr, service: &Service) -> Option<Place> {
+        let ip = address.ip().to_canonical();
+        let exempt = service.proxies.iter().any(|network| network.contains(ip));
+        let Some(most) = service.most_of_one.filter(|_| !exempt) else {
+            return Some(Place(None));
+        };
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(ip).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place(Some((Arc::clone(self), ip))))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((crowd, ip)) = &self.0 else {
+            return;
+        };
+        let mut counts = crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(ip) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(ip);
+            }
+        }
+    }
+}
+
+/// Serves one connection until it ends, is idle, or is told to stop.
+async fn serve(
+    (stream, address): (TcpStream, SocketAddr),
+    service: &Service,
+    stop: CancellationToken,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
@@ -131,26 +209,40 @@ fn connection(
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(READ_WITHIN)) {
         tracing::debug!(%error, "TCP_USER_TIMEOUT was not set");
     }
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let (mut app, seen) = (app.clone(), Arc::clone(&seen));
-        async move {
-            let answer = app.call(request).await;
-            answer
-                .inspect(|response| seen(response))
-                .map_err(|never: Infallible| never)
+    let (app, seen) = (service.app.clone(), Arc::clone(&service.seen));
+    let Some(certificates) = &service.certificates else {
+        let peer = Peer {
+            address,
+            names: None,
+        };
+        return connection::run(stream, Speaks::Http1, (app, seen, peer), stop).await;
+    };
+    let acceptor = TlsAcceptor::from(Arc::clone(&certificates.current().config));
+    let agreed = tokio::select! {
+        () = stop.cancelled() => return,
+        agreed = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)) => agreed,
+    };
+    let stream = match agreed {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            service.closed_early("handshake");
+            tracing::debug!(%error, "no agreement on keys");
+            return;
         }
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), service);
-    let served = open.watch(served);
-    async move {
-        if let Err(error) = served.await {
-            tracing::debug!(%error, "connection ended");
+        Err(_) => {
+            service.closed_early("handshake");
+            return;
         }
-    }
+    };
+    let (_, session) = stream.get_ref();
+    let speaks = match session.alpn_protocol() {
+        Some(b"h2") => Speaks::Http2,
+        _ => Speaks::Http1,
+    };
+    let shown = session.peer_certificates().and_then(<[_]>::first);
+    let names = shown.map(|certificate| PeerNames(tls::names_of(certificate).into()));
+    let peer = Peer { address, names };
+    connection::run(stream, speaks, (app, seen, peer), stop).await;
 }
 
 #[cfg(test)]
@@ -162,7 +254,7 @@ mod tests {
         let address = listener.address();
         let stop = CancellationToken::new();
         let app = Router::new().route("/", axum::routing::get(|| async { "here" }));
-        let serve = listener.serve(app, most, stop.clone(), Arc::new(|_| {}));
+        let serve = listener.serve(Service::plain(app, most), stop.clone());
         let client = async {
             let mut first = TcpStream::connect(address).await.unwrap();
             let mut head = [0; 15];
@@ -186,5 +278,27 @@ mod tests {
     async fn a_stop_is_heard_while_every_slot_is_taken_by_an_idle_connection() {
         stops_in_time(1).await;
         stops_in_time(10).await;
+    }
+
+    #[test]
+    fn s3_8_one_address_has_so_many_connections_and_a_proxy_any_number() {
+        let service = Service {
+            most_of_one: Some(2),
+            proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..Service::plain(Router::new(), 10)
+        };
+        let crowd = Arc::new(Crowd::default());
+        let admit = |ip: &str| crowd.admit(SocketAddr::new(ip.parse().unwrap(), 1), &service);
+        let first = admit("192.0.2.1");
+        let second = admit("::ffff:192.0.2.1");
+        assert!(first.is_some() && second.is_some());
+        assert!(admit("192.0.2.1").is_none());
+        assert!(admit("192.0.2.2").is_some());
+        drop(first);
+        assert!(admit("192.0.2.1").is_some());
+        drop(second);
+        let many: Vec<_> = (0..100).map(|_| admit("10.1.2.3")).collect();
+        assert!(many.iter().all(Option::is_some));
+        assert!(crowd.0.lock().unwrap().is_empty(), "nothing is left behind");
     }
 }

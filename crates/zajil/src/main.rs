@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod access;
 mod backup;
 mod cli;
 mod client;
@@ -11,6 +12,7 @@ mod config;
 mod demo;
 mod docs;
 mod doctor;
+mod keys;
 mod listen;
 mod operate;
 mod outside;
@@ -23,6 +25,7 @@ mod simulation;
 mod table;
 mod tail;
 mod timed;
+mod tls;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

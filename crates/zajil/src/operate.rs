@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::cli::{FAILED, UNREACHABLE, complain, say};
-use crate::client::{Remote, cell, list, present, rows};
+use crate::client::{Remote, cell, encoded, list, present, rows};
 use crate::report::{self, ReportArgs};
 use crate::table;
 
@@ -179,17 +179,6 @@ fn csv(row: &Value) -> String {
     };
     let fields: Vec<String> = COLUMNS.iter().map(field).collect();
     table::csv(fields.iter().map(String::as_str))
-}
-
-/// A text as a piece of a URL: all but the unreserved characters of RFC 3986 is escaped.
-pub(crate) fn encoded(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    text.bytes()
-        .map(|b| match plain(b) {
-            true => char::from(b).to_string(),
-            false => format!("%{b:02X}"),
-        })
-        .collect()
 }
 
 #[cfg(test)]

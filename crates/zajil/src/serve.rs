@@ -25,11 +25,13 @@ use zajil_store_embedded::EmbeddedStore;
 use zajil_telemetry::log::Log;
 use zajil_telemetry::{Door, Fact, Telemetry};
 
+use crate::access;
 use crate::backup;
-use crate::config::{Cdr, Config};
-use crate::listen::{Listener, Observer};
+use crate::config::{Api, Cdr, Config};
+use crate::listen::{Listener, Observer, Service};
 use crate::outside::{Outside, readiness, watch};
 use crate::records::Records;
+use crate::tls::Certificates;
 
 /// How long a stopping server waits for CDRs; what is left is written after the next start.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -38,6 +40,8 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) api: SocketAddr,
+    /// `http` or `https`.
+    pub(crate) scheme: &'static str,
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) data: PathBuf,
     engine: Arc<Engine>,
@@ -57,6 +61,7 @@ impl Server {
         let data = config.store.directory.clone();
         let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
         let telemetry = telemetry(&config, &clock)?;
+        let certificates = access::certificates(&config.api, &telemetry)?;
         let store = open_store(&config, &telemetry)?;
         let outside = Outside::open(&config, &telemetry)?;
         let parts = Parts {
@@ -74,12 +79,15 @@ impl Server {
         let told = Arc::clone(&telemetry);
         drain.spawn("live hub", move |token| pump(Arc::clone(&told), token));
         let stop_doors = CancellationToken::new();
+        access::watch(&mut drain, certificates.as_ref(), &telemetry);
         let server = config.cdr.server.as_ref().and(records.search.clone());
         let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside.with(server));
         let (watched, told) = (ready.clone(), Arc::clone(&telemetry));
         drain.spawn("watch readiness", move |token| {
             watch(watched.clone(), Arc::clone(&told), token)
         });
+        let access = access::open(&config.api, &*store).await?;
+        access::keep(&mut drain, &access, &config.api, (&store, &clock));
         let app = zajil_api::router(zajil_api::Api {
             intake: engine.clone(),
             desk: engine.clone(),
@@ -88,32 +96,25 @@ impl Server {
             cdrs: records.search,
             clock,
             telemetry: Arc::clone(&telemetry),
-            options: api_options(&config, ready),
+            options: api_options(&config, ready, access),
         });
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
-        let mut doors = vec![run(api.serve(
-            app,
-            config.api.max_connections,
-            stop_doors.clone(),
-            count_refusals(Arc::clone(&telemetry)),
-        ))];
-        if let Some(metrics) = metrics {
-            doors.push(run(metrics.serve(
-                metrics_app(Arc::clone(&telemetry)),
-                64,
-                stop_doors.clone(),
-                Arc::new(|_| {}),
-            )));
-        }
+        let scheme = certificates.as_ref().map_or("http", |_| "https");
+        let service = service(app, &config.api, certificates, &telemetry);
+        let figures = Service::plain(metrics_app(Arc::clone(&telemetry)), 64);
+        let metrics = metrics.map(|door| (door, figures));
+        let doors = std::iter::once((api, service)).chain(metrics);
+        let doors = doors.map(|(door, service)| run(door.serve(service, stop_doors.clone())));
         telemetry.record(&Fact::NodeStarted);
         Ok(Self {
             api: api_address,
+            scheme,
             metrics: metrics_address,
             data,
             engine,
             store,
-            doors,
+            doors: doors.collect(),
             drain,
             stop_doors,
             telemetry,
@@ -138,6 +139,23 @@ impl Server {
         }
         self.drain.stop(DRAIN_WITHIN).await;
         self.store.close().await.context("closing the store")
+    }
+}
+
+/// The API with its limits.
+fn service(
+    app: Router,
+    config: &Api,
+    certificates: Option<Arc<Certificates>>,
+    telemetry: &Arc<Telemetry>,
+) -> Service {
+    Service {
+        seen: count_refusals(Arc::clone(telemetry)),
+        most_of_one: config.most_of_one(),
+        proxies: config.trusted_proxies.clone(),
+        certificates,
+        telemetry: Some(Arc::clone(telemetry)),
+        ..Service::plain(app, config.max_connections)
     }
 }
 
@@ -273,8 +291,13 @@ fn outbox_options(cdr: &Cdr) -> zajil_cdr::outbox::Options {
     }
 }
 
-fn api_options(config: &Config, ready: Readiness) -> zajil_api::Options {
+fn api_options(
+    config: &Config,
+    ready: Readiness,
+    access: Arc<zajil_api::Access>,
+) -> zajil_api::Options {
     zajil_api::Options {
+        access,
         ready,
         max_body_bytes: config.api.max_body_bytes,
         show_cdr_bodies: config.cdr.show_bodies,

@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::{FAILED, UNREACHABLE, complain};
+use crate::client::encoded;
 use crate::client::{Lines, Remote, cell};
-use crate::operate::encoded;
 
 /// A connection that has died without a word is given up by then. Coming back costs nothing: the
 /// server knows from the last id where to go on.

@@ -11,7 +11,7 @@ use axum::http::Request;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
-use zajil_api::{Api, Options, Part, Readiness, router};
+use zajil_api::{Access, AccessOptions, Api, Options, Part, Readiness, router};
 use zajil_core::cdr::Cdr;
 use zajil_core::clock::Timestamp;
 use zajil_core::event::NodeName;
@@ -24,6 +24,16 @@ use zajil_telemetry::Telemetry;
 use zajil_testkit::clock::FakeClock;
 use zajil_testkit::dice::FixedDice;
 
+/// The headers of an answer that matter.
+const SHOWN: [&str; 6] = [
+    "allow",
+    "retry-after",
+    "www-authenticate",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+];
+
 /// A node in a test.
 pub(crate) struct App {
     router: Router,
@@ -31,6 +41,7 @@ pub(crate) struct App {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) access: Arc<Access>,
 }
 
 /// A node that has just started, at 2026-01-01T00:00:00Z.
@@ -55,6 +66,14 @@ pub(crate) async fn app_that_is_not_ready() -> App {
     app_with(options).await
 }
 
+/// A node that asks who calls.
+pub(crate) async fn app_with_access(access: AccessOptions) -> App {
+    let mut options = Options::new("Zajil", NodeName::new("n1"));
+    options.access = Arc::new(Access::new(access));
+    options.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    app_with(options).await
+}
+
 async fn app_with(options: Options) -> App {
     let store = Arc::new(MemoryStore::new());
     let clock = Arc::new(FakeClock::default());
@@ -73,6 +92,7 @@ async fn app_with(options: Options) -> App {
         ..zajil_engine::Options::default()
     };
     let engine = Engine::start(parts, settings).await.unwrap();
+    let access = Arc::clone(&options.access);
     let api = Api {
         intake: engine.clone(),
         desk: engine.clone(),
@@ -89,6 +109,7 @@ async fn app_with(options: Options) -> App {
         store,
         engine,
         telemetry,
+        access,
     }
 }
 
@@ -144,9 +165,14 @@ impl App {
 
     /// Like [`App::call`], with any octets as body.
     pub(crate) async fn send(&self, head: &str, body: Vec<u8>) -> String {
+        self.send_from(([192, 0, 2, 7], 4_000).into(), head, body)
+            .await
+    }
+
+    /// Like [`App::send`], from another address.
+    pub(crate) async fn send_from(&self, peer: SocketAddr, head: &str, body: Vec<u8>) -> String {
         let mut lines = head.lines();
         let (verb, uri) = lines.next().unwrap().split_once(' ').unwrap();
-        let peer = SocketAddr::from(([192, 0, 2, 7], 4_000));
         let mut request = Request::builder()
             .method(verb)
             .uri(uri)
@@ -158,7 +184,7 @@ impl App {
         let request = request.body(Body::from(body)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let mut answer = response.status().as_u16().to_string();
-        for name in ["allow", "retry-after"] {
+        for name in SHOWN {
             if let Some(value) = response.headers().get(name) {
                 answer += &format!("\n{name}: {}", value.to_str().unwrap());
             }

@@ -1,7 +1,9 @@
 //! Every row of S3 by request and answer, with the real engine behind the door.
 #![cfg(test)]
 
+mod access;
 mod app;
+mod audit;
 mod cdrs;
 mod diagnose;
 mod errors;

@@ -177,6 +177,21 @@ pub(super) const REFUSALS: Entry = labelled(
     ),
     &["door", "reason"],
 );
+pub(super) const CLOSED_EARLY: Entry = labelled(
+    counter(
+        "zajil_connections_closed_early_total",
+        "Connections closed before a request: handshake, too_many_of_one address.",
+    ),
+    &["why"],
+);
+pub(super) const CERTIFICATE_DAYS: Entry = gauge(
+    "zajil_tls_certificate_days_left",
+    "Whole days until the certificate of the API ends; 36500 without TLS.",
+);
+pub(super) const CERTIFICATE_BAD: Entry = counter(
+    "zajil_tls_certificate_failures_total",
+    "Changed certificate files that could not be used; the old certificate stayed.",
+);
 pub(super) const LATE: Entry = counter(
     "zajil_late_reports_total",
     "Reports about messages that had ended.",
@@ -338,6 +353,9 @@ pub const CATALOGUE: &[Entry] = &[
     POOL_CONNECTED,
     INTAKE,
     REFUSALS,
+    CLOSED_EARLY,
+    CERTIFICATE_DAYS,
+    CERTIFICATE_BAD,
     COMMIT,
     BATCH,
     WRITER_QUEUE,

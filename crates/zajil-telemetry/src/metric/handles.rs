@@ -21,6 +21,8 @@ use crate::fact::Door;
 /// Routes beyond this many share the label `other`: a bound on what a scrape returns.
 pub(super) const MOST_ROUTES: usize = 1_000;
 const OTHER: &str = "other";
+/// What is shown where there is no certificate: far from any alarm.
+const NO_CERTIFICATE_DAYS: i64 = 36_500;
 
 /// The metrics of one process.
 #[derive(Debug)]
@@ -80,6 +82,9 @@ pub struct Metrics {
     /// `zajil_intake_depth`.
     pub intake: IntGauge,
     refusals: IntCounterVec,
+    closed_early: IntCounterVec,
+    certificate_days: IntGauge,
+    certificate_bad: IntCounter,
     /// `zajil_store_commit_seconds`.
     pub store_commit: Histogram,
     /// `zajil_store_batch_jobs`.
@@ -146,6 +151,9 @@ impl Metrics {
             database_connected: add(r, &rows::POOL_CONNECTED)?,
             intake: add(r, &rows::INTAKE)?,
             refusals: add(r, &rows::REFUSALS)?,
+            closed_early: add(r, &rows::CLOSED_EARLY)?,
+            certificate_days: add(r, &rows::CERTIFICATE_DAYS)?,
+            certificate_bad: add(r, &rows::CERTIFICATE_BAD)?,
             store_commit: add(r, &rows::COMMIT)?,
             store_batch: add(r, &rows::BATCH)?,
             store_queue: add(r, &rows::WRITER_QUEUE)?,
@@ -175,6 +183,10 @@ impl Metrics {
                 );
             }
         }
+        self.show_certificate(NO_CERTIFICATE_DAYS);
+        for why in ["handshake", "too_many_of_one"] {
+            drop(self.closed_early.with_label_values(&[why]));
+        }
         drop(self.matched.with_label_values(&[OTHER]));
         for part in ["node", "store"] {
             self.set_ready(part, Ok(()));
@@ -186,6 +198,21 @@ impl Metrics {
         let set = |status, count| self.frontends.with_label_values(&[status]).set(count);
         set("connected", connected);
         set("disconnected", disconnected);
+    }
+
+    /// `zajil_connections_closed_early_total`.
+    pub fn connection_closed_early(&self, why: &str) {
+        self.closed_early.with_label_values(&[why]).inc();
+    }
+
+    /// `zajil_tls_certificate_days_left`.
+    pub fn show_certificate(&self, days: i64) {
+        self.certificate_days.set(days);
+    }
+
+    /// `zajil_tls_certificate_failures_total`.
+    pub fn certificate_bad(&self) {
+        self.certificate_bad.inc();
     }
 
     /// `zajil_part_ready`.

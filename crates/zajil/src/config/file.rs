@@ -12,6 +12,7 @@ use super::place::line_of;
 pub(super) struct File {
     pub(super) node: NodeSection,
     pub(super) api: ApiSection,
+    pub(super) rate_limits: RateSection,
     pub(super) metrics: MetricsSection,
     pub(super) store: StoreSection,
     pub(super) messages: MessagesSection,
@@ -49,7 +50,25 @@ pub(super) struct ApiSection {
     pub(super) application: Option<String>,
     pub(super) max_body_kib: Option<u32>,
     pub(super) max_connections: Option<u32>,
+    pub(super) max_connections_per_ip: Option<u32>,
     pub(super) trusted_proxies: Vec<String>,
+    pub(super) tls_cert_path: Option<String>,
+    pub(super) tls_key_path: Option<String>,
+    pub(super) tls_client_ca_path: Option<String>,
+    pub(super) tls_client_auth: Option<String>,
+    pub(super) access: Option<String>,
+    pub(super) allowed_networks: Vec<String>,
+    pub(super) audit_retention_days: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RateSection {
+    pub(super) enabled: Option<bool>,
+    pub(super) submit: Option<u32>,
+    pub(super) submit_async: Option<u32>,
+    pub(super) read: Option<u32>,
+    pub(super) change: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,6 @@
 //! Settings as written become a configuration: defaults filled in, every rule checked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use zajil_core::number::Strictness;
 use zajil_core::route::Charged;
 use zajil_telemetry::log;
 
-use super::file::{ApiSection, File, LiveSection, LogSection, MessagesSection, MetricsSection};
+use super::file::{File, LiveSection, LogSection, MessagesSection, MetricsSection};
 use super::place::Places;
-use super::{Api, Config, Invalid, Live, Messages, Node, Store, outside, records, seed};
+use super::{Config, Invalid, Live, Messages, Node, Store, access, outside, records, seed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -79,7 +79,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     if node_number.is_err() {
         check.rule("node.number", "must be from 0 to 31");
     }
-    let api = api(file.api, &mut check);
+    let api = access::api(file.api, &file.rate_limits, &mut check);
     let metrics = metrics(file.metrics, &mut check);
     let messages = messages(&file.messages, &mut check);
     let number_lookup = outside::number_lookup(file.number_lookup, &mut check);
@@ -132,39 +132,6 @@ fn live(section: &LiveSection, check: &mut Check<'_>) -> Live {
         kept_events: check.number("live.kept_events", kept, (64, 4_194_304)),
         mask_numbers: section.mask_numbers.unwrap_or(false),
     }
-}
-
-fn api(section: ApiSection, check: &mut Check<'_>) -> Option<Api> {
-    if section.enable_tls == Some(true) {
-        check.rule(
-            "api.enable_tls",
-            "cannot be true: this version speaks plain HTTP; put a TLS proxy in front of it",
-        );
-    }
-    let ip = section
-        .listen_ip
-        .as_deref()
-        .unwrap_or("127.0.0.1")
-        .parse::<IpAddr>();
-    if ip.is_err() {
-        check.rule("api.listen_ip", "must be an IP address");
-    }
-    let kib = u64::from(section.max_body_kib.unwrap_or(1_024));
-    let kib: usize = check.number("api.max_body_kib", kib, (1, 65_536));
-    let connections = u64::from(section.max_connections.unwrap_or(10_000));
-    let max_connections = check.number("api.max_connections", connections, (1, 1_000_000));
-    let proxies = section.trusted_proxies.iter().map(|text| text.parse());
-    let trusted_proxies = proxies.collect::<Result<Vec<IpAddr>, _>>();
-    if trusted_proxies.is_err() {
-        check.rule("api.trusted_proxies", "must be a list of IP addresses");
-    }
-    Some(Api {
-        listen: SocketAddr::new(ip.ok()?, section.port.unwrap_or(8080)),
-        application: section.application.unwrap_or_else(|| "Zajil".to_owned()),
-        max_body_bytes: kib * 1_024,
-        max_connections,
-        trusted_proxies: trusted_proxies.ok()?,
-    })
 }
 
 fn metrics(section: MetricsSection, check: &mut Check<'_>) -> Option<SocketAddr> {

@@ -1,5 +1,7 @@
 //! What each mistake in a file or variable is answered with.
 
+use zajil_api::Mode;
+
 use super::*;
 
 mod records;
@@ -57,7 +59,7 @@ fn every_broken_rule_is_named_at_once() {
     let lines = wrong(text);
     for rule in [
         "zajil.toml:2: api.listen_ip must be an IP address",
-        "zajil.toml:3: api.enable_tls cannot be true",
+        "zajil.toml:3: api.enable_tls needs both api.tls_cert_path and api.tls_key_path",
         "zajil.toml:5: node.number must be from 0 to 31",
         "zajil.toml:7: messages.number_check must be off, digits or e164",
         "zajil.toml:8: messages.event_ttl_days must be from 1 to 3660, not 0",
@@ -80,7 +82,7 @@ fn every_broken_rule_is_named_at_once() {
         ),
         (
             "[api]\ntrusted_proxies = ['lb']",
-            "api.trusted_proxies must be a list of IP addresses",
+            "api.trusted_proxies must be a list of IP addresses or networks as 10.0.0.0/8",
         ),
         (
             "[node]\nsmsc_node_name = ''",
@@ -139,8 +141,7 @@ fn s11_1_a_variable_that_breaks_a_rule_is_named_itself() {
         (
             "API_ENABLE_TLS",
             "true",
-            "API_ENABLE_TLS: api.enable_tls cannot be true: this version speaks plain HTTP; \
-             put a TLS proxy in front of it",
+            "API_ENABLE_TLS: api.enable_tls needs both api.tls_cert_path and api.tls_key_path",
         ),
     ] {
         let variables = [(name.to_owned(), value.to_owned())];
@@ -153,12 +154,12 @@ fn s11_1_a_variable_that_breaks_a_rule_is_named_itself() {
 fn s11_1_the_environment_wins_over_the_file_and_the_command_line_over_both() {
     let variables = [
         ("API_PORT".to_owned(), "9001".to_owned()),
-        ("API_LISTEN_IP".to_owned(), "0.0.0.0".to_owned()),
+        ("API_LISTEN_IP".to_owned(), "127.0.0.2".to_owned()),
         ("NODE_NAME".to_owned(), "smsc1".to_owned()),
         ("WEB_PORT".to_owned(), "80".to_owned()),
     ];
     let config = load(None, &variables, &Overrides::default()).unwrap();
-    assert_eq!(config.api.listen.to_string(), "0.0.0.0:9001");
+    assert_eq!(config.api.listen.to_string(), "127.0.0.2:9001");
     assert_eq!(config.node.name.as_str(), "smsc1");
     assert_eq!(
         config.notes,
@@ -311,4 +312,78 @@ fn the_manual_is_fresh() {
         committed == reference(),
         "run `cargo xtask gen` and commit docs/config.md"
     );
+}
+
+#[test]
+fn s3_8_access_is_asked_for_where_others_can_reach_the_door() {
+    let of = |text: &str, listen: Option<&str>| {
+        let overrides = Overrides {
+            listen: listen.map(|address| address.parse().unwrap()),
+            ..Overrides::default()
+        };
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("zajil.toml");
+        std::fs::write(&file, text).unwrap();
+        load(Some(&file), &[], &overrides).unwrap()
+    };
+    let local = of("", None);
+    assert_eq!(local.api.mode(), Mode::Open);
+    assert_eq!((local.api.limits(), local.api.most_of_one()), (None, None));
+    for public in [
+        of("[api]\nlisten_ip = '0.0.0.0'", None),
+        of("", Some("192.0.2.1:80")),
+        of("", Some("[::]:80")),
+    ] {
+        assert_eq!(public.api.mode(), Mode::Required);
+        assert!(public.api.limits().is_some());
+        assert_eq!(public.api.most_of_one(), Some(1_000));
+        assert!(public.notes[0].contains("plain HTTP"), "{:?}", public.notes);
+    }
+    let mapped = of("", Some("[::ffff:127.0.0.1]:80"));
+    assert_eq!(mapped.api.mode(), Mode::Open);
+    let open = of(
+        "[api]\nlisten_ip = '::'\naccess = 'open'\nmax_connections_per_ip = 0\n\
+         [rate_limits]\nenabled = false",
+        None,
+    );
+    assert_eq!(open.api.mode(), Mode::Open);
+    assert_eq!((open.api.limits(), open.api.most_of_one()), (None, None));
+    assert!(open.notes[0].contains("everything"), "{:?}", open.notes);
+    let closed = of("[api]\naccess = 'required'", None);
+    assert_eq!(closed.api.mode(), Mode::Required);
+}
+
+#[test]
+fn s11_tls_moves_the_default_port() {
+    let tls = "[api]\ntls_cert_path = 'c'\ntls_key_path = 'k'";
+    assert_eq!(load_text(tls).unwrap().api.listen.port(), 8443);
+    assert_eq!(
+        load_text(&format!("{tls}\nport = 1"))
+            .unwrap()
+            .api
+            .listen
+            .port(),
+        1
+    );
+    let off = load_text(&format!("{tls}\nenable_tls = false")).unwrap();
+    assert!(off.api.tls.is_none());
+    assert!(off.notes[0].contains("api.tls_key_path has no effect"));
+    for (text, rule) in [
+        ("tls_cert_path = 'c'", "api.tls_cert_path needs both"),
+        (
+            "tls_cert_path = 'c'\ntls_key_path = 'k'\ntls_client_auth = 'optional'",
+            "api.tls_client_auth needs api.tls_client_ca_path",
+        ),
+        (
+            "access = 'closed'",
+            "api.access must be auto, open or required",
+        ),
+        (
+            "allowed_networks = ['10.0.0.1/8']",
+            "api.allowed_networks must be a list",
+        ),
+    ] {
+        let wrong = wrong(&format!("[api]\n{text}"));
+        assert!(wrong.contains(rule), "{wrong}");
+    }
 }

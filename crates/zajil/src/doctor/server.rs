@@ -17,7 +17,12 @@ const SKEW: Duration = Duration::from_secs(2);
 
 /// Where the server of a configuration is reached from here.
 pub(super) fn base(config: &Config) -> String {
-    format!("http://{}", reached(config.api.listen))
+    let scheme = if config.api.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{}", reached(config.api.listen))
 }
 
 fn reached(listen: SocketAddr) -> SocketAddr {
@@ -53,8 +58,8 @@ fn port(name: &'static str, address: SocketAddr, held: bool) -> Check {
 }
 
 /// What the server says of itself.
-pub(super) fn checks(base: String, metrics: Option<SocketAddr>) -> Vec<Check> {
-    let asked = base.clone();
+pub(super) fn checks(remote: &Remote, metrics: Option<SocketAddr>) -> Vec<Check> {
+    let asked = remote.clone();
     let answered = in_time("server", WITHIN, move || status(&asked));
     let reached = answered
         .iter()
@@ -63,7 +68,8 @@ pub(super) fn checks(base: String, metrics: Option<SocketAddr>) -> Vec<Check> {
     if !reached {
         return checks;
     }
-    checks.extend(in_time("readiness", WITHIN, move || readiness(&base)));
+    let asked = remote.clone();
+    checks.extend(in_time("readiness", WITHIN, move || readiness(&asked)));
     if let Some(address) = metrics.filter(|address| address.port() != 0) {
         checks.extend(in_time("metrics", WITHIN, move || {
             scrape(reached_metrics(address))
@@ -76,10 +82,11 @@ fn reached_metrics(address: SocketAddr) -> String {
     format!("http://{}", reached(address))
 }
 
-fn status(base: &str) -> Vec<Check> {
+fn status(remote: &Remote) -> Vec<Check> {
     const NAME: &str = "server";
     let before = SystemClock.now();
-    let answer = match Remote::at(base.to_owned(), false).get("/api/status") {
+    let base = remote.base();
+    let answer = match remote.get("/api/status") {
         Ok(answer) => answer,
         Err(error) => {
             return vec![
@@ -128,9 +135,9 @@ fn millis(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(seconds * 1_000 + millis))
 }
 
-fn readiness(base: &str) -> Vec<Check> {
+fn readiness(remote: &Remote) -> Vec<Check> {
     const NAME: &str = "readiness";
-    let answer = match Remote::at(base.to_owned(), false).get("/readyz") {
+    let answer = match remote.get("/readyz") {
         Ok(answer) => answer,
         Err(error) => return vec![Check::fail(NAME, format!("{error:#}"))],
     };

@@ -23,7 +23,7 @@ const ALERTS: [&str; 13] = [
     "ChargingFailuresDetected",
 ];
 
-const ROWS: [&str; 10] = [
+const ROWS: [&str; 11] = [
     "Traffic",
     "Queue",
     "Routing",
@@ -34,6 +34,7 @@ const ROWS: [&str; 10] = [
     "CDR",
     "Store",
     "Process",
+    "Security",
 ];
 
 fn root() -> PathBuf {

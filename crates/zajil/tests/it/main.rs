@@ -15,6 +15,7 @@ mod full_disk;
 mod logs;
 mod observed;
 mod pdu;
+mod protected;
 mod reference_client;
 mod server;
 mod stream;

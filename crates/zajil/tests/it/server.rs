@@ -44,7 +44,7 @@ impl Server {
             .unwrap();
         let mut urls = line
             .split_whitespace()
-            .filter(|word| word.starts_with("http://"));
+            .filter(|word| word.starts_with("http://") || word.starts_with("https://"));
         let (Some(base), Some(metrics)) = (urls.next(), urls.next()) else {
             panic!("no ready line, but: {line:?}");
         };

@@ -1,4 +1,4 @@
-//! Whose address a registration gets.
+//! Whose address a request has.
 
 use axum::http::Request;
 
@@ -15,12 +15,10 @@ fn check(peer: &str, forwarded: &[&str], expect: &str) {
         .body(())
         .unwrap()
         .into_parts();
-    let trusted = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
-    assert_eq!(
-        address(&parts, &trusted).as_deref(),
-        Some(expect),
-        "{peer} {forwarded:?}"
-    );
+    let trusted = ["10.0.0.1".parse().unwrap(), "10.0.0.2/31".parse().unwrap()];
+    let client = client(&parts.extensions, &parts.headers, &trusted);
+    let expect = expect.parse().unwrap();
+    assert_eq!(client, Some(expect), "{peer} {forwarded:?}");
 }
 
 #[test]
@@ -31,10 +29,17 @@ fn s3_4_the_address_is_the_peers_or_what_a_trusted_proxy_says() {
     check("10.0.0.1", &["198.51.100.1"], "198.51.100.1");
     check(
         "10.0.0.1",
-        &["203.0.113.9, 198.51.100.1, 10.0.0.2"],
+        &["203.0.113.9, 198.51.100.1, 10.0.0.3"],
         "198.51.100.1",
     );
     check("10.0.0.1", &["203.0.113.9", "198.51.100.1"], "198.51.100.1");
     check("10.0.0.1", &["nonsense"], "10.0.0.1");
     check("10.0.0.1", &["10.0.0.2"], "10.0.0.2");
+}
+
+#[test]
+fn s3_8_what_a_client_writes_itself_into_the_header_is_not_believed() {
+    // The proxy appends what it saw; all before that is the client's own word.
+    check("10.0.0.1", &["127.0.0.1, 203.0.113.9"], "203.0.113.9");
+    check("10.0.0.1", &["127.0.0.1, x, 10.0.0.2"], "10.0.0.2");
 }

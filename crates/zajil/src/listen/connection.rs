@@ -1,0 +1,191 @@
+//! One connection: HTTP/1.1 or HTTP/2, closed when nothing is asked of it for a while.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::ConnectInfo;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+use zajil_api::PeerNames;
+
+use super::Observer;
+
+/// How long a peer may take to send the head of a request, and may idle between two.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// The most header lines of a request; HTTP/1.1 answers more with 431.
+const MOST_HEADERS: usize = 100;
+/// The longest head of a request, its URI included, in octets.
+const LONGEST_HEAD: usize = 64 << 10;
+/// The same for HTTP/2, where the limit is told to the client.
+const LONGEST_HEADERS: u32 = 64 << 10;
+/// Requests at a time on one connection of HTTP/2.
+const MOST_STREAMS: u32 = 64;
+/// What HTTP/2 keeps of an answer that is not read, in octets a request.
+const UNREAD: usize = 64 << 10;
+
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Speaks {
+    Http1,
+    Http2,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// The names in its certificate, if it has shown one.
+    pub(super) names: Option<PeerNames>,
+}
+
+/// Serves a connection until it ends, or until `stop` and the requests in progress have ended.
+pub(super) async fn run<S>(
+    stream: S,
+    speaks: Speaks,
+    (app, seen, peer): (Router, Observer, Peer),
+    stop: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let busy = Arc::new(Busy::default());
+    let counted = Arc::clone(&busy);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo(peer.address));
+        if let Some(names) = &peer.names {
+            extensions.insert(names.clone());
+        }
+        let (mut app, seen, token) = (app.clone(), Arc::clone(&seen), Busy::begin(&counted));
+        async move {
+            let answer = app.call(request).await;
+            answer
+                .inspect(|response| seen(response))
+                .map(|response| {
+                    response.map(|body| Tracked {
+                        body,
+                        _token: token,
+                    })
+                })
+                .map_err(|never: Infallible| never)
+        }
+    });
+    let io = TokioIo::new(stream);
+    let ended = match speaks {
+        Speaks::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_WITHIN)
+                .max_headers(MOST_HEADERS)
+                .max_buf_size(LONGEST_HEAD)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        }
+        Speaks::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(MOST_STREAMS)
+                .max_header_list_size(LONGEST_HEADERS)
+                .max_send_buf_size(UNREAD)
+                .keep_alive_interval(HEAD_WITHIN)
+                .keep_alive_timeout(HEAD_WITHIN)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = until_idle_or(&busy, &stop) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Waits until nothing has been asked for [`HEAD_WITHIN`], or until `stop`. HTTP/1.1 sees to it by
+/// its own timer; a peer of HTTP/2 that answers pings would stay for good.
+async fn until_idle_or(busy: &Busy, stop: &CancellationToken) {
+    let mut before = busy.begun.load(Ordering::Relaxed);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(HEAD_WITHIN) => {}
+        }
+        let begun = busy.begun.load(Ordering::Relaxed);
+        if begun == before && begun == busy.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        before = begun;
+    }
+}
+
+/// Requests of a connection that have begun and ended.
+#[derive(Debug, Default)]
+struct Busy {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// A request in progress, until its answer is sent.
+#[derive(Debug)]
+struct Token(Arc<Busy>);
+
+impl Busy {
+    fn begin(this: &Arc<Self>) -> Token {
+        this.begun.fetch_add(1, Ordering::Relaxed);
+        Token(Arc::clone(this))
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer: as long as it is there its request is in progress.
+struct Tracked {
+    body: Body,
+    _token: Token,
+}
+
+impl HttpBody for Tracked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
