@@ -187,8 +187,11 @@ impl Shared {
         let (settlement, rejected) = self.ask(charger, &waiting).await;
         let settled = self.write_settlement(waiting.id, settlement).await;
         let done = match settled.map_err(|error| refuse::failed(error, "message"))? {
-            // The answer came after it had counted as lost, and there is nothing to add.
-            Err(NotDone::NotYet) => self.stored_message(waiting.id).await?,
+            // The answer came after it had counted as lost, or an earlier try had stored it: the
+            // message is accepted, whatever has become of it since.
+            Err(NotDone::NotYet | NotDone::AlreadyFinal(_) | NotDone::NotFound) => {
+                self.stored_message(waiting.id).await?.unwrap_or(waiting)
+            }
             outcome => self.take_effect(waiting.id, outcome)?,
         };
         self.record(&Fact::Accepted {
@@ -211,10 +214,9 @@ impl Shared {
         })
     }
 
-    async fn stored_message(&self, id: MessageId) -> Result<Message, Refusal> {
+    async fn stored_message(&self, id: MessageId) -> Result<Option<Message>, Refusal> {
         let stored = self.parts.store.message(id).await;
-        let stored = stored.map_err(|error| refuse::failed(error, "message"))?;
-        stored.ok_or_else(|| Refusal::no_message(id))
+        stored.map_err(|error| refuse::failed(error, "message"))
     }
 
     /// What may succeed when it is submitted again must be new then, whatever its key (D6).
