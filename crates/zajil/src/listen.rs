@@ -215,12 +215,14 @@ async fn serve(
             address,
             names: None,
         };
-        return connection::run(stream, Speaks::Http1, (app, seen, peer), stop).await;
+        let served = connection::run(stream, Speaks::Http1, (app, seen, peer), stop);
+        return Box::pin(served).await;
     };
     let acceptor = TlsAcceptor::from(Arc::clone(&certificates.current().config));
+    let agreement = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream));
     let agreed = tokio::select! {
         () = stop.cancelled() => return,
-        agreed = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)) => agreed,
+        agreed = Box::pin(agreement) => agreed,
     };
     let stream = match agreed {
         Ok(Ok(stream)) => stream,
@@ -242,7 +244,7 @@ async fn serve(
     let shown = session.peer_certificates().and_then(<[_]>::first);
     let names = shown.map(|certificate| PeerNames(tls::names_of(certificate).into()));
     let peer = Peer { address, names };
-    connection::run(stream, speaks, (app, seen, peer), stop).await;
+    Box::pin(connection::run(stream, speaks, (app, seen, peer), stop)).await;
 }
 
 #[cfg(test)]

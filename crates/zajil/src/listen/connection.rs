@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -90,7 +90,8 @@ pub(super) async fn run<S>(
                 .max_headers(MOST_HEADERS)
                 .max_buf_size(LONGEST_HEAD)
                 .serve_connection(io, service);
-            let mut connection = pin!(connection);
+            // Boxed, so that an idle connection has room for what it speaks and nothing else.
+            let mut connection = Box::pin(connection);
             tokio::select! {
                 ended = connection.as_mut() => ended,
                 () = stop.cancelled() => {
@@ -108,7 +109,7 @@ pub(super) async fn run<S>(
                 .keep_alive_interval(HEAD_WITHIN)
                 .keep_alive_timeout(HEAD_WITHIN)
                 .serve_connection(io, service);
-            let mut connection = pin!(connection);
+            let mut connection = Box::pin(connection);
             tokio::select! {
                 ended = connection.as_mut() => ended,
                 () = until_idle_or(&busy, &stop) => {

@@ -12,6 +12,7 @@ mod crash;
 mod doctor;
 mod documents;
 mod full_disk;
+mod hostile;
 mod logs;
 mod observed;
 mod pdu;

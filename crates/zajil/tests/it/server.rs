@@ -61,6 +61,11 @@ impl Server {
         Client::new(&self.base)
     }
 
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it as a power cut would, as far as the process can tell.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
