@@ -8,6 +8,7 @@ mod audit;
 mod body;
 mod bulk;
 mod cdrs;
+mod cluster;
 mod diagnose;
 mod dto;
 mod error;
@@ -35,6 +36,6 @@ pub use access::{
     Access, AccessOptions, Mode, Network, NotANetwork, PeerNames, Rate, RateLimits, Scopes,
 };
 pub use keys::create_offline;
-pub use options::{Options, Part, Readiness};
+pub use options::{Neighbours, Options, Part, Readiness};
 pub use router::{Api, router};
 pub use seed::{parse_route, parse_rule, routes_json, rules_json};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use zajil_core::diagnose::Kept;
 use zajil_core::event::NodeName;
+use zajil_store::Cluster;
 
 use crate::access::{Access, AccessOptions, Network};
 
@@ -40,6 +41,17 @@ pub struct Options {
     pub ready: Readiness,
     /// How long the node keeps things: for `GET /api/diagnose`.
     pub kept: Kept,
+    /// The nodes that share the store; none = it is this node's own.
+    pub cluster: Option<Neighbours>,
+}
+
+/// The nodes that share a store.
+#[derive(Debug, Clone)]
+pub struct Neighbours {
+    /// Who is there.
+    pub members: Arc<dyn Cluster>,
+    /// `cluster_nodes`: who should be.
+    pub expected: Vec<String>,
 }
 
 impl Options {
@@ -64,6 +76,7 @@ impl Options {
                 events: Duration::from_secs(7 * 24 * 60 * 60),
                 cdrs: true,
             },
+            cluster: None,
         }
     }
 }

@@ -23,8 +23,8 @@ use crate::stream::Places;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
-    audit, bulk, cdrs, diagnose, events, frontends, keys, locations, messages, policies, routes,
-    stream, system, table, translations,
+    audit, bulk, cdrs, cluster, diagnose, events, frontends, keys, locations, messages, policies,
+    routes, stream, system, table, translations,
 };
 
 /// The REST door with everything it talks to.
@@ -93,6 +93,7 @@ pub fn router(api: Api) -> Router {
         .merge(message_pages())
         .merge(delivery_pages())
         .merge(table_pages())
+        .merge(cluster_pages())
         .merge(access_pages())
         .route("/api/status", page(GET, Need::Open, system::status))
         .route("/api/stream", page(GET, Need::Read, stream::open))
@@ -246,6 +247,19 @@ fn access_pages() -> Router<Shared> {
         .route("/api/keys", all)
         .route("/api/keys/{id}", one)
         .route("/api/audit", page(GET, Need::Admin, audit::list))
+}
+
+fn cluster_pages() -> Router<Shared> {
+    Router::new()
+        .route("/api/cluster", page(GET, Need::Read, cluster::show))
+        .route(
+            "/api/cluster/{name}/drain",
+            page(POST, Need::Admin, cluster::drain),
+        )
+        .route(
+            "/api/cluster/{name}/resume",
+            page(POST, Need::Admin, cluster::resume),
+        )
 }
 
 /// The pages that every table has.

@@ -14,14 +14,14 @@ mod postgres;
 pub mod report;
 pub mod retention;
 pub mod schema;
-pub mod server;
 pub mod sink;
 pub mod sqlite;
 mod time;
-mod tls;
 
 pub use database::Database;
 pub use outbox::Outbox;
-pub use server::Server;
 pub use sink::NullSink;
 pub use sqlite::SqliteSink;
+pub use zajil_database::{Server, server};
+
+use zajil_database::tls;

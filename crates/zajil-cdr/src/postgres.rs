@@ -24,7 +24,7 @@ impl Speak for Connector {
     const DIALECT: Dialect = Dialect::Postgres;
 
     fn migrate(connection: &mut Connection) -> Answer<'_, Guard> {
-        Box::pin(migrate::run(&mut connection.client))
+        Box::pin(migrate::run(connection.client_mut()))
     }
 
     fn insert<'a>(
@@ -44,7 +44,7 @@ impl Speak for Connector {
             let query = filter::query(Self::DIALECT, page, Hints::Given);
             let parameters = parameters(&query.values);
             let rows = connection
-                .client
+                .client()
                 .query(&query.sql, &references(&parameters))
                 .await;
             let rows = rows.map_err(fault)?;
@@ -57,7 +57,7 @@ impl Speak for Connector {
         Box::pin(async move {
             let parameters = parameters(&query.values);
             let count = connection
-                .client
+                .client()
                 .execute(&query.sql, &references(&parameters))
                 .await;
             count.map_err(fault)
@@ -66,7 +66,7 @@ impl Speak for Connector {
 
     fn report<'a>(connection: &'a mut Connection, sql: &'a str) -> Answer<'a, Rows> {
         Box::pin(async move {
-            let begun = connection.client.build_transaction().read_only(true);
+            let begun = connection.client_mut().build_transaction().read_only(true);
             let transaction = begun.start().await.map_err(fault)?;
             let told = transaction.simple_query(sql).await.map_err(fault)?;
             transaction.commit().await.map_err(fault)?;

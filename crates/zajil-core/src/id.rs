@@ -92,6 +92,12 @@ impl NodeNumber {
             Err(NotAnId)
         }
     }
+
+    /// The number itself.
+    #[must_use]
+    pub fn get(self) -> u8 {
+        self.0
+    }
 }
 
 /// Hands out ids of one node, strictly rising even when the clock steps back.

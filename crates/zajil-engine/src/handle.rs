@@ -26,6 +26,7 @@ use zajil_core::port::{
 use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
 use zajil_core::translate::apply::Explanation;
+use zajil_store::cluster::{Cluster, Hint};
 use zajil_store::contract::{self, Store};
 use zajil_telemetry::Telemetry;
 
@@ -201,6 +202,45 @@ impl Engine {
             shared,
             tasks: Mutex::new(Some(tasks)),
         }))
+    }
+
+    /// Takes what other nodes tell: wakes whom it concerns, reads what has changed. A task of its
+    /// own runs it, until the token is cancelled.
+    pub async fn listen(&self, cluster: &dyn Cluster, token: CancellationToken) {
+        loop {
+            let hint = tokio::select! {
+                biased;
+                () = token.cancelled() => return,
+                hint = cluster.hint() => hint,
+            };
+            match hint {
+                Ok(hint) => self.hear(hint).await,
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn hear(&self, hint: Hint) {
+        let shared = &self.shared;
+        if let Hint::Queue(queue) = &hint {
+            return shared.hints.wake(queue.as_ref());
+        }
+        // What fails here is tried again by the round of the second.
+        let read = async {
+            shared.refresh_routing().await?;
+            shared.refresh_policies().await
+        };
+        if let Err(error) = read.await {
+            tracing::debug!(%error, "another node's change is not read yet");
+        }
+        if hint == Hint::Everything {
+            shared.hints.wake_all();
+        }
+    }
+
+    /// Whether new submits are refused, as before a stop.
+    pub fn drain(&self, draining: bool) {
+        self.shared.closed.store(draining, Ordering::Release);
     }
 
     /// Refuses new submits, wakes all who wait, stores what the intake holds, ends the tasks.

@@ -43,6 +43,19 @@ impl Hub {
         }
     }
 
+    /// Anything may be due for anybody.
+    pub(crate) fn wake_all(&self) {
+        self.unrouted.notify_waiters();
+        let all: Vec<Arc<Notify>> = {
+            let entries = self.entries();
+            let entries = entries.values();
+            entries.map(|entry| Arc::clone(&entry.notify)).collect()
+        };
+        for notify in all {
+            notify.notify_waiters();
+        }
+    }
+
     /// Takes a place. Hints count from the moment that `notified()` was called on it.
     pub(crate) fn sit<'a>(&'a self, name: &'a FrontendName) -> Seat<'a> {
         let mut entries = self.entries();

@@ -20,6 +20,7 @@ mod reply;
 mod report;
 mod routing;
 mod shared;
+mod shared_clock;
 mod simulate;
 mod sweep;
 pub mod system;
@@ -27,3 +28,4 @@ pub mod tasks;
 
 pub use charge::Charging;
 pub use handle::{Engine, Error, Options, Parts};
+pub use shared_clock::SharedClock;

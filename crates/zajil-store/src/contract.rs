@@ -8,7 +8,7 @@
 //! - Every sweep may run twice, on two nodes, at any moment, and stops at its `limit`.
 //! - Answers are copies: nothing a caller holds locks anything.
 //! - Time is an argument: no method reads a clock. Nodes that share a store must agree on it (ADR
-//!   11), so a store may compare any two instants that it was given.
+//!   14), so a store may compare any two instants that it was given.
 //!
 //! What must be cheap: `accept`, `lease` and `report` are called at full message rate from many
 //! tasks at once and are to be batched inside; `offer` and `lease` must not cost more when the

@@ -2,6 +2,7 @@
 //!
 //! Engines of storage live in `zajil-store-*` and implement [`contract::Store`].
 
+pub mod cluster;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod contract;
@@ -9,5 +10,6 @@ pub mod memory;
 pub mod record;
 pub mod shelf;
 
+pub use cluster::Cluster;
 pub use contract::{Error, Reply, Store};
 pub use shelf::Shelf;

@@ -108,6 +108,10 @@ pub(crate) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         ..Overrides::default()
     };
     let config = config::load(args.config.as_deref(), &cli::environment(), &overrides)?;
+    ensure!(
+        config.store.shared.is_none(),
+        "store.url is set: the messages are in that database; back it up with its own tools"
+    );
     let to = args.to.as_path();
     ensure!(
         to.symlink_metadata().is_err(),

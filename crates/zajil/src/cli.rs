@@ -11,7 +11,7 @@ use zajil_telemetry::log::Log;
 use crate::client::{self, MessageCommand, RouteCommand};
 use crate::config::{self, Config, Overrides};
 use crate::keys::{self, AuditArgs, KeyCommand};
-use crate::operate::{self, CdrCommand, FrontendCommand};
+use crate::operate::{self, CdrCommand, ClusterCommand, FrontendCommand};
 use crate::pdu::{self, PduCommand};
 use crate::serve::{self, Server};
 use crate::tail::{self, TailArgs};
@@ -76,6 +76,13 @@ enum Command {
         server: client::Remote,
         #[command(flatten)]
         args: AuditArgs,
+    },
+    /// Look at the nodes that share a store, take one out of service.
+    Cluster {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(subcommand)]
+        command: ClusterCommand,
     },
     /// Export call detail records, and report on them.
     Cdr {
@@ -153,6 +160,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Frontend { server, command } => operate::frontend(&server, command),
         Command::Key { server, command } => keys::run(&server, command),
         Command::Audit { server, args } => keys::audit(&server, &args),
+        Command::Cluster { server, command } => operate::cluster(&server, command),
         Command::Cdr { server, command } => operate::cdr(&server, command),
         Command::Tail { server, filter } => tail::run(&server, &filter),
         Command::Doctor(args) => crate::doctor::run(args),
@@ -234,13 +242,18 @@ async fn serve_until_signal(config: Config, log: Log) -> anyhow::Result<ExitCode
     serve::reopen_at_hangup(log)?;
     let server = Server::start(config).await?;
     say(&ready_line(&server))?;
-    let signal = serve::until_signal().await?;
-    tracing::info!(signal, "stopping");
+    let code = tokio::select! {
+        signal = serve::until_signal() => {
+            tracing::info!(signal = signal?, "stopping");
+            ExitCode::SUCCESS
+        }
+        () = server.until_expelled() => ExitCode::from(FAILED),
+    };
     tokio::select! {
         stopped = server.stop() => {
             stopped?;
             tracing::info!("stopped");
-            Ok(ExitCode::SUCCESS)
+            Ok(code)
         }
         again = serve::until_signal() => {
             // What is accepted is on disk: the next start takes it up.

@@ -18,15 +18,17 @@ mod access;
 mod env;
 mod file;
 mod keys;
+mod manual;
 mod outside;
 mod place;
 mod records;
 mod resolve;
 mod seed;
+mod shared;
 
 pub(crate) use access::Api;
 pub(crate) use env::Variable;
-pub(crate) use keys::{example, reference};
+pub(crate) use manual::{example, reference};
 
 /// What a process runs with. Nothing in it is optional that has a default.
 #[derive(Debug)]
@@ -70,13 +72,28 @@ pub(crate) struct Node {
     pub(crate) number: NodeNumber,
 }
 
-/// The embedded store.
+/// Where messages are stored.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    /// The data directory.
+    /// The data directory: the embedded store, and what is this node's own.
     pub(crate) directory: PathBuf,
-    /// The writer's page cache.
+    /// The embedded writer's page cache.
     pub(crate) cache_mib: u32,
+    /// The store that this node shares with others; none = the embedded one.
+    pub(crate) shared: Option<Shared>,
+}
+
+/// A store that nodes share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    /// Where it is.
+    pub(crate) server: zajil_database::Server,
+    /// `store.schema`.
+    pub(crate) schema: String,
+    /// `store.writers`.
+    pub(crate) writers: u32,
+    /// `cluster_nodes`: who should be there.
+    pub(crate) expected: Vec<String>,
 }
 
 /// The life of messages (S9).

@@ -17,6 +17,7 @@ mod disk;
 mod limits;
 mod outside;
 mod server;
+mod shared;
 mod store;
 
 use check::{Check, Level, in_time};
@@ -102,8 +103,11 @@ fn all(config: Config, remote: Remote) -> Vec<Check> {
         move || disk::sync_latency(&directory)
     }));
     checks.extend(in_time("store", Duration::from_secs(60), {
-        let directory = directory.clone();
-        move || store::checks(&directory)
+        let (directory, shared) = (directory.clone(), config.store.shared.clone());
+        move || match shared {
+            Some(shared) => shared::checks(&shared),
+            None => store::checks(&directory),
+        }
     }));
     let holder = limits::holder(&directory);
     let connections = config.api.max_connections;

@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod docs;
 mod doctor;
+mod home;
 mod keys;
 mod listen;
 mod operate;

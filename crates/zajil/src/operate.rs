@@ -123,6 +123,51 @@ pub(crate) fn frontend(server: &Remote, command: FrontendCommand) -> anyhow::Res
     }
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// The nodes that share the store, and how they are.
+    Status,
+    /// Let a node take no new submits, and its load balancer know.
+    Drain {
+        /// Its name.
+        name: String,
+    },
+    /// Let it take them again.
+    Resume {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Runs `zajil cluster …`.
+pub(crate) fn cluster(server: &Remote, command: ClusterCommand) -> anyhow::Result<ExitCode> {
+    let told = |data: &Value| {
+        let keys = [
+            "name",
+            "number",
+            "status",
+            "version",
+            "address",
+            "last_seen_at",
+        ];
+        let missing = list(&data["missing"]).iter();
+        let missing: String = missing
+            .map(|name| format!("missing: {}\n", cell(name)))
+            .collect();
+        rows(list(&data["nodes"]), &keys) + &missing
+    };
+    let (method, path) = match command {
+        ClusterCommand::Status => ("GET", "/api/cluster".to_owned()),
+        ClusterCommand::Drain { name } => ("POST", path_of(&name, "drain")),
+        ClusterCommand::Resume { name } => ("POST", path_of(&name, "resume")),
+    };
+    server.show((method, &path), None, told)
+}
+
+fn path_of(node: &str, what: &str) -> String {
+    format!("/api/cluster/{}/{what}", encoded(node))
+}
+
 /// Runs `zajil cdr …`.
 pub(crate) fn cdr(server: &Remote, command: CdrCommand) -> anyhow::Result<ExitCode> {
     let export = match command {

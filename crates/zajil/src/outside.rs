@@ -75,19 +75,15 @@ impl Outside {
 /// The answer to `/readyz`. Whoever asks has it in well under a second, whatever is black-holed
 /// outside: an orchestrator gives up after one and takes the node for dead.
 pub(crate) fn readiness(
-    stopping: CancellationToken,
+    running: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     store: Arc<dyn Store>,
     outside: Outside,
 ) -> Readiness {
-    let parts = Arc::new((store, optional(outside)));
+    let parts = Arc::new((running, store, optional(outside)));
     Readiness::new(move || {
-        let (stopping, parts) = (stopping.clone(), Arc::clone(&parts));
+        let parts = Arc::clone(&parts);
         Box::pin(async move {
-            let (store, optional) = &*parts;
-            let running = match stopping.is_cancelled() {
-                true => Err("it is stopping".to_owned()),
-                false => Ok(()),
-            };
+            let (running, store, optional) = &*parts;
             optional.iter().for_each(Probe::begin);
             let begun = tokio::time::Instant::now();
             let figures = in_time(STORE_WITHIN, async {
@@ -95,7 +91,7 @@ pub(crate) fn readiness(
                 figures.map(drop).map_err(|error| error.to_string())
             });
             let mut answer = vec![
-                part("node", true, running),
+                part("node", true, running()),
                 part("store", true, figures.await),
             ];
             for probe in optional {

@@ -16,18 +16,19 @@ use zajil_cdr::outbox::{Aside, Bodies};
 use zajil_cdr::{Outbox, retention};
 use zajil_core::clock::Clock;
 use zajil_core::diagnose::Kept;
+use zajil_core::id::NodeNumber;
 use zajil_core::outcome::Reason;
 use zajil_core::port::CdrSink;
 use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
-use zajil_store::Store;
-use zajil_store_embedded::EmbeddedStore;
+use zajil_store::{Cluster, Store};
 use zajil_telemetry::log::Log;
 use zajil_telemetry::{Door, Fact, Telemetry};
 
 use crate::access;
 use crate::backup;
 use crate::config::{Api, Cdr, Config};
+use crate::home::{Home, Standing};
 use crate::listen::{Listener, Observer, Service};
 use crate::outside::{Outside, readiness, watch};
 use crate::records::Records;
@@ -50,6 +51,7 @@ pub(crate) struct Server {
     drain: Tasks,
     stop_doors: CancellationToken,
     telemetry: Arc<Telemetry>,
+    standing: Arc<Standing>,
 }
 
 impl Server {
@@ -59,10 +61,13 @@ impl Server {
         let api = Listener::bind(config.api.listen)?;
         let metrics = config.metrics.map(Listener::bind).transpose()?;
         let data = config.store.directory.clone();
-        let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
-        let telemetry = telemetry(&config, &clock)?;
+        let wall: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
+        let telemetry = telemetry(&config, &wall)?;
         let certificates = access::certificates(&config.api, &telemetry)?;
-        let store = open_store(&config, &telemetry)?;
+        let scheme = certificates.as_ref().map_or("http", |_| "https");
+        let address = format!("{scheme}://{}", api.address());
+        let home = Home::open(&config, &telemetry, address).await?;
+        let (store, clock) = (Arc::clone(&home.store), Arc::clone(&home.clock));
         let outside = Outside::open(&config, &telemetry)?;
         let parts = Parts {
             store: Arc::clone(&store),
@@ -72,8 +77,9 @@ impl Server {
             lookup: outside.lookup(),
             charger: outside.charger.clone(),
         };
-        let engine = Engine::start(parts, engine_options(&config)).await?;
+        let engine = Engine::start(parts, engine_options(&config, home.number)).await?;
         let mut drain = Tasks::new(CancellationToken::new(), Arc::clone(&telemetry));
+        home.attend(&mut drain, &engine);
         let records = Records::open(&config.cdr, &telemetry)?;
         keep_records(&mut drain, &config, &records, (&store, &clock, &telemetry));
         let told = Arc::clone(&telemetry);
@@ -81,11 +87,8 @@ impl Server {
         let stop_doors = CancellationToken::new();
         access::watch(&mut drain, certificates.as_ref(), &telemetry);
         let server = config.cdr.server.as_ref().and(records.search.clone());
-        let ready = readiness(stop_doors.clone(), Arc::clone(&store), outside.with(server));
-        let (watched, told) = (ready.clone(), Arc::clone(&telemetry));
-        drain.spawn("watch readiness", move |token| {
-            watch(watched.clone(), Arc::clone(&told), token)
-        });
+        let outside = outside.with(server);
+        let ready = ready(&mut drain, &home, (stop_doors.clone(), outside), &telemetry);
         let access = access::open(&config.api, &*store).await?;
         access::keep(&mut drain, &access, &config.api, (&store, &clock));
         let app = zajil_api::router(zajil_api::Api {
@@ -96,11 +99,10 @@ impl Server {
             cdrs: records.search,
             clock,
             telemetry: Arc::clone(&telemetry),
-            options: api_options(&config, ready, access),
+            options: api_options(&config, ready, (access, home.cluster())),
         });
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
-        let scheme = certificates.as_ref().map_or("http", |_| "https");
         let service = service(app, &config.api, certificates, &telemetry);
         let figures = Service::plain(metrics_app(Arc::clone(&telemetry)), 64);
         let metrics = metrics.map(|door| (door, figures));
@@ -118,7 +120,13 @@ impl Server {
             drain,
             stop_doors,
             telemetry,
+            standing: home.standing,
         })
+    }
+
+    /// Waits until this node's place in its cluster has been given away.
+    pub(crate) async fn until_expelled(&self) {
+        self.standing.expelled.cancelled().await;
     }
 
     /// Stops in the order that loses nothing: doors, engine (its intake is flushed), CDRs, store.
@@ -220,23 +228,31 @@ pub(crate) fn reopen_at_hangup(log: Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_store(config: &Config, telemetry: &Arc<Telemetry>) -> anyhow::Result<Arc<dyn Store>> {
-    let options = zajil_store_embedded::Options {
-        cache_kib: config.store.cache_mib * 1_024,
-        lock_within: Duration::from_secs(2),
-        telemetry: Some(Arc::clone(telemetry)),
-        ..zajil_store_embedded::Options::default()
-    };
-    let store = EmbeddedStore::open(&config.store.directory, &options)
-        .with_context(|| format!("data directory {}", config.store.directory.display()))?;
-    Ok(Arc::new(store))
-}
-
 /// With the hub for live streams.
 fn telemetry(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<Telemetry>> {
     let (name, kept) = (config.node.name.clone(), config.live.kept_events);
     let telemetry = Telemetry::new().context("metrics")?;
     Ok(Arc::new(telemetry.with_live(Arc::clone(clock), name, kept)))
+}
+
+/// The answer to `/readyz`, which the metrics show too.
+fn ready(
+    drain: &mut Tasks,
+    home: &Home,
+    (stopping, outside): (CancellationToken, Outside),
+    telemetry: &Arc<Telemetry>,
+) -> Readiness {
+    let standing = Arc::clone(&home.standing);
+    let running = move || match stopping.is_cancelled() {
+        true => Err("it is stopping".to_owned()),
+        false => standing.takes_work(),
+    };
+    let ready = readiness(running, Arc::clone(&home.store), outside);
+    let (watched, told) = (ready.clone(), Arc::clone(telemetry));
+    drain.spawn("watch readiness", move |token| {
+        watch(watched.clone(), Arc::clone(&told), token)
+    });
+    ready
 }
 
 /// Starts what writes CDRs, and what deletes them once they are old.
@@ -294,11 +310,16 @@ fn outbox_options(cdr: &Cdr) -> zajil_cdr::outbox::Options {
 fn api_options(
     config: &Config,
     ready: Readiness,
-    access: Arc<zajil_api::Access>,
+    (access, cluster): (Arc<zajil_api::Access>, Option<Arc<dyn Cluster>>),
 ) -> zajil_api::Options {
+    let shared = config.store.shared.as_ref();
     zajil_api::Options {
         access,
         ready,
+        cluster: cluster.map(|members| zajil_api::Neighbours {
+            members,
+            expected: shared.map_or_else(Vec::new, |shared| shared.expected.clone()),
+        }),
         max_body_bytes: config.api.max_body_bytes,
         show_cdr_bodies: config.cdr.show_bodies,
         max_streams: config.live.max_streams,
@@ -321,11 +342,11 @@ fn run(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(task)
 }
 
-fn engine_options(config: &Config) -> zajil_engine::Options {
+fn engine_options(config: &Config, number: NodeNumber) -> zajil_engine::Options {
     let messages = &config.messages;
     zajil_engine::Options {
         node: config.node.name.clone(),
-        node_number: config.node.number,
+        node_number: number,
         dead_letter_time: messages.dead_letter_time,
         fingerprint_ttl: messages.fingerprint_ttl,
         message_retention: messages.retention,

@@ -58,10 +58,16 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("*-codec", &[], IMPURE),
     layer("zajil-core", &["sms-codec"], IMPURE),
     layer("zajil-telemetry", &["zajil-core"], UNTYPED_ERRORS),
+    layer("zajil-database", &["zajil-telemetry"], UNTYPED_ERRORS),
     layer("zajil-store", &["zajil-core"], UNTYPED_ERRORS),
     layer(
         "zajil-store-*",
-        &["zajil-core", "zajil-store", "zajil-telemetry"],
+        &[
+            "zajil-core",
+            "zajil-database",
+            "zajil-store",
+            "zajil-telemetry",
+        ],
         UNTYPED_ERRORS,
     ),
     layer(
@@ -72,7 +78,12 @@ pub(crate) const LAYERS: &[Layer] = &[
     // Adapters and doors: never the engine, never each other.
     layer(
         "zajil-cdr",
-        &["zajil-core", "zajil-store", "zajil-telemetry"],
+        &[
+            "zajil-core",
+            "zajil-database",
+            "zajil-store",
+            "zajil-telemetry",
+        ],
         UNTYPED_ERRORS,
     ),
     layer(

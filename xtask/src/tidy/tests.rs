@@ -62,7 +62,7 @@ fn siblings_never_import_siblings() {
             { "name": "zajil-store-postgres", "kind": null, "path": "p" },
         ]),
         &expect![[r#"
-            Cargo.toml: zajil-store-embedded may import only zajil-core, zajil-store, zajil-telemetry, but imports zajil-store-postgres (Layer)
+            Cargo.toml: zajil-store-embedded may import only zajil-core, zajil-database, zajil-store, zajil-telemetry, but imports zajil-store-postgres (Layer)
         "#]],
     );
 }

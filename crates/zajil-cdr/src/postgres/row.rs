@@ -26,7 +26,7 @@ pub(super) async fn insert(
     let statement = match &connection.insert {
         Some((known, statement)) if *known == guard => statement.clone(),
         _ => connection
-            .client
+            .client()
             .prepare(&sql(guard))
             .await
             .map_err(fault)?,
@@ -34,7 +34,7 @@ pub(super) async fn insert(
     connection.insert = Some((guard, statement.clone()));
     // Fixed, whatever the operator's default: a look must see what was there before it.
     let begun = connection
-        .client
+        .client_mut()
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
         .start();

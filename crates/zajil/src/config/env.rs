@@ -40,6 +40,10 @@ pub(super) fn apply(
                 file.node.smsc_node_name = Some(value.clone());
                 places.set_by("node.smsc_node_name", "NODE_NAME");
             }
+            "STORE_URL" => {
+                file.store.url = Some(value.clone());
+                places.set_by("store.url", "STORE_URL");
+            }
             "OCS_URL" => {
                 file.charging.ocs_url = Some(value.clone());
                 places.set_by("charging.ocs_url", "OCS_URL");

@@ -39,6 +39,8 @@ pub(super) struct LiveSection {
 pub(super) struct NodeSection {
     pub(super) smsc_node_name: Option<String>,
     pub(super) number: Option<u8>,
+    pub(super) cluster_nodes: Vec<String>,
+    pub(super) dns_cluster_query: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,11 +80,24 @@ pub(super) struct MetricsSection {
     pub(super) listen: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Without `Debug`: the URL may hold a password.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct StoreSection {
     pub(super) directory: Option<String>,
     pub(super) cache_mib: Option<u32>,
+    pub(super) url: Option<String>,
+    pub(super) schema: Option<String>,
+    pub(super) pool_size: Option<u32>,
+    pub(super) writers: Option<u32>,
+    pub(super) connect_timeout_ms: Option<u64>,
+    pub(super) statement_timeout_ms: Option<u64>,
+}
+
+impl std::fmt::Debug for StoreSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreSection").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

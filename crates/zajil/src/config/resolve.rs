@@ -12,7 +12,7 @@ use zajil_telemetry::log;
 
 use super::file::{File, LiveSection, LogSection, MessagesSection, MetricsSection};
 use super::place::Places;
-use super::{Config, Invalid, Live, Messages, Node, Store, access, outside, records, seed};
+use super::{Config, Invalid, Live, Messages, Node, Store, access, outside, records, seed, shared};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -68,6 +68,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
         file.store.cache_mib.unwrap_or(64).into(),
         (4, 65_536),
     );
+    let shared = shared::store(&file.store, &file.node, &mut check);
     let node_name = file
         .node
         .smsc_node_name
@@ -108,6 +109,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
             store: Store {
                 directory,
                 cache_mib,
+                shared,
             },
             messages,
             number_lookup,

@@ -7,6 +7,7 @@ mod cdr_outage;
 mod cdr_report;
 mod cdr_servers;
 mod charging;
+mod cluster;
 mod command_line;
 mod crash;
 mod doctor;

@@ -16,10 +16,13 @@ use tokio_rustls::rustls::{
 use crate::server::{Encryption, Server};
 
 /// A certificate.
-pub(crate) type Certificate = CertificateDer<'static>;
+pub type Certificate = CertificateDer<'static>;
 
 /// The certificates of the file, or those of the system.
-pub(crate) fn roots(file: Option<&Path>) -> Result<Vec<Certificate>, String> {
+///
+/// # Errors
+/// What is wrong with the file, as the end of a sentence.
+pub fn roots(file: Option<&Path>) -> Result<Vec<Certificate>, String> {
     let found = match file {
         // A root that cannot be read is one that nothing is signed with.
         None => rustls_native_certs::load_native_certs().certs,
@@ -34,7 +37,10 @@ pub(crate) fn roots(file: Option<&Path>) -> Result<Vec<Certificate>, String> {
 }
 
 /// What a connection to this server is protected with.
-pub(crate) fn client(server: &Server) -> Result<ClientConfig, String> {
+///
+/// # Errors
+/// What is wrong with the certificates, as the end of a sentence.
+pub fn client(server: &Server) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -1,0 +1,279 @@
+//! Accepting: drafts become rows, all or none.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tokio_postgres::Row;
+use zajil_core::clock::Timestamp;
+use zajil_core::concatenation;
+use zajil_core::frontend::FrontendName;
+use zajil_core::message::{Life, Message};
+use zajil_core::number::key;
+use zajil_store::contract::{Draft, Placed};
+use zajil_store::{Error, record};
+
+use crate::conn::{Parameter, Step, bind};
+use crate::error::Done;
+use crate::lane::Delta;
+use crate::location::Serving;
+use crate::row::{EndRows, QueueRows, damaged, message_id, newest, storable};
+use crate::ticket::Ticket;
+
+/// A draft with its records encoded, so that the writer only sends them.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    draft: Draft,
+    extra: Option<String>,
+    events: String,
+    /// What the parts of its text have in common, if it is one.
+    part: Option<String>,
+}
+
+impl Prepared {
+    /// Encodes on the caller's task.
+    pub(crate) fn new(draft: Draft) -> Self {
+        Self {
+            extra: record::encode_extra(&draft.message),
+            events: record::encode_events(&draft.events),
+            part: concatenation::key(&draft.message.content),
+            draft,
+        }
+    }
+
+    fn message(&self) -> &Message {
+        &self.draft.message
+    }
+
+    pub(crate) fn id(&self) -> i64 {
+        self.message().id.as_i64()
+    }
+
+    /// Whether somebody may be waiting for it.
+    pub(crate) fn is_offered(&self) -> bool {
+        matches!(self.message().life, Life::Pending { .. })
+    }
+
+    /// The number whose location decides, in comparable form.
+    fn undecided(&self) -> Option<String> {
+        let message = self.message();
+        let decides = matches!(message.life, Life::Pending { .. }) && message.dest_smsc.is_none();
+        decides.then(|| key(message.content.destination.as_str()).into_owned())
+    }
+}
+
+/// One caller's drafts.
+#[derive(Debug)]
+pub(crate) struct Accept {
+    pub(crate) drafts: Vec<Prepared>,
+    pub(crate) now: Timestamp,
+    pub(crate) ticket: Ticket<Vec<Placed>>,
+}
+
+/// The numbers whose locations decide.
+pub(crate) fn numbers(jobs: &[&Accept]) -> BTreeSet<String> {
+    let drafts = jobs.iter().flat_map(|job| &job.drafts);
+    drafts.filter_map(Prepared::undecided).collect()
+}
+
+/// What is known of the keys of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Those that are new with this batch.
+    fresh: HashSet<Vec<u8>>,
+    /// Those that were known: the body, and the message.
+    known: HashMap<Vec<u8>, (Vec<u8>, i64)>,
+}
+
+/// The steps that remember new keys and read the others; the rows of both are for [`Keys::read`].
+pub(crate) fn key_steps(jobs: &[&Accept], now: Timestamp) -> Option<[Step<'static>; 2]> {
+    const REMEMBER: &str = "INSERT INTO dedupe AS d SELECT * FROM unnest($1::bytea[], \
+         $2::bytea[], $3::bigint[], $4::bigint[]) ON CONFLICT (key) DO UPDATE SET \
+         body = excluded.body, message_id = excluded.message_id, until = excluded.until \
+         WHERE d.until <= $5 RETURNING key";
+    const READ: &str = "SELECT key, body, message_id FROM dedupe WHERE key = ANY ($1)";
+    // The first with a key has it. In order, so that two batches never wait for each other.
+    let mut first = BTreeMap::new();
+    for prepared in jobs.iter().flat_map(|job| &job.drafts) {
+        if let Some((dedupe, until)) = &prepared.draft.dedupe {
+            let entry = (dedupe.body.to_vec(), prepared.id(), until.millis());
+            first.entry(dedupe.key.to_vec()).or_insert(entry);
+        }
+    }
+    if first.is_empty() {
+        return None;
+    }
+    let keys: Vec<Vec<u8>> = first.keys().cloned().collect();
+    let (mut bodies, mut ids, mut untils) = (Vec::new(), Vec::new(), Vec::new());
+    for (body, id, until) in first.into_values() {
+        bodies.push(body);
+        ids.push(id);
+        untils.push(until);
+    }
+    let remember = bind![keys.clone(), bodies, ids, untils, now.millis()];
+    Some([Step::new(REMEMBER, remember), Step::new(READ, bind![keys])])
+}
+
+impl Keys {
+    pub(crate) fn read(fresh: &[Row], all: &[Row]) -> Done<Self> {
+        let mut keys = Self::default();
+        for row in fresh {
+            keys.fresh.insert(row.try_get(0)?);
+        }
+        for row in all {
+            let key: Vec<u8> = row.try_get(0)?;
+            if !keys.fresh.contains(&key) {
+                keys.known.insert(key, (row.try_get(1)?, row.try_get(2)?));
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The answer to a repeated submit; none for the first with its key.
+    fn recognise(&mut self, prepared: &Prepared) -> Result<Option<Placed>, Error> {
+        let Some((dedupe, _)) = &prepared.draft.dedupe else {
+            return Ok(None);
+        };
+        let key = dedupe.key.to_vec();
+        if self.fresh.remove(&key) {
+            let known = (dedupe.body.to_vec(), prepared.id());
+            self.known.insert(key, known);
+            return Ok(None);
+        }
+        let known = self.known.get(&key);
+        let (body, id) = known.ok_or_else(|| damaged("a key came and went".into()))?;
+        if *body == dedupe.body {
+            Ok(Some(Placed::Repeated(message_id(*id)?)))
+        } else {
+            Ok(Some(Placed::KeyReused))
+        }
+    }
+}
+
+/// Places every draft: the answers, and what is to be written.
+pub(crate) fn place<'a>(
+    jobs: &[&'a Accept],
+    mut keys: Keys,
+    serving: &Serving,
+    delta: &mut Delta,
+) -> Done<(Vec<Vec<Placed>>, Vec<Step<'a>>)> {
+    let (mut messages, mut queue) = (MessageRows::default(), QueueRows::default());
+    let mut ends = EndRows::default();
+    let mut placed = Vec::with_capacity(jobs.len());
+    for &job in jobs {
+        let mut answers = Vec::with_capacity(job.drafts.len());
+        for prepared in &job.drafts {
+            if let Some(known) = keys.recognise(prepared)? {
+                answers.push(known);
+                continue;
+            }
+            let message = prepared.message();
+            messages.push(prepared);
+            delta.messages += 1;
+            answers.push(Placed::Stored(match message.life {
+                Life::Ended(_) => {
+                    ends.push(message, &[], false)?;
+                    delta.outbox += 1;
+                    None
+                }
+                Life::Pending { .. } | Life::Charging { .. } => {
+                    delta.pending += 1;
+                    let number = prepared.undecided();
+                    let located = number.and_then(|number| serving.get(&number));
+                    let charging = matches!(message.life, Life::Charging { .. });
+                    let home = message.dest_smsc.as_ref().or(located);
+                    queue.push(message, home);
+                    home.filter(|_| !charging).cloned()
+                }
+            }));
+        }
+        placed.push(answers);
+    }
+    let mut steps = messages.steps();
+    steps.extend(queue.insert());
+    steps.extend(ends.steps());
+    Ok((placed, steps))
+}
+
+/// Rows of `msg` and `part`, a vector for each column.
+#[derive(Default)]
+struct MessageRows<'a> {
+    ids: Vec<i64>,
+    source: Vec<&'a str>,
+    destination: Vec<&'a str>,
+    body: Vec<std::borrow::Cow<'a, str>>,
+    source_smsc: Vec<Option<&'a str>>,
+    dest_smsc: Vec<Option<&'a str>>,
+    parts: Vec<i64>,
+    inserted_at: Vec<i64>,
+    expires: Vec<i64>,
+    charge_failed: Vec<bool>,
+    origin_node: Vec<&'a str>,
+    extra: Vec<Option<&'a str>>,
+    events: Vec<&'a str>,
+    logged_at: Vec<i64>,
+    part: Vec<(i64, &'a str, i64)>,
+}
+
+impl<'a> MessageRows<'a> {
+    fn push(&mut self, prepared: &'a Prepared) {
+        let message = prepared.message();
+        let content = &message.content;
+        let name = |name: &'a Option<FrontendName>| name.as_ref().map(FrontendName::as_str);
+        self.ids.push(prepared.id());
+        self.source.push(content.source.as_str());
+        self.destination.push(content.destination.as_str());
+        self.body.push(storable(&content.body));
+        self.source_smsc.push(name(&content.source_smsc));
+        self.dest_smsc.push(name(&message.dest_smsc));
+        self.parts.push(content.parts.get().into());
+        self.inserted_at.push(message.inserted_at.millis());
+        self.expires.push(message.expires.millis());
+        self.charge_failed.push(message.charge_failed);
+        self.origin_node.push(message.origin_node.as_str());
+        self.extra.push(prepared.extra.as_deref());
+        self.events.push(&prepared.events);
+        self.logged_at.push(newest(&prepared.draft.events));
+        if let Some(key) = &prepared.part {
+            self.part
+                .push((prepared.id(), key, message.inserted_at.millis()));
+        }
+    }
+
+    fn steps(self) -> Vec<Step<'a>> {
+        const MESSAGES: &str = "INSERT INTO msg SELECT * FROM unnest($1::bigint[], $2::text[], \
+             $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
+             $9::bigint[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::bigint[])";
+        const PARTS: &str =
+            "INSERT INTO part SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])";
+        let mut steps = Vec::with_capacity(4);
+        if self.ids.is_empty() {
+            return steps;
+        }
+        let parameters: Vec<Parameter<'a>> = bind![
+            self.ids,
+            self.source,
+            self.destination,
+            self.body,
+            self.source_smsc,
+            self.dest_smsc,
+            self.parts,
+            self.inserted_at,
+            self.expires,
+            self.charge_failed,
+            self.origin_node,
+            self.extra,
+            self.events,
+            self.logged_at
+        ];
+        steps.push(Step::new(MESSAGES, parameters));
+        if !self.part.is_empty() {
+            let (mut ids, mut keys, mut at) = (Vec::new(), Vec::new(), Vec::new());
+            for (id, key, inserted) in self.part {
+                ids.push(id);
+                keys.push(key);
+                at.push(inserted);
+            }
+            steps.push(Step::new(PARTS, bind![ids, keys, at]));
+        }
+        steps
+    }
+}

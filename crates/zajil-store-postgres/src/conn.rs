@@ -1,0 +1,160 @@
+//! A connection with the statements it knows, and steps that go out together.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+use zajil_database::postgres::{Dial, Heard, Link};
+
+use crate::error::{Done, Fault};
+
+/// A parameter of a step.
+pub(crate) type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+
+/// A statement with its parameters.
+pub(crate) struct Step<'a> {
+    pub(crate) sql: &'static str,
+    pub(crate) parameters: Vec<Parameter<'a>>,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn new(sql: &'static str, parameters: Vec<Parameter<'a>>) -> Self {
+        Self { sql, parameters }
+    }
+
+    pub(crate) fn bare(sql: &'static str) -> Self {
+        Self::new(sql, Vec::new())
+    }
+}
+
+/// The parameters of a step.
+macro_rules! bind {
+    ($($value:expr),* $(,)?) => { vec![$(Box::new($value) as $crate::conn::Parameter<'_>),*] };
+}
+pub(crate) use bind;
+
+/// How a connection behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Manners {
+    /// The schema that holds the tables.
+    pub(crate) schema: String,
+    /// After so long the database gives a statement up.
+    pub(crate) statement: Duration,
+    /// After so long the connection counts as lost.
+    pub(crate) silence: Duration,
+}
+
+/// A connection to the database.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    link: Link,
+    silence: Duration,
+    known: Mutex<HashMap<&'static str, Statement>>,
+}
+
+impl Conn {
+    /// Connects, within the time that one may be silent.
+    pub(crate) async fn open(dial: &Dial, manners: &Manners, heard: Option<Heard>) -> Done<Self> {
+        let statement = manners.statement.as_millis();
+        // A transaction whose node has gone must not hold its rows for long.
+        let prepare = format!(
+            "SET search_path = \"{}\"; SET statement_timeout = {statement}; \
+             SET lock_timeout = {statement}; SET idle_in_transaction_session_timeout = 5000; \
+             SET default_transaction_isolation = 'read committed'; \
+             SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') = 'off'",
+            manners.schema
+        );
+        let made = async {
+            let link = dial.connect(heard).await?;
+            link.client.batch_execute(&prepare).await?;
+            Ok(link)
+        };
+        let made = tokio::time::timeout(manners.silence, made).await;
+        Ok(Self {
+            link: made.unwrap_or(Err(Fault::Silent("accept a connection")))?,
+            silence: manners.silence,
+            known: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.link.client.is_closed()
+    }
+
+    /// Several statements, as text.
+    pub(crate) async fn batch(&self, sql: &str) -> Done<()> {
+        let answer = self.link.client.batch_execute(sql);
+        self.in_time(async { Ok(answer.await?) }).await
+    }
+
+    /// One step.
+    pub(crate) async fn ask(&self, step: Step<'_>) -> Done<Vec<Row>> {
+        let mut answers = self.ask_all(vec![step]).await?;
+        Ok(answers.pop().unwrap_or_default())
+    }
+
+    /// Sends all steps at once, in order; answers with the rows of each, or what the first that
+    /// failed says.
+    pub(crate) async fn ask_all(&self, steps: Vec<Step<'_>>) -> Done<Vec<Vec<Row>>> {
+        self.in_time(self.send(steps)).await
+    }
+
+    async fn send(&self, steps: Vec<Step<'_>>) -> Done<Vec<Vec<Row>>> {
+        let mut prepared = Vec::with_capacity(steps.len());
+        for step in &steps {
+            prepared.push(self.statement(step.sql).await?);
+        }
+        let sent = steps.iter().zip(&prepared).map(|(step, statement)| {
+            let parameters: Vec<&(dyn ToSql + Sync)> =
+                step.parameters.iter().map(|value| &**value as _).collect();
+            async move { self.link.client.query(statement, &parameters).await }
+        });
+        in_order(sent)
+            .await
+            .into_iter()
+            .map(|answer| answer.map_err(Fault::Sql))
+            .collect()
+    }
+
+    async fn statement(&self, sql: &'static str) -> Done<Statement> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = known().get(sql).cloned() {
+            return Ok(statement);
+        }
+        let statement = self.link.client.prepare(sql).await?;
+        known().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Done<T>>) -> Done<T> {
+        let answer = tokio::time::timeout(self.silence, answer).await;
+        answer.unwrap_or(Err(Fault::Silent("answer")))
+    }
+}
+
+/// Awaits all, each begun before the first has to be ready, in this order: what each sends goes out
+/// in the order of the list.
+async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        let mut all = true;
+        for (future, output) in running.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(value) => *output = Some(value),
+                    Poll::Pending => all = false,
+                }
+            }
+        }
+        if all { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}

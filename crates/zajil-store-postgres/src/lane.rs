@@ -1,0 +1,462 @@
+//! A writer: takes all jobs that wait, runs them in one transaction, commits once, then answers
+//! (group commit). The longer a commit takes, the more jobs share the next one.
+//!
+//! Every transaction ends by moving the number in the lane's own row on by one. So what became of a
+//! commit whose answer was lost can be read afterwards; and because whoever asks moves the number
+//! on as well, a transaction that is still on its way then finds another number and undoes itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{Mutex, mpsc};
+use zajil_database::postgres::Dial;
+use zajil_store::Error;
+use zajil_telemetry::{Stopwatch, Telemetry};
+
+use crate::conn::{Conn, Manners, Step, bind};
+use crate::error::{Done, Fault};
+use crate::hot::{self, Batch, Hot};
+use crate::notify::Hints;
+use crate::schema::{self, Day};
+use crate::ticket::Ticket;
+
+/// How many jobs share a transaction at most, and how many rows: bounds the latency of the first.
+const JOBS: usize = 512;
+const ROWS: usize = 2_000;
+/// How long a lost answer is looked for.
+const RESOLVE: Duration = Duration::from_secs(2);
+/// How often the same transaction is tried before the caller hears of it.
+const TRIES: u32 = 5;
+
+/// By how much a transaction changes the counts once it commits.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delta {
+    pub(crate) messages: i64,
+    pub(crate) pending: i64,
+    pub(crate) outbox: i64,
+}
+
+/// A transaction in progress, as chores see it.
+#[derive(Debug)]
+pub(crate) struct Tx<'a> {
+    pub(crate) conn: &'a Conn,
+    delta: std::sync::Mutex<Delta>,
+    pub(crate) hints: &'a Hints,
+}
+
+impl Tx<'_> {
+    pub(crate) async fn ask(&self, step: Step<'_>) -> Done<Vec<tokio_postgres::Row>> {
+        self.conn.ask(step).await
+    }
+
+    /// The counts change by so much once this commits.
+    pub(crate) fn count(&self, more: Delta) {
+        let mut delta = self.lock();
+        delta.messages += more.messages;
+        delta.pending += more.pending;
+        delta.outbox += more.outbox;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Delta> {
+        self.delta
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A job with a transaction of its own.
+pub(crate) trait Chore: Send {
+    /// Whether somebody still wants it; takes it.
+    fn begin(&self) -> bool;
+    /// Does it. May run again when the transaction was undone.
+    fn run<'a>(&'a mut self, tx: &'a Tx<'a>) -> BoxFuture<'a, Done<()>>;
+    /// It has committed, or not.
+    fn answer(self: Box<Self>, committed: Result<(), Error>);
+}
+
+/// A chore made of a function.
+pub(crate) struct Task<T, F> {
+    pub(crate) work: F,
+    pub(crate) result: Option<T>,
+    pub(crate) ticket: Ticket<T>,
+}
+
+impl<T, F> Chore for Task<T, F>
+where
+    T: Send,
+    F: for<'a> FnMut(&'a Tx<'a>) -> BoxFuture<'a, Done<T>> + Send,
+{
+    fn begin(&self) -> bool {
+        self.ticket.begin()
+    }
+
+    fn run<'a>(&'a mut self, tx: &'a Tx<'a>) -> BoxFuture<'a, Done<()>> {
+        Box::pin(async move {
+            self.result = Some((self.work)(tx).await?);
+            Ok(())
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let Self { result, ticket, .. } = *self;
+        ticket.answer(committed.and_then(|()| result.ok_or(Error::Closed)));
+    }
+}
+
+/// What a writer is asked for.
+pub(crate) enum Job {
+    /// Shares a transaction.
+    Hot(Hot),
+    /// Has one of its own.
+    Chore(Box<dyn Chore>),
+}
+
+impl Job {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Hot(hot) => hot.rows(),
+            Self::Chore(_) => ROWS,
+        }
+    }
+
+    fn begin(&self) -> bool {
+        match self {
+            Self::Hot(hot) => hot.begin(),
+            Self::Chore(chore) => chore.begin(),
+        }
+    }
+}
+
+/// Who a lane is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Of this process, drawn at its start.
+    pub(crate) session: i64,
+    /// Within the process.
+    pub(crate) lane: i64,
+}
+
+/// What all lanes of a store have in common.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) dial: Dial,
+    pub(crate) manners: Manners,
+    pub(crate) hints: Arc<Hints>,
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
+}
+
+/// Jobs that several lanes take from.
+pub(crate) type Queue = Arc<Mutex<mpsc::Receiver<Job>>>;
+
+/// One writer.
+pub(crate) struct Lane {
+    common: Arc<Common>,
+    place: Place,
+    conn: Option<Conn>,
+    /// The number in our row; none until it was read.
+    n: Option<i64>,
+}
+
+/// How far an attempt came.
+enum Attempt {
+    Committed,
+    /// Nothing has happened.
+    Undone(Fault),
+    /// The answer to the commit did not come; the number that it would have written.
+    Unknown(Fault, i64),
+}
+
+impl Lane {
+    pub(crate) fn new(common: Arc<Common>, place: Place) -> Self {
+        Self {
+            common,
+            place,
+            conn: None,
+            n: None,
+        }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(crate) async fn serve(mut self, jobs: Queue) {
+        while let Some(batch) = self.take(&jobs).await {
+            self.work(batch).await;
+        }
+        if let Some(conn) = &self.conn {
+            // The counts of this lane go into those of all: its row would stay for ever.
+            let parameters = bind![self.place.session, self.place.lane];
+            if let Err(fault) = conn.ask(Step::new(FOLD, parameters)).await {
+                tracing::debug!(error = %fault.into_error(), "a writer's row stays");
+            }
+        }
+    }
+
+    /// All jobs that wait, as far as they fit into one transaction; a chore comes alone.
+    async fn take(&self, jobs: &Queue) -> Option<Vec<Job>> {
+        let mut jobs = jobs.lock().await;
+        let mut batch = Vec::new();
+        let mut rows = 0;
+        let first = jobs.recv().await?;
+        rows += first.rows();
+        batch.push(first);
+        while batch.len() < JOBS
+            && rows < ROWS
+            && let Ok(next) = jobs.try_recv()
+        {
+            rows += next.rows();
+            batch.push(next);
+        }
+        if let Some(telemetry) = &self.common.telemetry {
+            let taken = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+            telemetry.metrics.store_queue.sub(taken);
+        }
+        Some(batch)
+    }
+
+    async fn work(&mut self, batch: Vec<Job>) {
+        let mut hot = Vec::with_capacity(batch.len());
+        for job in batch {
+            match job {
+                job if !job.begin() => {}
+                Job::Hot(job) => hot.push(job),
+                Job::Chore(chore) => self.chore(chore).await,
+            }
+        }
+        if hot.is_empty() {
+            return;
+        }
+        let watch = Stopwatch::start();
+        let count = u32::try_from(hot.len()).unwrap_or(u32::MAX);
+        let mut batch = Batch::new(hot);
+        let done = self.commit(&mut Work::Hot(&mut batch)).await;
+        if let (Ok(()), Some(telemetry)) = (&done, &self.common.telemetry) {
+            telemetry.metrics.store_batch.observe(f64::from(count));
+            let took = watch.elapsed().as_secs_f64();
+            telemetry.metrics.store_commit.observe(took);
+        }
+        match done {
+            Ok(()) => batch.tell(&self.common.hints),
+            // One of them failed and took the others with it: give each its own transaction, so
+            // that only the one at fault is refused.
+            Err(Error::Conflict(_) | Error::Damaged(_)) if batch.len() > 1 => {
+                for mut alone in batch.split() {
+                    match self.commit(&mut Work::Hot(&mut alone)).await {
+                        Ok(()) => alone.tell(&self.common.hints),
+                        Err(error) => alone.refuse(&error),
+                    }
+                }
+            }
+            Err(error) => batch.refuse(&error),
+        }
+    }
+
+    async fn chore(&mut self, mut chore: Box<dyn Chore>) {
+        let done = self.commit(&mut Work::Chore(&mut *chore)).await;
+        chore.answer(done);
+    }
+
+    /// Runs one transaction until it is known what became of it, as far as that can be known.
+    async fn commit(&mut self, work: &mut Work<'_>) -> Result<(), Error> {
+        for tries in 1.. {
+            if let Err(fault) = self.ready().await {
+                return Err(fault.into_error());
+            }
+            let attempt = match (&self.conn, self.n) {
+                (Some(conn), Some(n)) => self.attempt(conn, n, work).await,
+                _ => return Err(Error::Down("no connection to the database".into())),
+            };
+            let fault = match attempt {
+                Attempt::Committed => {
+                    self.n = self.n.map(|n| n + 1);
+                    return Ok(());
+                }
+                Attempt::Undone(fault) => fault,
+                Attempt::Unknown(fault, number) => {
+                    self.lose();
+                    match self.resolve(number).await {
+                        Ok(true) => return work.known_late(),
+                        Ok(false) => fault,
+                        Err(_) => return Err(Error::Unknown(text(fault))),
+                    }
+                }
+            };
+            self.note_undone();
+            let again = fault.is_passing() || fault.loses_connection() || fault.lacks_partition();
+            if fault.loses_connection() {
+                self.lose();
+            }
+            if fault.lacks_partition()
+                && let Err(fault) = self.add_days(&work.ids()).await
+            {
+                return Err(fault.into_error());
+            }
+            if !again || tries >= TRIES || matches!(fault, Fault::Silent(_)) {
+                return Err(fault.into_error());
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn attempt(&self, conn: &Conn, n: i64, work: &mut Work<'_>) -> Attempt {
+        let outcome = match work {
+            Work::Hot(batch) => {
+                let prepared = hot::prepare(conn, batch).await;
+                let outcome = self.finish(conn, n, prepared).await;
+                outcome.map(|rows| batch.take_rows(rows))
+            }
+            Work::Chore(chore) => {
+                let prepared = self.run(conn, &mut **chore).await;
+                self.finish(conn, n, prepared).await.map(drop)
+            }
+        };
+        match outcome {
+            Ok(()) => Attempt::Committed,
+            Err(attempt) => attempt,
+        }
+    }
+
+    /// Sends what is left of a transaction with its end; answers the rows of each step.
+    async fn finish(
+        &self,
+        conn: &Conn,
+        n: i64,
+        prepared: Done<(Vec<Step<'_>>, Delta)>,
+    ) -> Result<Vec<Vec<tokio_postgres::Row>>, Attempt> {
+        let (mut steps, delta) = match prepared {
+            Ok(prepared) => prepared,
+            Err(fault) if fault.loses_connection() => return Err(Attempt::Undone(fault)),
+            Err(fault) => {
+                // What cannot even be undone is closed, and so is the transaction.
+                let undone = conn.batch("ROLLBACK").await;
+                let fault = undone.err().filter(|_| fault.is_passing()).unwrap_or(fault);
+                return Err(Attempt::Undone(fault));
+            }
+        };
+        let place = self.place;
+        let Delta {
+            messages,
+            pending,
+            outbox,
+        } = delta;
+        let mark = bind![place.session, place.lane, n, messages, pending, outbox];
+        steps.push(Step::new(MARK, mark));
+        steps.push(Step::bare("COMMIT"));
+        conn.ask_all(steps).await.map_err(|fault| match fault {
+            fault if fault.loses_connection() => Attempt::Unknown(fault, n + 1),
+            // The commit behind it has undone everything.
+            Fault::Sql(error) if error.code().is_some_and(|code| code.code() == "22012") => {
+                Attempt::Undone(Fault::Expelled)
+            }
+            fault => Attempt::Undone(fault),
+        })
+    }
+
+    async fn run<'s>(&self, conn: &Conn, chore: &mut dyn Chore) -> Done<(Vec<Step<'s>>, Delta)> {
+        conn.batch("BEGIN").await?;
+        let tx = Tx {
+            conn,
+            delta: std::sync::Mutex::default(),
+            hints: &self.common.hints,
+        };
+        chore.run(&tx).await?;
+        let delta = *tx.lock();
+        Ok((Vec::new(), delta))
+    }
+
+    /// Whether the transaction that was to write this number into our row has committed. It does
+    /// not any more after this. Asks for as long as somebody may wait for the answer.
+    async fn resolve(&mut self, number: i64) -> Done<bool> {
+        const STEP: Duration = Duration::from_millis(100);
+        let watch = Stopwatch::start();
+        loop {
+            match self.ready().await {
+                // It has moved the number on by one.
+                Ok(()) => return Ok(self.n.is_some_and(|n| n == number + 1)),
+                Err(fault) if watch.elapsed() > RESOLVE => return Err(fault),
+                Err(_) => tokio::time::sleep(STEP).await,
+            }
+        }
+    }
+
+    /// A connection, and our row with a number that no former transaction of ours expects.
+    async fn ready(&mut self) -> Done<()> {
+        if self.conn.as_ref().is_some_and(Conn::is_open) && self.n.is_some() {
+            return Ok(());
+        }
+        self.lose();
+        let common = &self.common;
+        let conn = Conn::open(&common.dial, &common.manners, None).await?;
+        let parameters = bind![self.place.session, self.place.lane];
+        let rows = conn.ask(Step::new(OPEN, parameters)).await?;
+        let row = rows.first().ok_or(Fault::Expelled)?;
+        self.n = Some(row.try_get(0)?);
+        self.conn = Some(conn);
+        Ok(())
+    }
+
+    fn lose(&mut self) {
+        self.conn = None;
+        self.n = None;
+    }
+
+    fn note_undone(&self) {
+        if let Some(telemetry) = &self.common.telemetry {
+            telemetry.metrics.store_undone.inc();
+        }
+    }
+
+    async fn add_days(&self, ids: &[i64]) -> Done<()> {
+        let mut days: Vec<Day> = ids.iter().copied().map(Day::of).collect();
+        days.sort_unstable();
+        days.dedup();
+        if let Some(conn) = &self.conn {
+            for day in days {
+                schema::add_day(conn, day).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text(fault: Fault) -> String {
+    fault.into_error().to_string()
+}
+
+/// Makes our row, or moves its number on.
+const OPEN: &str = "INSERT INTO lane AS l VALUES ($1, $2, 1, 0, 0, 0) \
+     ON CONFLICT (session, lane) DO UPDATE SET n = l.n + 1 RETURNING n";
+
+/// Fails when the number is another one: dividing by zero undoes the transaction.
+const MARK: &str = "WITH mark AS (UPDATE lane SET n = n + 1, messages = messages + $4, \
+     pending = pending + $5, outbox = outbox + $6 \
+     WHERE session = $1 AND lane = $2 AND n = $3 RETURNING 1) \
+     SELECT 1 / count(*) FROM mark";
+
+const FOLD: &str = "WITH gone AS (DELETE FROM lane WHERE session = $1 AND lane = $2 \
+     RETURNING messages, pending, outbox) \
+     INSERT INTO lane AS l SELECT 0, 0, 0, messages, pending, outbox FROM gone \
+     ON CONFLICT (session, lane) DO UPDATE SET messages = l.messages + excluded.messages, \
+     pending = l.pending + excluded.pending, outbox = l.outbox + excluded.outbox";
+
+/// What one transaction is for.
+enum Work<'a> {
+    Hot(&'a mut Batch),
+    Chore(&'a mut dyn Chore),
+}
+
+impl Work<'_> {
+    /// It committed, and what the last steps answered is lost.
+    fn known_late(&mut self) -> Result<(), Error> {
+        if let Self::Hot(batch) = self {
+            batch.lose_rows();
+        }
+        Ok(())
+    }
+
+    fn ids(&self) -> Vec<i64> {
+        match self {
+            Self::Hot(batch) => batch.ids(),
+            Self::Chore(_) => Vec::new(),
+        }
+    }
+}

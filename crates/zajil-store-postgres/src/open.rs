@@ -1,0 +1,367 @@
+//! Opening the shared store: the tables, the writers, the readers, the hints.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use zajil_core::clock::Timestamp;
+use zajil_database::Server;
+use zajil_database::postgres::Dial;
+use zajil_store::Error;
+use zajil_telemetry::{Stopwatch, Telemetry};
+
+use crate::conn::{Conn, Manners, Step};
+use crate::error::{Done, Fault};
+use crate::hot::Hot;
+use crate::lane::{Common, Job, Lane, Place, Queue, Task, Tx};
+use crate::location;
+use crate::notify::{self, Hints};
+use crate::read::Readers;
+use crate::schema::{self, Day};
+use crate::ticket::{Ticket, ticket};
+
+/// How many jobs may wait; beyond it callers are refused with [`Error::Busy`].
+const QUEUE: usize = 8_192;
+/// What nobody waits for may take as long as the database needs.
+const LONG: Duration = Duration::from_secs(60);
+const SURVEY: Duration = Duration::from_secs(30);
+
+/// How the store uses the database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The schema that holds the tables; letters, digits and `_`.
+    pub schema: String,
+    /// Writers that share submits, reports and leases. One is best until the database has cores to
+    /// spare.
+    pub writers: u32,
+    /// How long a caller waits for an answer: a node whose database is away says so by then.
+    pub answer_within: Duration,
+    /// How long to wait at the start for a database that does not answer.
+    pub within: Duration,
+    /// Who is told of transactions, and of leases that ran out; none = nobody.
+    pub telemetry: Option<Arc<Telemetry>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            schema: "zajil".to_owned(),
+            writers: 1,
+            answer_within: Duration::from_millis(1_900),
+            within: Duration::ZERO,
+            telemetry: None,
+        }
+    }
+}
+
+/// Why a database was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The settings cannot be used; the end of a sentence about the URL.
+    #[error("{0}")]
+    Settings(String),
+    /// It cannot be reached, or its tables cannot be made.
+    #[error("the database {0}")]
+    Database(String, #[source] Error),
+}
+
+/// A store that nodes share.
+pub struct PostgresStore {
+    pub(crate) common: Arc<Common>,
+    pub(crate) session: i64,
+    hot: Door,
+    chores: Door,
+    answer_within: Duration,
+    pub(crate) quick: Readers,
+    pub(crate) slow: Readers,
+    /// When the first location runs out, as far as this node has heard.
+    first_end: AtomicI64,
+    /// The outbox entries that this process has handed out. Only those are forgotten: one with a
+    /// lower place may commit after a higher one was read.
+    pub(crate) handed_out: Mutex<BTreeSet<u64>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    closing: CancellationToken,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("at", &self.common.dial)
+            .field("schema", &self.common.manners.schema)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The way to a queue; none once it is closed.
+struct Door(Mutex<Option<mpsc::Sender<Job>>>);
+
+impl Door {
+    fn open() -> (Self, Queue) {
+        let (send, receive) = mpsc::channel(QUEUE);
+        let queue = Arc::new(tokio::sync::Mutex::new(receive));
+        (Self(Mutex::new(Some(send))), queue)
+    }
+
+    fn send(&self, job: Job) -> Result<(), Error> {
+        let door = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match door.as_ref().ok_or(Error::Closed)?.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Closed),
+        }
+    }
+
+    fn close(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl PostgresStore {
+    /// Connects, and makes the tables or brings them to this version's form.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed then, or what was is whole.
+    pub async fn open(server: &Server, options: Options) -> Result<Self, OpenError> {
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if options.schema.is_empty() || !options.schema.chars().all(word) {
+            let told = "must name a schema of lower-case letters, digits and _";
+            return Err(OpenError::Settings(told.to_owned()));
+        }
+        let dial = || Dial::new(server).map_err(OpenError::Settings);
+        let quick = manners(&options, server.statement_timeout);
+        prepare(&dial()?, &options, &quick).await.map_err(|fault| {
+            let place = server.to_string();
+            OpenError::Database(place, fault.into_error())
+        })?;
+        let session = new_session();
+        let hints = Arc::new(Hints::new(session));
+        let common = |dial, manners| {
+            Arc::new(Common {
+                dial,
+                manners,
+                hints: Arc::clone(&hints),
+                telemetry: options.telemetry.clone(),
+            })
+        };
+        let shared = common(dial()?, quick);
+        let slow = common(dial()?, manners(&options, SURVEY));
+        let ((hot, hot_jobs), (chores, chore_jobs)) = (Door::open(), Door::open());
+        let closing = CancellationToken::new();
+        let mut tasks = Vec::new();
+        let writers = i64::from(options.writers.clamp(1, 16));
+        for lane in 0..writers + 1 {
+            let place = Place { session, lane };
+            let jobs = if lane < writers {
+                &hot_jobs
+            } else {
+                &chore_jobs
+            };
+            tasks.push(run(supervise(Arc::clone(&shared), place, Arc::clone(jobs))));
+        }
+        tasks.push(run(notify::serve(Arc::clone(&shared), closing.clone())));
+        // The writers, the one for surveys and the one for hints have one each.
+        let others = options.writers.clamp(1, 16) + 3;
+        let readers = server.pool_size.saturating_sub(others).max(1);
+        let readers = usize::try_from(readers).unwrap_or(1);
+        Ok(Self {
+            session,
+            hot,
+            chores,
+            answer_within: options.answer_within,
+            quick: Readers::new(Arc::clone(&shared), readers, options.answer_within),
+            slow: Readers::new(slow, 1, SURVEY + Duration::from_secs(1)),
+            common: shared,
+            first_end: AtomicI64::new(0),
+            handed_out: Mutex::default(),
+            tasks: Mutex::new(tasks),
+            closing,
+        })
+    }
+
+    /// Asks the writers that share transactions.
+    pub(crate) async fn ask<T>(&self, job: impl FnOnce(Ticket<T>) -> Hot) -> Result<T, Error> {
+        let (ticket, claim) = ticket();
+        self.count(self.hot.send(Job::Hot(job(ticket))))?;
+        let (begin, answer) = self.patience();
+        claim.redeem(begin, answer).await
+    }
+
+    /// How long a caller waits for its job to be begun, and for its answer after that.
+    fn patience(&self) -> (Duration, Duration) {
+        let answer = self.answer_within / 5;
+        (self.answer_within - answer, answer)
+    }
+
+    /// A transaction of its own. `work` may run again when it was undone.
+    pub(crate) async fn chore<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnMut(&'a Tx<'a>) -> BoxFuture<'a, Done<T>> + Send + 'static,
+    {
+        let (_, answer) = self.patience();
+        self.chore_within(work, answer).await
+    }
+
+    /// A transaction that may take long.
+    pub(crate) async fn long_chore<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnMut(&'a Tx<'a>) -> BoxFuture<'a, Done<T>> + Send + 'static,
+    {
+        self.chore_within(work, LONG).await
+    }
+
+    async fn chore_within<T, F>(&self, work: F, answer: Duration) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnMut(&'a Tx<'a>) -> BoxFuture<'a, Done<T>> + Send + 'static,
+    {
+        let (ticket, claim) = ticket();
+        let task = Task {
+            work,
+            result: None,
+            ticket,
+        };
+        self.count(self.chores.send(Job::Chore(Box::new(task))))?;
+        claim.redeem(self.patience().0, answer).await
+    }
+
+    fn count(&self, sent: Result<(), Error>) -> Result<(), Error> {
+        if let (Ok(()), Some(telemetry)) = (&sent, &self.common.telemetry) {
+            telemetry.metrics.store_queue.inc();
+        }
+        sent
+    }
+
+    /// A location ends at this instant.
+    pub(crate) fn note_end(&self, end: Timestamp) {
+        self.first_end.fetch_min(end.millis(), Ordering::AcqRel);
+    }
+
+    /// Whether a location may have run out that has not been swept yet.
+    pub(crate) fn location_over(&self, now: Timestamp) -> bool {
+        self.first_end.load(Ordering::Acquire) <= now.millis()
+    }
+
+    /// Looks again when the first location runs out. What is noted meanwhile counts too.
+    pub(crate) async fn find_first_end(&self) -> Result<(), Error> {
+        self.first_end.store(i64::MAX, Ordering::Release);
+        let read = |rows: &[tokio_postgres::Row]| match rows.first() {
+            Some(row) => Ok(row.try_get::<_, Option<i64>>(0)?),
+            None => Ok(None),
+        };
+        let step = || Step::bare(location::FIRST_END);
+        match self.quick.read(step, read).await {
+            Ok(end) => {
+                self.first_end
+                    .fetch_min(end.unwrap_or(i64::MAX), Ordering::AcqRel);
+                Ok(())
+            }
+            Err(error) => {
+                self.first_end.store(0, Ordering::Release);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets the jobs that wait finish, then ends the writers.
+    pub(crate) async fn stop(&self) {
+        self.hot.close();
+        self.chores.close();
+        self.quick.close();
+        self.slow.close();
+        self.closing.cancel();
+        let tasks = {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        for task in tasks {
+            if task.await.is_err() {
+                tracing::error!("a writer of the store panicked");
+            }
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.closing.cancel();
+        let tasks = self.tasks.lock();
+        for task in tasks.unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+}
+
+fn manners(options: &Options, statement: Duration) -> Manners {
+    Manners {
+        schema: options.schema.clone(),
+        statement,
+        // The database gives up first, so that its reason is the one that is told.
+        silence: statement + Duration::from_millis(500),
+    }
+}
+
+/// Makes the tables, and the partitions of today and tomorrow by the database's clock.
+async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> {
+    const STEP: Duration = Duration::from_millis(500);
+    let watch = Stopwatch::start();
+    loop {
+        let prepared = async {
+            let conn = Conn::open(dial, manners, None).await?;
+            schema::migrate(&conn, &options.schema).await?;
+            let rows = conn.ask(Step::bare(crate::cluster::TIME)).await?;
+            if let Some(row) = rows.first() {
+                let today = Day::at(Timestamp::from_millis(row.try_get(0)?));
+                schema::add_day(&conn, today).await?;
+                schema::add_day(&conn, today.next()).await?;
+            }
+            Ok(())
+        };
+        match prepared.await {
+            Err(fault)
+                if !matches!(fault, Fault::Answer(_)) && watch.elapsed() < options.within =>
+            {
+                tracing::warn!(error = %fault.into_error(), "waiting for the database");
+                tokio::time::sleep(STEP).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// A number that no other process has drawn.
+fn new_session() -> i64 {
+    let drawn = RandomState::new().hash_one(std::process::id());
+    i64::try_from(drawn >> 1).unwrap_or(i64::MAX).max(1)
+}
+
+/// Makes a writer anew when a bug has ended it.
+async fn supervise(common: Arc<Common>, place: Place, jobs: Queue) {
+    loop {
+        let lane = Lane::new(Arc::clone(&common), place);
+        if run(lane.serve(Arc::clone(&jobs))).await.is_ok() {
+            return;
+        }
+        tracing::error!("a writer of the store ended by a bug; another takes over");
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the store's own tasks: joined by `stop`, aborted with the store"
+)]
+fn run(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(task)
+}

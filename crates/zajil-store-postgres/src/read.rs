@@ -1,0 +1,105 @@
+//! Readers: connections for look-ups, which share them, and one for what takes long.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio_postgres::Row;
+use zajil_store::Error;
+
+use crate::conn::{Conn, Step};
+use crate::error::{Done, Fault};
+use crate::lane::Common;
+
+/// How many look-ups may wait for one connection; beyond it callers are refused.
+const WAITING: usize = 1_024;
+
+/// Connections that look-ups take turns with. Statements of several callers are under way on one at
+/// the same time; the database answers them in order.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    common: Arc<Common>,
+    conns: Vec<Mutex<Option<Arc<Conn>>>>,
+    next: AtomicUsize,
+    places: Semaphore,
+    /// At the most.
+    limit: Duration,
+    closed: AtomicBool,
+}
+
+impl Readers {
+    pub(crate) fn new(common: Arc<Common>, count: usize, limit: Duration) -> Self {
+        let count = count.max(1);
+        Self {
+            common,
+            conns: (0..count).map(|_| Mutex::default()).collect(),
+            next: AtomicUsize::new(0),
+            places: Semaphore::new(count * WAITING),
+            limit,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// The rows of one statement, tried again once when the connection was lost.
+    pub(crate) async fn rows(
+        &self,
+        step: impl Fn() -> Step<'static> + Send,
+    ) -> Result<Vec<Row>, Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
+        let asked = async {
+            match self.ask(step()).await {
+                Err(fault) if fault.loses_connection() || fault.is_passing() => {
+                    self.ask(step()).await
+                }
+                answer => answer,
+            }
+        };
+        let answer = tokio::time::timeout(self.limit, asked).await;
+        answer
+            .unwrap_or(Err(Fault::Silent("answer")))
+            .map_err(Fault::into_error)
+    }
+
+    /// What a statement answers, read.
+    pub(crate) async fn read<T>(
+        &self,
+        step: impl Fn() -> Step<'static> + Send,
+        read: impl FnOnce(&[Row]) -> Done<T>,
+    ) -> Result<T, Error> {
+        let rows = self.rows(step).await?;
+        read(&rows).map_err(Fault::into_error)
+    }
+
+    async fn ask(&self, step: Step<'static>) -> Done<Vec<Row>> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.conns.len();
+        let place = self.conns.get(at).ok_or(Fault::Silent("answer"))?;
+        let conn = self.conn(place).await?;
+        let answer = conn.ask(step).await;
+        if answer.as_ref().is_err_and(Fault::loses_connection) {
+            let mut held = place.lock().await;
+            if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, &conn)) {
+                *held = None;
+            }
+        }
+        answer
+    }
+
+    async fn conn(&self, place: &Mutex<Option<Arc<Conn>>>) -> Done<Arc<Conn>> {
+        let mut held = place.lock().await;
+        if let Some(conn) = held.as_ref().filter(|conn| conn.is_open()) {
+            return Ok(Arc::clone(conn));
+        }
+        let made = Conn::open(&self.common.dial, &self.common.manners, None).await?;
+        let made = Arc::new(made);
+        *held = Some(Arc::clone(&made));
+        Ok(made)
+    }
+}

@@ -1,0 +1,443 @@
+//! Reports, edits and removals: the life cycle's function applied to locked rows.
+//!
+//! Rows are locked in the order of their ids, read, changed in memory, and written together. Each
+//! round of writes has a message once at the most.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use tokio_postgres::Row;
+use zajil_core::event::{Event, EventName, Scene};
+use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{self, Edit, Report, Unchanged};
+use zajil_core::message::{Arranged, Life, Message};
+use zajil_core::number::key;
+use zajil_store::contract::{NotDone, Outcome, Reported};
+use zajil_store::{Error, record};
+
+use crate::conn::{Step, bind};
+use crate::error::Done;
+use crate::lane::{Delta, Tx};
+use crate::location::{self, Serving};
+use crate::row::{
+    EndRows, QueueRows, damaged, found, message, message_columns, newest, queue, storable,
+};
+use crate::ticket::Ticket;
+
+/// What somebody wants of a message.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Report(Report),
+    Edit(Edit),
+    Remove,
+}
+
+/// One caller's reports.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    pub(crate) all: Vec<(MessageId, What)>,
+    pub(crate) scene: Scene,
+    pub(crate) ticket: Ticket<Vec<Outcome>>,
+}
+
+/// Locks the rows of pending messages, and reads all; the last one's rows are for [`Desk::read`].
+pub(crate) fn look(ids: Vec<i64>) -> [Step<'static>; 2] {
+    const LOCK: &str = "SELECT id FROM q WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
+    const READ: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        ", q.dest FROM ",
+        found!(),
+        " AND m.id = ANY ($1)"
+    );
+    [
+        Step::new(LOCK, bind![ids.clone()]),
+        Step::new(READ, bind![ids]),
+    ]
+}
+
+/// Locks the rows of messages that have ended, for what must happen to them once.
+pub(crate) fn lock_ended(ids: Vec<i64>) -> Step<'static> {
+    const LOCK: &str = "SELECT id FROM fin WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
+    Step::new(LOCK, bind![ids])
+}
+
+/// A message as it is now, and the queue that it is in.
+#[derive(Debug)]
+struct Current {
+    message: Message,
+    dest: Option<String>,
+}
+
+/// The messages at hand, and what is to be written of them.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    messages: HashMap<MessageId, Current>,
+    serving: Serving,
+    rounds: Vec<Round>,
+    pub(crate) delta: Delta,
+}
+
+/// Writes that go out together.
+#[derive(Debug, Default)]
+struct Round {
+    touched: HashSet<MessageId>,
+    queue: QueueRows,
+    ends: EndRows,
+    /// Of `q`.
+    gone: Vec<i64>,
+    hidden: Vec<i64>,
+    parts: Vec<i64>,
+    rewritten: Rewritten,
+    events: Vec<(i64, i64, String)>,
+}
+
+impl Desk {
+    pub(crate) fn read(rows: &[Row]) -> Done<Self> {
+        let mut desk = Self::default();
+        for row in rows {
+            let message = message(row)?;
+            let dest = row.try_get(20)?;
+            desk.messages.insert(message.id, Current { message, dest });
+        }
+        Ok(desk)
+    }
+
+    /// The numbers whose locations decide where a message goes on.
+    pub(crate) fn numbers<'a>(
+        &self,
+        all: impl Iterator<Item = &'a (MessageId, What)>,
+    ) -> BTreeSet<String> {
+        let mut numbers = BTreeSet::new();
+        for (id, what) in all {
+            let Some(Current { message, .. }) = self.messages.get(id) else {
+                continue;
+            };
+            let charging = matches!(message.life, Life::Charging { .. });
+            let decides = match what {
+                What::Edit(edit) => edit.dest_smsc == Some(None),
+                What::Report(_) | What::Remove => charging && message.dest_smsc.is_none(),
+            };
+            if decides {
+                numbers.insert(key(message.content.destination.as_str()).into_owned());
+            }
+        }
+        numbers
+    }
+
+    pub(crate) fn serve(&mut self, serving: Serving) {
+        self.serving = serving;
+    }
+
+    /// Applies one to a message.
+    pub(crate) fn apply(
+        &mut self,
+        id: MessageId,
+        what: &What,
+        scene: &Scene,
+    ) -> Result<Outcome, Error> {
+        let Some(mut current) = self.messages.remove(&id) else {
+            return Ok(Err(NotDone::NotFound));
+        };
+        let mut round = self.take_round(id);
+        let before = Before::of(&current.message);
+        let message = &mut current.message;
+        let changed = match what {
+            What::Report(report) => lifecycle::report(message, report, scene),
+            What::Edit(edit) => lifecycle::edit(message, edit.clone(), scene),
+            What::Remove => lifecycle::report(message, &Report::Removed, scene),
+        };
+        let outcome = match (changed, what) {
+            (Ok(events), What::Remove) => {
+                round.ends.push(message, &events, true)?;
+                round.gone.push(id.as_i64());
+                round.parts.push(id.as_i64());
+                self.count(&[-1, -1, 1]);
+                self.rounds.push(round);
+                return Ok(Ok(reported(current.message, events)));
+            }
+            (Err(Unchanged::AlreadyFinal(_)), What::Remove) => {
+                round.hidden.push(id.as_i64());
+                round.parts.push(id.as_i64());
+                round.log(id, &[scene.event(EventName::Deleted, "")]);
+                self.count(&[-1, 0, 0]);
+                self.rounds.push(round);
+                return Ok(Ok(reported(current.message, Vec::new())));
+            }
+            // Money that was taken and is known of late: all that can still change.
+            (Ok(events), _) if before.over => {
+                round.rewritten.push(message);
+                round.ends.refund(message);
+                round.log(id, &events);
+                Ok(reported(message.clone(), events))
+            }
+            (Ok(events), what) => {
+                let edited = matches!(what, What::Edit(_));
+                if edited || message.ending().is_none() && before.rewritten(message) {
+                    round.rewritten.push(message);
+                }
+                let mut done = self.settle(&mut current, &mut round, &before, events)?;
+                if !edited {
+                    let from = before.dest_smsc.as_ref();
+                    done.fell_back_from = Reported::fell_back(from, &done.message);
+                }
+                Ok(done)
+            }
+            (Err(why), what) => Err(unchanged(&mut round, id, what, why, scene)),
+        };
+        self.messages.insert(id, current);
+        self.rounds.push(round);
+        Ok(outcome)
+    }
+
+    /// Writes what a report or edit has made of a message.
+    fn settle(
+        &mut self,
+        current: &mut Current,
+        round: &mut Round,
+        before: &Before,
+        events: Vec<Event>,
+    ) -> Result<Reported, Error> {
+        let message = &current.message;
+        if let Life::Ended(_) = message.life {
+            round.ends.push(message, &events, false)?;
+            round.gone.push(message.id.as_i64());
+            self.count(&[0, -1, 1]);
+            return Ok(reported(message.clone(), events));
+        }
+        round.log(message.id, &events);
+        let located = || {
+            let number = key(message.content.destination.as_str());
+            self.serving.get(&*number).cloned()
+        };
+        let home = match (&message.dest_smsc, &current.dest) {
+            (Some(name), _) => Some(name.clone()),
+            // Whoever moves the subscriber moves this row.
+            (None, Some(dest)) if before.dest_smsc.is_none() => queue(dest)?,
+            (None, _) => located(),
+        };
+        round.queue.push(message, home.as_ref());
+        current.dest = Some(
+            home.as_ref()
+                .map_or_else(String::new, FrontendName::to_string),
+        );
+        Ok(Reported {
+            queued_for: home,
+            ..reported(message.clone(), events)
+        })
+    }
+
+    /// The round that can still take this message.
+    fn take_round(&mut self, id: MessageId) -> Round {
+        let last = self.rounds.pop();
+        let mut round = match last {
+            Some(round) if !round.touched.contains(&id) => round,
+            Some(full) => {
+                self.rounds.push(full);
+                Round::default()
+            }
+            None => Round::default(),
+        };
+        round.touched.insert(id);
+        round
+    }
+
+    fn count(&mut self, [messages, pending, outbox]: &[i64; 3]) {
+        self.delta.messages += messages;
+        self.delta.pending += pending;
+        self.delta.outbox += outbox;
+    }
+
+    /// What is to be written, in order.
+    pub(crate) fn steps(self) -> Vec<Step<'static>> {
+        self.rounds.into_iter().flat_map(Round::steps).collect()
+    }
+}
+
+fn reported(message: Message, events: Vec<Event>) -> Reported {
+    Reported {
+        message,
+        queued_for: None,
+        events,
+        fell_back_from: None,
+    }
+}
+
+/// What is told of a message that stays as it is.
+fn unchanged(
+    round: &mut Round,
+    id: MessageId,
+    what: &What,
+    why: Unchanged,
+    scene: &Scene,
+) -> NotDone {
+    let not_done = match why {
+        Unchanged::AlreadyFinal(how) => NotDone::AlreadyFinal(how),
+        Unchanged::NotTheirs => NotDone::NotTheirs,
+        Unchanged::Charging => return NotDone::Charging,
+        Unchanged::NotYet => return NotDone::NotYet,
+    };
+    let text = format!("{} ignored: {why}", word(what));
+    round.log(id, &[scene.event(EventName::LateReport, text)]);
+    not_done
+}
+
+fn word(what: &What) -> &'static str {
+    match what {
+        What::Edit(_) => "edit",
+        What::Remove => "removal",
+        What::Report(report) => match report {
+            Report::Delivered { .. } => "delivered",
+            Report::AttemptFailed { .. } => "attempt failed",
+            Report::Ended { .. } => "ended",
+            Report::Refused { .. } => "refused",
+            Report::Charged(_) => "charged",
+            Report::Overdue => "overdue",
+            Report::Removed => "removed",
+        },
+    }
+}
+
+/// What a change may make stale.
+struct Before {
+    over: bool,
+    charging: bool,
+    dest_smsc: Option<FrontendName>,
+    arranged: Arranged,
+}
+
+impl Before {
+    fn of(message: &Message) -> Self {
+        Self {
+            over: message.ending().is_some(),
+            charging: matches!(message.life, Life::Charging { .. }),
+            dest_smsc: message.dest_smsc.clone(),
+            arranged: message.arranged.clone(),
+        }
+    }
+
+    /// Whether a report has changed what stands in `msg`, which is seldom.
+    fn rewritten(&self, message: &Message) -> bool {
+        self.charging || self.dest_smsc != message.dest_smsc || self.arranged != message.arranged
+    }
+}
+
+impl Round {
+    fn log(&mut self, id: MessageId, events: &[Event]) {
+        if !events.is_empty() {
+            let line = (id.as_i64(), newest(events), record::encode_events(events));
+            self.events.push(line);
+        }
+    }
+
+    fn steps(self) -> Vec<Step<'static>> {
+        const GONE: &str = "DELETE FROM q WHERE id = ANY ($1)";
+        const HIDE: &str = "UPDATE fin SET hidden = true WHERE id = ANY ($1)";
+        const PARTS: &str = "DELETE FROM part WHERE id = ANY ($1)";
+        const EVENTS: &str = "INSERT INTO event SELECT n.id, nextval('event_n'), n.at, n.events \
+             FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS n (id, at, events)";
+        let mut steps = Vec::new();
+        if !self.events.is_empty() {
+            let (mut ids, mut instants, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+            for (id, at, line) in self.events {
+                ids.push(id);
+                instants.push(at);
+                lines.push(line);
+            }
+            steps.push(Step::new(EVENTS, bind![ids, instants, lines]));
+        }
+        steps.extend(self.rewritten.step());
+        steps.extend(self.queue.update());
+        for (sql, ids) in [(GONE, self.gone), (HIDE, self.hidden), (PARTS, self.parts)] {
+            if !ids.is_empty() {
+                steps.push(Step::new(sql, bind![ids]));
+            }
+        }
+        steps.extend(self.ends.steps());
+        steps
+    }
+}
+
+/// The columns of `msg` that may change: by an edit, or when the message gets another frontend or
+/// its charge.
+#[derive(Debug, Default)]
+struct Rewritten {
+    ids: Vec<i64>,
+    body: Vec<String>,
+    dest_smsc: Vec<Option<String>>,
+    parts: Vec<i64>,
+    expires: Vec<i64>,
+    charge_failed: Vec<bool>,
+    extra: Vec<Option<String>>,
+}
+
+impl Rewritten {
+    fn push(&mut self, message: &Message) {
+        self.ids.push(message.id.as_i64());
+        self.body.push(storable(&message.content.body).into_owned());
+        let dest = message.dest_smsc.as_ref();
+        self.dest_smsc.push(dest.map(FrontendName::to_string));
+        self.parts.push(message.content.parts.get().into());
+        self.expires.push(message.expires.millis());
+        self.charge_failed.push(message.charge_failed);
+        self.extra.push(record::encode_extra(message));
+    }
+
+    fn step(self) -> Option<Step<'static>> {
+        const SQL: &str = "UPDATE msg SET body = n.body, dest_smsc = n.dest_smsc, \
+             parts = n.parts, expires = n.expires, charge_failed = n.charge_failed, \
+             extra = n.extra FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], \
+             $5::bigint[], $6::boolean[], $7::text[]) AS n (id, body, dest_smsc, parts, expires, \
+             charge_failed, extra) WHERE msg.id = n.id";
+        (!self.ids.is_empty()).then(|| {
+            Step::new(
+                SQL,
+                bind![
+                    self.ids,
+                    self.body,
+                    self.dest_smsc,
+                    self.parts,
+                    self.expires,
+                    self.charge_failed,
+                    self.extra
+                ],
+            )
+        })
+    }
+}
+
+/// Applies all of them in a transaction of their own; answers in order.
+pub(crate) async fn all(
+    tx: &Tx<'_>,
+    wanted: &[(MessageId, What)],
+    scene: &Scene,
+) -> Done<Vec<Outcome>> {
+    let ids: Vec<i64> = wanted.iter().map(|(id, _)| id.as_i64()).collect();
+    let removes = wanted.iter().any(|(_, what)| matches!(what, What::Remove));
+    let [lock, read] = look(ids.clone());
+    let mut steps = vec![lock];
+    steps.extend(removes.then(|| lock_ended(ids)));
+    steps.push(read);
+    let answers = tx.conn.ask_all(steps).await?;
+    let rows = answers.last().ok_or_else(|| damaged("no answer".into()))?;
+    let mut desk = Desk::read(rows)?;
+    let numbers = desk.numbers(wanted.iter());
+    if !numbers.is_empty() {
+        let looked = tx.conn.ask_all(location::look(&numbers, scene.now).into());
+        if let Some(rows) = looked.await?.last() {
+            desk.serve(location::read(rows)?);
+        }
+    }
+    let mut outcomes = Vec::with_capacity(wanted.len());
+    for (id, what) in wanted {
+        outcomes.push(desk.apply(*id, what, scene)?);
+    }
+    tx.count(desk.delta);
+    tx.conn.ask_all(desk.steps()).await?;
+    for done in outcomes.iter().flatten() {
+        if done.message.ending().is_none() {
+            tx.hints.touch(done.queued_for.as_ref());
+        }
+    }
+    Ok(outcomes)
+}

@@ -1,0 +1,361 @@
+//! Rows into messages and back: what more than one transaction reads or writes.
+
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+use tokio_postgres::Row;
+use zajil_core::charge;
+use zajil_core::clock::Timestamp;
+use zajil_core::event::{Event, NodeName};
+use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
+use zajil_core::message::{Content, Ending, Life, Message};
+use zajil_core::number::{Msisdn, Sender, key};
+use zajil_core::retry::Attempt;
+use zajil_core::status::Status;
+use zajil_store::contract::Refund;
+use zajil_store::{Error, record};
+
+use crate::conn::{Step, bind};
+use crate::error::Done;
+
+/// The queue of messages that neither a route nor a location decides. A message that waits for its
+/// charge is in none: its `dest` is null.
+pub(crate) const UNROUTED: &str = "";
+
+/// The columns that [`message`] reads, from `msg m`, `q` and `fin f`; a macro, so that statements
+/// stay constants.
+macro_rules! message_columns {
+    () => {
+        "m.id, m.source, m.destination, m.body, m.source_smsc, m.dest_smsc, m.parts, \
+         m.inserted_at, m.expires, m.charge_failed, m.origin_node, m.extra, \
+         coalesce(q.attempts, f.attempts), coalesce(q.deliver_after, f.deliver_after), \
+         q.leased_until, coalesce(q.updated_at, f.updated_at), f.how, f.at, f.node, f.dest_smsc"
+    };
+}
+pub(crate) use message_columns;
+
+/// A message that is found: pending, or ended and not hidden.
+macro_rules! found {
+    () => {
+        "msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id \
+         WHERE (q.id IS NOT NULL OR NOT f.hidden)"
+    };
+}
+pub(crate) use found;
+
+/// A message in either state.
+pub(crate) fn message(row: &Row) -> Done<Message> {
+    let extra = record::decode_extra(row.try_get(11)?)?;
+    let life = match (row.try_get::<_, Option<&str>>(16)?, extra.charging) {
+        (Some(how), _) => {
+            let Some(Status::Final(how)) = Status::parse(how) else {
+                return Err(damaged(format!("unknown final status '{how}'")).into());
+            };
+            Life::Ended(Ending {
+                how,
+                at: instant(row, 17)?,
+                node: NodeName::new(row.try_get(18)?),
+            })
+        }
+        (None, Some((until, on_failure))) => Life::Charging { until, on_failure },
+        (None, None) => Life::Pending {
+            leased_until: row
+                .try_get::<_, Option<i64>>(14)?
+                .map(Timestamp::from_millis),
+        },
+    };
+    let dest = if matches!(life, Life::Ended(_)) {
+        19
+    } else {
+        5
+    };
+    Ok(Message {
+        id: message_id(row.try_get(0)?)?,
+        content: Content {
+            source: Sender::restore(row.try_get(1)?),
+            destination: Msisdn::restore(row.try_get(2)?),
+            body: body(row.try_get(3)?),
+            source_smsc: name(row, 4)?,
+            source_imsi: extra.source_imsi,
+            dest_imsi: extra.dest_imsi,
+            parts: NonZeroU32::new(number(row, 6)?).unwrap_or(NonZeroU32::MIN),
+            part_number: extra.part_number,
+            tp: extra.tp,
+            send_time: extra.send_time,
+            raw_pdu: extra.raw_pdu,
+            raw_data: extra.raw_data,
+            raw_sip: extra.raw_sip,
+        },
+        arranged: extra.arranged,
+        dest_smsc: name(row, dest)?,
+        inserted_at: instant(row, 7)?,
+        expires: instant(row, 8)?,
+        charge_failed: row.try_get(9)?,
+        origin_node: NodeName::new(row.try_get(10)?),
+        attempts: Attempt::new(number(row, 12)?),
+        deliver_after: row
+            .try_get::<_, Option<i64>>(13)?
+            .map(Timestamp::from_millis),
+        life,
+        updated_at: instant(row, 15)?,
+    })
+}
+
+/// Begins what stands for a character that PostgreSQL's texts cannot hold: a noncharacter.
+const ESCAPE: char = '\u{10FFFF}';
+
+/// A body as its column holds it.
+pub(crate) fn storable(body: &str) -> Cow<'_, str> {
+    if !body.contains(['\0', ESCAPE]) {
+        return body.into();
+    }
+    let escaped = body.chars().flat_map(|c| match c {
+        '\0' => [Some(ESCAPE), Some('0')],
+        ESCAPE => [Some(ESCAPE), Some('1')],
+        c => [Some(c), None],
+    });
+    escaped.flatten().collect::<String>().into()
+}
+
+fn body(column: &str) -> String {
+    let mut body = String::with_capacity(column.len());
+    let mut rest = column.chars();
+    while let Some(c) = rest.next() {
+        body.push(match c {
+            ESCAPE if rest.next() == Some('0') => '\0',
+            c => c,
+        });
+    }
+    body
+}
+
+pub(crate) fn messages(rows: &[Row]) -> Done<Vec<Message>> {
+    rows.iter().map(message).collect()
+}
+
+pub(crate) fn message_id(id: i64) -> Result<MessageId, Error> {
+    let id = u64::try_from(id)
+        .ok()
+        .and_then(|id| MessageId::new(id).ok());
+    id.ok_or_else(|| damaged("not a message id".to_owned()))
+}
+
+pub(crate) fn instant(row: &Row, column: usize) -> Done<Timestamp> {
+    Ok(Timestamp::from_millis(row.try_get(column)?))
+}
+
+fn number(row: &Row, column: usize) -> Done<u32> {
+    Ok(u32::try_from(row.try_get::<_, i64>(column)?).unwrap_or(u32::MAX))
+}
+
+/// A count or an id.
+pub(crate) fn whole(row: &Row, column: usize) -> Done<u64> {
+    Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or(0))
+}
+
+pub(crate) fn name(row: &Row, column: usize) -> Done<Option<FrontendName>> {
+    let text: Option<&str> = row.try_get(column)?;
+    Ok(text.map(frontend).transpose()?)
+}
+
+pub(crate) fn frontend(text: &str) -> Result<FrontendName, Error> {
+    FrontendName::parse(text).map_err(|error| damaged(format!("a frontend name {error}")))
+}
+
+/// The frontend of a queue; none for what is unrouted.
+pub(crate) fn queue(dest: &str) -> Result<Option<FrontendName>, Error> {
+    match dest {
+        UNROUTED => Ok(None),
+        dest => frontend(dest).map(Some),
+    }
+}
+
+pub(crate) fn damaged(text: String) -> Error {
+    Error::Damaged(text)
+}
+
+/// The instant of the latest line; 0 without any.
+pub(crate) fn newest(events: &[Event]) -> i64 {
+    let instants = events.iter().map(|event| event.at.millis());
+    instants.max().unwrap_or(0)
+}
+
+/// An id as columns hold it.
+pub(crate) fn stored(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// Rows of `q`, a vector for each column.
+#[derive(Debug, Default)]
+pub(crate) struct QueueRows {
+    ids: Vec<i64>,
+    dest: Vec<Option<String>>,
+    number: Vec<Option<String>>,
+    undecided: Vec<bool>,
+    due: Vec<i64>,
+    turn: Vec<i64>,
+    attempts: Vec<i64>,
+    deliver_after: Vec<Option<i64>>,
+    leased_until: Vec<Option<i64>>,
+    updated_at: Vec<i64>,
+}
+
+impl QueueRows {
+    /// A pending message, and the queue that it is in.
+    pub(crate) fn push(&mut self, message: &Message, queue: Option<&FrontendName>) {
+        let (dest, leased) = match message.life {
+            Life::Pending { leased_until } => {
+                let dest = queue.map_or(UNROUTED, FrontendName::as_str);
+                (Some(dest.to_owned()), leased_until)
+            }
+            Life::Charging { .. } | Life::Ended(_) => (None, None),
+        };
+        let undecided = message.dest_smsc.is_none();
+        // Found by number: what a location decides, and what a subscriber who returns wakes.
+        let listed = undecided || message.attempts > Attempt::default();
+        let number = listed.then(|| key(message.content.destination.as_str()).into_owned());
+        self.ids.push(message.id.as_i64());
+        self.dest.push(dest);
+        self.number.push(number);
+        self.undecided.push(undecided);
+        self.due.push(message.due().millis());
+        self.turn.push(message.next_turn().millis());
+        self.attempts.push(message.attempts.get().into());
+        self.deliver_after
+            .push(message.deliver_after.map(Timestamp::millis));
+        self.leased_until.push(leased.map(Timestamp::millis));
+        self.updated_at.push(message.updated_at.millis());
+    }
+
+    pub(crate) fn insert(self) -> Option<Step<'static>> {
+        const SQL: &str = "INSERT INTO q SELECT * FROM unnest($1::bigint[], $2::text[], \
+             $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], \
+             $9::bigint[], $10::bigint[])";
+        self.step(SQL)
+    }
+
+    pub(crate) fn update(self) -> Option<Step<'static>> {
+        const SQL: &str = "UPDATE q SET dest = n.dest, number = n.number, \
+             undecided = n.undecided, due = n.due, turn = n.turn, attempts = n.attempts, \
+             deliver_after = n.deliver_after, leased_until = n.leased_until, \
+             updated_at = n.updated_at FROM unnest($1::bigint[], $2::text[], $3::text[], \
+             $4::boolean[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], \
+             $10::bigint[]) AS n (id, dest, number, undecided, due, turn, attempts, \
+             deliver_after, leased_until, updated_at) WHERE q.id = n.id";
+        self.step(SQL)
+    }
+
+    fn step(self, sql: &'static str) -> Option<Step<'static>> {
+        if self.ids.is_empty() {
+            return None;
+        }
+        Some(Step::new(
+            sql,
+            bind![
+                self.ids,
+                self.dest,
+                self.number,
+                self.undecided,
+                self.due,
+                self.turn,
+                self.attempts,
+                self.deliver_after,
+                self.leased_until,
+                self.updated_at
+            ],
+        ))
+    }
+}
+
+/// Rows of `fin` and the outbox: messages that have just ended, and what is to be given back.
+#[derive(Debug, Default)]
+pub(crate) struct EndRows {
+    ids: Vec<i64>,
+    how: Vec<&'static str>,
+    at: Vec<i64>,
+    node: Vec<String>,
+    dest_smsc: Vec<Option<String>>,
+    attempts: Vec<i64>,
+    deliver_after: Vec<Option<i64>>,
+    updated_at: Vec<i64>,
+    hidden: Vec<bool>,
+    events: Vec<String>,
+    logged_at: Vec<i64>,
+    refunds: Vec<(i64, String)>,
+}
+
+impl EndRows {
+    /// A message that has ended, with the lines that belong to its end.
+    pub(crate) fn push(
+        &mut self,
+        message: &Message,
+        events: &[Event],
+        hidden: bool,
+    ) -> Result<(), Error> {
+        let ending = message.ending();
+        let ending = ending.ok_or_else(|| damaged("a message finished while pending".into()))?;
+        self.ids.push(message.id.as_i64());
+        self.how.push(ending.how.as_str());
+        self.at.push(ending.at.millis());
+        self.node.push(ending.node.as_str().to_owned());
+        let dest = message.dest_smsc.as_ref();
+        self.dest_smsc.push(dest.map(FrontendName::to_string));
+        self.attempts.push(message.attempts.get().into());
+        self.deliver_after
+            .push(message.deliver_after.map(Timestamp::millis));
+        self.updated_at.push(message.updated_at.millis());
+        self.hidden.push(hidden);
+        self.events.push(record::encode_events(events));
+        self.logged_at.push(newest(events));
+        self.refund(message);
+        Ok(())
+    }
+
+    /// What is to be given back of a message that has ended, if anything.
+    pub(crate) fn refund(&mut self, message: &Message) {
+        if let (Some(call), Some(ending)) = (charge::to_refund(message), message.ending()) {
+            let refund = Refund {
+                call,
+                how: ending.how,
+                begun: None,
+            };
+            let record = record::encode_refund(&refund);
+            self.refunds.push((message.id.as_i64(), record));
+        }
+    }
+
+    pub(crate) fn steps<'a>(self) -> impl Iterator<Item = Step<'a>> {
+        const END: &str = "WITH f AS (INSERT INTO fin (id, how, at, node, dest_smsc, attempts, \
+             deliver_after, updated_at, hidden, events, logged_at, seq, logged_n) \
+             SELECT n.*, nextval('outbox_seq'), nextval('event_n') FROM unnest($1::bigint[], \
+             $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], \
+             $8::bigint[], $9::boolean[], $10::text[], $11::bigint[]) AS n RETURNING seq, id) \
+             INSERT INTO outbox SELECT seq, id FROM f";
+        const REFUND: &str = "INSERT INTO refund (id, record) SELECT * FROM \
+             unnest($1::bigint[], $2::text[]) ON CONFLICT (id) DO NOTHING";
+        let ended = (!self.ids.is_empty()).then(|| {
+            Step::new(
+                END,
+                bind![
+                    self.ids,
+                    self.how,
+                    self.at,
+                    self.node,
+                    self.dest_smsc,
+                    self.attempts,
+                    self.deliver_after,
+                    self.updated_at,
+                    self.hidden,
+                    self.events,
+                    self.logged_at
+                ],
+            )
+        });
+        let refunded = (!self.refunds.is_empty()).then(|| {
+            let (ids, records): (Vec<i64>, Vec<String>) = self.refunds.into_iter().unzip();
+            Step::new(REFUND, bind![ids, records])
+        });
+        ended.into_iter().chain(refunded)
+    }
+}

@@ -1,0 +1,57 @@
+//! A database server, and stores in schemas of their own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use zajil_database::Server;
+use zajil_store::Store;
+use zajil_store::conformance::{Boxed, Home};
+use zajil_store_postgres::{Options, PostgresStore};
+use zajil_testkit::database::{DatabaseServer, Engine};
+
+/// A schema; what is in it ends with its server.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) server: Server,
+    pub(crate) name: String,
+}
+
+/// A server that answers, and a way to it.
+pub(crate) async fn database() -> (DatabaseServer, Server) {
+    let database = DatabaseServer::open(Engine::Postgres).await;
+    let mut server = Server::parse(&database.url()).unwrap();
+    server.pool_size = 5;
+    server.connect_timeout = Duration::from_secs(60);
+    server.statement_timeout = Duration::from_secs(60);
+    (database, server)
+}
+
+impl Schema {
+    /// An empty one.
+    pub(crate) fn new(server: &Server) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            server: server.clone(),
+            name: format!("z{number}"),
+        }
+    }
+
+    /// Another process that shares it, as far as the database can tell.
+    pub(crate) async fn node(&self) -> PostgresStore {
+        let options = Options {
+            schema: self.name.clone(),
+            // The machine that tests run on may be slow.
+            answer_within: Duration::from_secs(60),
+            ..Options::default()
+        };
+        PostgresStore::open(&self.server, options).await.unwrap()
+    }
+}
+
+impl Home for Schema {
+    fn open(&self) -> Boxed<'_, Arc<dyn Store>> {
+        Box::pin(async { Arc::new(self.node().await) as Arc<dyn Store> })
+    }
+}
