@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
@@ -18,7 +19,8 @@ pub(crate) async fn read(body: Body, limit: usize, options: &Options) -> Result<
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(too_large(limit));
     }
-    tokio::time::timeout(options.request_timeout, collect(body, limit))
+    let collected = collect(body, limit, options.unfinished.hold());
+    tokio::time::timeout(options.request_timeout, collected)
         .await
         .unwrap_or_else(|_| {
             let seconds = options.request_timeout.as_secs();
@@ -27,12 +29,15 @@ pub(crate) async fn read(body: Body, limit: usize, options: &Options) -> Result<
         })
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
+async fn collect(mut body: Body, limit: usize, mut held: Held<'_>) -> Result<Bytes, Refusal> {
     let Some(first) = next(&mut body).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > limit {
         return Err(too_large(limit));
+    }
+    if !body.is_end_stream() {
+        held.add(first.len())?;
     }
     let Some(second) = next(&mut body).await? else {
         return Ok(first);
@@ -43,6 +48,7 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
         if bytes.len() > limit - whole.len() {
             return Err(too_large(limit));
         }
+        held.add(bytes.len())?;
         whole.extend_from_slice(&bytes);
         piece = next(&mut body).await?;
     }
@@ -67,6 +73,56 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
         }
     }
     Ok(None)
+}
+
+/// What all bodies that have begun and not ended may hold together, in octets: however many clients
+/// send slowly, memory ends there.
+#[derive(Debug)]
+pub struct Unfinished {
+    left: AtomicUsize,
+}
+
+/// The share of one body, until it is whole or given up.
+#[derive(Debug)]
+struct Held<'a> {
+    of: &'a Unfinished,
+    octets: usize,
+}
+
+impl Unfinished {
+    /// Room for `most` octets.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        let left = AtomicUsize::new(most);
+        Self { left }
+    }
+
+    fn hold(&self) -> Held<'_> {
+        let octets = 0;
+        Held { of: self, octets }
+    }
+}
+
+impl Held<'_> {
+    fn add(&mut self, octets: usize) -> Result<(), Refusal> {
+        let take = |left: usize| left.checked_sub(octets);
+        let taken = self
+            .of
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        if taken.is_err() {
+            let detail = "too many requests arrive at once; nothing was done: try again";
+            return Err(Refusal::new(Reason::Overloaded, detail));
+        }
+        self.octets += octets;
+        Ok(())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.of.left.fetch_add(self.octets, Ordering::Relaxed);
+    }
 }
 
 fn too_large(limit: usize) -> Refusal {

@@ -35,6 +35,7 @@ mod translations;
 pub use access::{
     Access, AccessOptions, Mode, Network, NotANetwork, PeerNames, Rate, RateLimits, Scopes,
 };
+pub use body::Unfinished;
 pub use keys::create_offline;
 pub use options::{Neighbours, Options, Part, Readiness};
 pub use router::{Api, router};

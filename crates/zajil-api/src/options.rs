@@ -11,6 +11,10 @@ use zajil_core::event::NodeName;
 use zajil_store::Cluster;
 
 use crate::access::{Access, AccessOptions, Network};
+use crate::body::Unfinished;
+
+/// What bodies that are still arriving may hold together, in octets.
+const MOST_UNFINISHED: usize = 512 << 20;
 
 /// The settings of the REST door.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub struct Options {
     pub show_cdr_bodies: bool,
     /// The longest text, in characters.
     pub max_text_chars: usize,
+    /// What bodies that are still arriving may hold together.
+    pub unfinished: Arc<Unfinished>,
     /// How long a request body may take to arrive, and the store to take a message.
     pub request_timeout: Duration,
     /// Peers whose `X-Forwarded-For` is believed (S3.4).
@@ -65,6 +71,7 @@ impl Options {
             max_import_bytes: 64 << 20,
             show_cdr_bodies: true,
             max_text_chars: 255 * 153,
+            unfinished: Arc::new(Unfinished::new(MOST_UNFINISHED)),
             request_timeout: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
             max_streams: 1_000,

@@ -108,3 +108,32 @@ async fn s3_bodies_in_pieces_are_joined_bounded_and_waited_for_only_so_long() {
     );
     assert_eq!(before.elapsed(), Duration::from_secs(30));
 }
+
+#[tokio::test]
+async fn s3_7_bodies_that_dawdle_hold_so_much_together_and_give_it_back() {
+    let mut options = Options::new("Zajil", zajil_core::event::NodeName::new("n1"));
+    options.unfinished = std::sync::Arc::new(Unfinished::new(10));
+    let pieces = |sizes: &[usize]| {
+        let pieces: Vec<_> = sizes.iter().map(|size| vec![b'x'; *size]).collect();
+        let pieces = pieces.into_iter().map(Ok::<_, std::io::Error>);
+        Body::from_stream(futures_util::stream::iter(pieces))
+    };
+    for _ in 0..2 {
+        let whole = read(pieces(&[4, 4]), 100, &options).await.unwrap();
+        assert_eq!(whole.len(), 8);
+        let refused = read(pieces(&[4, 7]), 100, &options).await.unwrap_err();
+        assert_eq!(refused.reason, Reason::Overloaded);
+    }
+    let mut other = options.unfinished.hold();
+    other.add(7).unwrap();
+    let refused = read(pieces(&[2, 2]), 100, &options).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::Overloaded);
+    // What came in one piece has ended and holds nothing.
+    assert_eq!(
+        read(Body::from("x".repeat(50)), 100, &options)
+            .await
+            .unwrap()
+            .len(),
+        50
+    );
+}
