@@ -2,4 +2,7 @@
 #![cfg(test)]
 
 mod conformance;
+#[path = "../../../zajil-store-embedded/tests/it/make.rs"]
+mod make;
+mod nodes;
 mod place;

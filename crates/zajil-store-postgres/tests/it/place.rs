@@ -40,13 +40,18 @@ impl Schema {
 
     /// Another process that shares it, as far as the database can tell.
     pub(crate) async fn node(&self) -> PostgresStore {
+        self.node_by(&self.server).await
+    }
+
+    /// One that reaches the database in another way.
+    pub(crate) async fn node_by(&self, server: &Server) -> PostgresStore {
         let options = Options {
             schema: self.name.clone(),
             // The machine that tests run on may be slow.
             answer_within: Duration::from_secs(60),
             ..Options::default()
         };
-        PostgresStore::open(&self.server, options).await.unwrap()
+        PostgresStore::open(server, options).await.unwrap()
     }
 }
 

@@ -5,6 +5,7 @@ use zajil_api::Mode;
 use super::*;
 
 mod records;
+mod shared;
 
 fn load_text(text: &str) -> Result<Config, Invalid> {
     let directory = tempfile::tempdir().unwrap();

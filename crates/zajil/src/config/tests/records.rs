@@ -5,7 +5,7 @@ use zajil_cdr::server::{Encryption, Engine};
 
 use super::*;
 
-fn with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Invalid> {
+pub(super) fn with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Invalid> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zajil.toml");
     std::fs::write(&path, text).unwrap();
