@@ -20,6 +20,7 @@ pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod simulation;
 pub(crate) mod submit;
+pub(crate) mod webhook;
 
 use serde::{Serialize, Serializer};
 use zajil_core::clock::Timestamp;

@@ -31,6 +31,7 @@ mod system;
 mod table;
 mod time;
 mod translations;
+mod webhooks;
 
 pub use access::{
     Access, AccessOptions, Mode, Network, NotANetwork, PeerNames, Rate, RateLimits, Scopes,

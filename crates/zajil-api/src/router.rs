@@ -11,6 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{CdrSearch, Control, Desk, Intake};
+use zajil_core::webhook::Webhooks;
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
@@ -24,7 +25,7 @@ use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
     audit, bulk, cdrs, cluster, diagnose, events, frontends, keys, locations, messages, policies,
-    routes, stream, system, table, translations,
+    routes, stream, system, table, translations, webhooks,
 };
 
 /// The REST door with everything it talks to.
@@ -40,6 +41,8 @@ pub struct Api {
     pub store: Arc<dyn Store>,
     /// Finished messages, where there is a CDR database.
     pub cdrs: Option<Arc<dyn CdrSearch>>,
+    /// Subscriptions to events, where they are on.
+    pub webhooks: Option<Arc<dyn Webhooks>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What happens, for live streams.
@@ -95,6 +98,7 @@ pub fn router(api: Api) -> Router {
         .merge(table_pages())
         .merge(cluster_pages())
         .merge(access_pages())
+        .merge(webhook_pages())
         .route("/api/status", page(GET, Need::Open, system::status))
         .route("/api/stream", page(GET, Need::Read, stream::open))
         .route("/healthz", page(GET, Need::Open, system::alive))
@@ -260,6 +264,23 @@ fn cluster_pages() -> Router<Shared> {
             "/api/cluster/{name}/resume",
             page(POST, Need::Admin, cluster::resume),
         )
+}
+
+/// The address of a receiver is a secret of its own now and then: only an administrator reads it.
+fn webhook_pages() -> Router<Shared> {
+    let admin = Need::Admin;
+    let all = page(GET, admin, webhooks::list).merge(page(POST, admin, webhooks::create));
+    let one = page(GET, admin, webhooks::show)
+        .merge(page(PATCH, admin, webhooks::change))
+        .merge(page(DELETE, admin, webhooks::remove));
+    let path = |rest: &str| format!("/api/webhooks/{{id}}{rest}");
+    Router::new()
+        .route("/api/webhooks", all)
+        .route(&path(""), one)
+        .route(&path("/rotate"), page(POST, admin, webhooks::rotate))
+        .route(&path("/test"), page(POST, admin, webhooks::test))
+        .route(&path("/dead"), page(GET, admin, webhooks::dead))
+        .route(&path("/replay"), page(POST, admin, webhooks::replay))
 }
 
 /// The pages that every table has.

@@ -27,3 +27,4 @@ pub mod route;
 pub mod status;
 pub mod tables;
 pub mod translate;
+pub mod webhook;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use zajil_core::cdr::{self, Cdr};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, Scene};
@@ -19,8 +19,8 @@ use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
 use zajil_core::status::Status;
 use zajil_store::contract::{
-    Draft, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
-    Reported, Retention,
+    Draft, Endings, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed,
+    Purged, Refund, Reported, Retention,
 };
 use zajil_store::{Error, Reply, Store};
 use zajil_telemetry::{Fact, HandedFact};
@@ -223,7 +223,17 @@ impl Store for EmbeddedStore {
     }
 
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
-        Box::pin(self.readers.run(move |db| outbox(db, limit)))
+        Box::pin(self.readers.run(move |db| {
+            let done = db
+                .prepare_cached("SELECT value FROM meta WHERE name = 'outbox_done'")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            finished(db, done.unwrap_or(0), limit)
+        }))
+    }
+
+    fn endings(&self) -> Option<&dyn Endings> {
+        Some(self)
     }
 
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()> {
@@ -301,6 +311,27 @@ impl Store for EmbeddedStore {
     }
 }
 
+impl Endings for EmbeddedStore {
+    fn finished(&self, after: OutboxSeq, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
+        Box::pin(
+            self.readers
+                .run(move |db| finished(db, place(after), limit)),
+        )
+    }
+
+    fn finished_last(&self) -> Reply<'_, OutboxSeq> {
+        Box::pin(self.readers.run(|db| {
+            let last = db
+                .prepare_cached(
+                    "SELECT max(coalesce((SELECT max(seq) FROM finished), 0), \
+                     coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0))",
+                )?
+                .query_row([], |row| row.get::<_, i64>(0))?;
+            Ok(OutboxSeq(u64::try_from(last).unwrap_or(0)))
+        }))
+    }
+}
+
 fn place(seq: OutboxSeq) -> i64 {
     i64::try_from(seq.0).unwrap_or(i64::MAX)
 }
@@ -361,17 +392,16 @@ fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn outbox(db: &Connection, limit: u32) -> Done<Vec<(OutboxSeq, Cdr)>> {
+fn finished(db: &Connection, after: i64, limit: u32) -> Done<Vec<(OutboxSeq, Cdr)>> {
     static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         format!(
             "SELECT {MSG}, {EITHER}, o.seq FROM finished o JOIN msg m ON m.id = o.id \
-             JOIN fin f ON f.id = o.id LEFT JOIN q ON q.id = o.id WHERE o.seq > \
-             coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0) \
-             ORDER BY o.seq LIMIT ?1"
+             JOIN fin f ON f.id = o.id LEFT JOIN q ON q.id = o.id WHERE o.seq > ?1 \
+             ORDER BY o.seq LIMIT ?2"
         )
     });
     let mut statement = db.prepare_cached(&SQL)?;
-    let mut rows = statement.query([limit])?;
+    let mut rows = statement.query(params![after, limit])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let seq = u64::try_from(row.get::<_, i64>(20)?).unwrap_or(0);

@@ -266,6 +266,7 @@ macro_rules! each_conformance_case {
                 s10_2_entries_come_in_the_order_of_the_endings
                 s10_2_the_limit_takes_the_oldest
                 s10_2_done_entries_are_forgotten_and_others_stay
+                endings_can_be_read_again_until_retention_is_over
             }
             whole {
                 s12_the_figures_follow_every_change

@@ -368,6 +368,12 @@ pub trait Store: Shelf + Send + Sync + fmt::Debug {
     /// Forgets outbox entries up to and including `last`: their rows are in the sink.
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()>;
 
+    /// The order of the endings, where the store keeps one. A store whose nodes commit side by side
+    /// has none: a place that was drawn first may become visible last.
+    fn endings(&self) -> Option<&dyn Endings> {
+        None
+    }
+
     /// The debits of messages that ended undelivered and are not put off, oldest first, at most
     /// `limit`. Written in one transaction with the end of the message.
     fn refunds(&self, now: Timestamp, limit: u32) -> Reply<'_, Vec<Refund>>;
@@ -392,4 +398,15 @@ pub trait Store: Shelf + Send + Sync + fmt::Debug {
 
     /// Finishes what is queued, syncs and closes; later calls answer [`Error::Closed`].
     fn close(&self) -> Reply<'_, ()>;
+}
+
+/// How messages ended, one after the other, for readers that go on where they were.
+pub trait Endings: Send + Sync + fmt::Debug {
+    /// What ended behind this place, in the order of the endings, at most `limit`: drained from the
+    /// outbox or not, as long as retention keeps the messages. What is not yet there never appears
+    /// before what is.
+    fn finished(&self, after: OutboxSeq, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>>;
+
+    /// The place of the last ending; 0 when there was none yet.
+    fn finished_last(&self) -> Reply<'_, OutboxSeq>;
 }

@@ -11,5 +11,5 @@ pub mod record;
 pub mod shelf;
 
 pub use cluster::Cluster;
-pub use contract::{Error, Reply, Store};
+pub use contract::{Endings, Error, Reply, Store};
 pub use shelf::Shelf;

@@ -22,8 +22,8 @@ use zajil_core::route::{RouteId, Terms};
 use zajil_core::translate::{RuleId, RuleTerms};
 
 use crate::contract::{
-    Draft, Error, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged,
-    Refund, Reply, Reported, Retention, Store,
+    Draft, Endings, Error, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed,
+    Purged, Refund, Reply, Reported, Retention, Store,
 };
 
 mod keep;
@@ -48,6 +48,8 @@ struct State {
     logs: BTreeMap<MessageId, Vec<Event>>,
     keys: BTreeMap<[u8; 32], KnownKey>,
     outbox: BTreeMap<OutboxSeq, Cdr>,
+    /// The outbox, and what has left it, until retention is over.
+    finished: BTreeMap<OutboxSeq, Cdr>,
     last_outbox: u64,
     /// Each with the instant that it is put off to.
     refunds: BTreeMap<MessageId, (Timestamp, Refund)>,
@@ -285,6 +287,10 @@ impl Store for MemoryStore {
         })
     }
 
+    fn endings(&self) -> Option<&dyn Endings> {
+        Some(self)
+    }
+
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()> {
         self.run(|state| {
             state.outbox.retain(|seq, _| *seq > last);
@@ -340,5 +346,19 @@ impl Store for MemoryStore {
             state.closed = true;
             Ok(())
         })
+    }
+}
+
+impl Endings for MemoryStore {
+    fn finished(&self, after: OutboxSeq, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
+        self.run(|state| {
+            let behind = state.finished.range(OutboxSeq(after.0 + 1)..);
+            let some = behind.take(size(limit));
+            Ok(some.map(|(seq, cdr)| (*seq, cdr.clone())).collect())
+        })
+    }
+
+    fn finished_last(&self) -> Reply<'_, OutboxSeq> {
+        self.run(|state| Ok(OutboxSeq(state.last_outbox)))
     }
 }

@@ -108,6 +108,8 @@ pub enum Fact<'a> {
     },
     /// About the worker that writes CDRs.
     Cdr(CdrFact<'a>),
+    /// About subscriptions to events.
+    Webhook(WebhookFact<'a>),
     /// The node takes requests.
     NodeStarted,
     /// The node takes no new submits any more.
@@ -255,6 +257,41 @@ pub enum CdrFact<'a> {
         why: &'a str,
         /// Where it is kept.
         file: &'a std::path::Path,
+    },
+}
+
+/// About subscriptions to events.
+#[derive(Debug, Clone, Copy)]
+pub enum WebhookFact<'a> {
+    /// A receiver took an event.
+    Acknowledged,
+    /// An attempt failed.
+    Failed,
+    /// There was no room for an event, or it is one that is told at most once.
+    Lost {
+        /// Whose it was.
+        webhook: u64,
+    },
+    /// A delivery was given up.
+    Dead {
+        /// Whose it is.
+        webhook: u64,
+        /// Which one.
+        delivery: u64,
+    },
+    /// Nothing is tried for a while, after many failures in a row.
+    Rests {
+        /// Which subscription.
+        webhook: u64,
+        /// The last of them.
+        why: &'a str,
+        /// How long.
+        rest: Duration,
+    },
+    /// The receiver takes events again.
+    Recovered {
+        /// Which subscription.
+        webhook: u64,
     },
 }
 

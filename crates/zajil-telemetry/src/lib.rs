@@ -8,6 +8,8 @@ pub mod metric;
 mod stopwatch;
 
 pub use chain::chain;
-pub use fact::{CdrFact, ChargeFact, Door, EnumFact, Fact, HandedFact, HeldFact, Telemetry};
+pub use fact::{
+    CdrFact, ChargeFact, Door, EnumFact, Fact, HandedFact, HeldFact, Telemetry, WebhookFact,
+};
 pub use metric::Metrics;
 pub use stopwatch::Stopwatch;

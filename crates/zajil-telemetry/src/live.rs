@@ -22,10 +22,12 @@ use zajil_core::event::NodeName;
 mod event;
 mod filter;
 mod json;
+mod name;
 mod ring;
 
 pub use event::{Event, Kind, Numbers, Subject};
 pub use filter::Filter;
+pub use name::{NAMES, ended};
 
 use ring::{Read, Ring};
 
@@ -124,6 +126,7 @@ impl Hub {
         if !self.is_awake() {
             return;
         }
+        debug_assert!(NAMES.contains(&name), "{name} is not in the list");
         let (at, subject) = (self.clock.now(), subject());
         let mut fresh = self.fresh();
         let id = fresh.next;

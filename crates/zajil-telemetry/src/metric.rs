@@ -13,6 +13,7 @@ mod live;
 mod process;
 mod queue;
 mod register;
+mod webhook;
 
 pub use catalogue::CATALOGUE;
 pub use handles::Metrics;

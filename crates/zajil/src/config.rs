@@ -25,6 +25,7 @@ mod records;
 mod resolve;
 mod seed;
 mod shared;
+mod webhooks;
 
 pub(crate) use access::Api;
 pub(crate) use env::Variable;
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) cdr: Cdr,
     /// Live streams.
     pub(crate) live: Live,
+    /// Webhooks; none = switched off.
+    pub(crate) webhooks: Option<zajil_webhook::Options>,
     /// Logging.
     pub(crate) log: log::Options,
     /// Routes for an empty table.

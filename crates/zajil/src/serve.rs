@@ -19,6 +19,7 @@ use zajil_core::diagnose::Kept;
 use zajil_core::id::NodeNumber;
 use zajil_core::outcome::Reason;
 use zajil_core::port::CdrSink;
+use zajil_core::webhook::Webhooks;
 use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
 use zajil_store::{Cluster, Store};
@@ -84,6 +85,7 @@ impl Server {
         keep_records(&mut drain, &config, &records, (&store, &clock, &telemetry));
         let told = Arc::clone(&telemetry);
         drain.spawn("live hub", move |token| pump(Arc::clone(&told), token));
+        let webhooks = webhooks(&mut drain, &config, (&store, &clock, &telemetry))?;
         let stop_doors = CancellationToken::new();
         access::watch(&mut drain, certificates.as_ref(), &telemetry);
         let server = config.cdr.server.as_ref().and(records.search.clone());
@@ -97,6 +99,7 @@ impl Server {
             control: engine.clone(),
             store: Arc::clone(&store),
             cdrs: records.search,
+            webhooks,
             clock,
             telemetry: Arc::clone(&telemetry),
             options: api_options(&config, ready, (access, home.cluster())),
@@ -104,10 +107,7 @@ impl Server {
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
         let service = service(app, &config.api, certificates, &telemetry);
-        let figures = Service::plain(metrics_app(Arc::clone(&telemetry)), 64);
-        let metrics = metrics.map(|door| (door, figures));
-        let doors = std::iter::once((api, service)).chain(metrics);
-        let doors = doors.map(|(door, service)| run(door.serve(service, stop_doors.clone())));
+        let doors = open_doors((api, service), metrics, &telemetry, &stop_doors);
         telemetry.record(&Fact::NodeStarted);
         Ok(Self {
             api: api_address,
@@ -116,7 +116,7 @@ impl Server {
             data,
             engine,
             store,
-            doors: doors.collect(),
+            doors,
             drain,
             stop_doors,
             telemetry,
@@ -253,6 +253,44 @@ fn ready(
         watch(watched.clone(), Arc::clone(&told), token)
     });
     ready
+}
+
+/// Opens the API, and the metrics where they have an address.
+fn open_doors(
+    api: (Listener, Service),
+    metrics: Option<Listener>,
+    telemetry: &Arc<Telemetry>,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let figures = Service::plain(metrics_app(Arc::clone(telemetry)), 64);
+    let doors = std::iter::once(api).chain(metrics.map(|door| (door, figures)));
+    let doors = doors.map(|(door, service)| run(door.serve(service, stop.clone())));
+    doors.collect()
+}
+
+/// Starts what sends events to subscriptions, if they are on.
+fn webhooks(
+    drain: &mut Tasks,
+    config: &Config,
+    (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
+) -> anyhow::Result<Option<Arc<dyn Webhooks>>> {
+    let Some(options) = &config.webhooks else {
+        return Ok(None);
+    };
+    if store.endings().is_none() {
+        tracing::info!("a store that nodes share keeps no order of endings: no webhooks");
+        return Ok(None);
+    }
+    let parts = zajil_webhook::Parts {
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        dice: Arc::new(zajil_engine::system::ThreadDice),
+        telemetry: Arc::clone(telemetry),
+    };
+    let book = zajil_webhook::Book::new(parts, options.clone()).context("webhooks")?;
+    let deliverer = book.clone();
+    drain.spawn("webhooks", move |token| deliverer.clone().run(token));
+    Ok(Some(Arc::new(book)))
 }
 
 /// Starts what writes CDRs, and what deletes them once they are old.

@@ -98,7 +98,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     ),
     layer(
         "zajil-webhook",
-        &["zajil-core", "zajil-telemetry"],
+        &["zajil-core", "zajil-store", "zajil-telemetry"],
         UNTYPED_ERRORS,
     ),
     layer(

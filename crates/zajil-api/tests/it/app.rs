@@ -99,6 +99,7 @@ async fn app_with(options: Options) -> App {
         control: engine.clone(),
         store: store.clone(),
         cdrs: Some(Arc::new(Shelf(store.clone()))),
+        webhooks: Some(Arc::new(book(&store, &clock, &telemetry))),
         clock: clock.clone(),
         telemetry: Arc::clone(&telemetry),
         options,
@@ -111,6 +112,21 @@ async fn app_with(options: Options) -> App {
         telemetry,
         access,
     }
+}
+
+/// Subscriptions on the store's shelf; nothing is sent.
+fn book(
+    store: &Arc<MemoryStore>,
+    clock: &Arc<FakeClock>,
+    telemetry: &Arc<Telemetry>,
+) -> zajil_webhook::Book {
+    let parts = zajil_webhook::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        dice: Arc::new(FixedDice::new(vec![0])),
+        telemetry: Arc::clone(telemetry),
+    };
+    zajil_webhook::Book::new(parts, zajil_webhook::Options::default()).unwrap()
 }
 
 /// The CDRs that wait in the outbox, found as a database would find them.

@@ -20,3 +20,4 @@ mod simulator;
 mod stream;
 mod system;
 mod tables;
+mod webhooks;

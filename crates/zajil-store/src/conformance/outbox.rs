@@ -5,6 +5,7 @@ use zajil_core::status::FinalStatus;
 
 use super::Subject;
 use super::build::{at, delivered, dropped, ended, id, routed, scene};
+use super::purge;
 use super::subject::{ALL, all_at_once};
 use crate::contract::OutboxSeq;
 
@@ -92,4 +93,42 @@ pub async fn s10_2_done_entries_are_forgotten_and_others_stay(s: Subject) {
         s.find(1).await.is_some(),
         "the message itself stays until retention"
     );
+}
+
+pub async fn endings_can_be_read_again_until_retention_is_over(s: Subject) {
+    // A shared store says that it keeps no order.
+    let Some(endings) = s.store.endings() else {
+        return;
+    };
+    let behind = |seq: u64, limit: u32| {
+        let found = endings.finished(OutboxSeq(seq), limit);
+        async move {
+            let found = found.await.unwrap();
+            let ids = found.iter().map(|(_, cdr)| cdr.message_id);
+            (
+                found.last().map_or(seq, |(seq, _)| seq.0),
+                ids.collect::<Vec<_>>(),
+            )
+        }
+    };
+    let last = || async { endings.finished_last().await.unwrap().0 };
+    assert_eq!(last().await, 0);
+    s.accept((1..=4).map(|n| routed(n, "gw")).collect()).await;
+    for number in [3, 1, 2] {
+        s.report(number, delivered(), at(9)).await;
+    }
+    let (first, ids) = behind(0, 1).await;
+    assert_eq!(ids, [3]);
+    assert_eq!(behind(first, 1).await.1, [1]);
+    s.drain().await;
+    let (end, ids) = behind(0, ALL).await;
+    assert_eq!((end, ids), (last().await, vec![3, 1, 2]), "drained or not");
+    s.report(4, delivered(), at(10)).await;
+    assert_eq!(behind(end, ALL).await.1, [4], "not drained");
+    assert!(last().await > end);
+    s.drain().await;
+    let before = last().await;
+    purge::everything(&s, at(1_000_000)).await;
+    assert_eq!(behind(0, ALL).await.1, [0_i64; 0]);
+    assert_eq!(last().await, before, "a place is never given out again");
 }

@@ -56,6 +56,9 @@ impl State {
         for id in &messages {
             self.messages.remove(id);
         }
+        let gone: BTreeSet<i64> = messages.iter().map(|id| id.as_i64()).collect();
+        self.finished
+            .retain(|_, cdr| !gone.contains(&cdr.message_id));
 
         Purged {
             messages: count(messages.len()),

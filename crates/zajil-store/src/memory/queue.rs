@@ -74,8 +74,9 @@ impl State {
     /// Stores a message with what it adds to its log and, when it has just ended, its CDR.
     fn commit(&mut self, message: Message, events: Vec<Event>) {
         if let Some(cdr) = cdr::of(&message) {
-            self.outbox
-                .insert(OutboxSeq(next_id(&mut self.last_outbox)), cdr);
+            let seq = OutboxSeq(next_id(&mut self.last_outbox));
+            self.outbox.insert(seq, cdr.clone());
+            self.finished.insert(seq, cdr);
         }
         self.refund(&message);
         self.logs.entry(message.id).or_default().extend(events);

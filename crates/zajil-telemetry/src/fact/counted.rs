@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zajil_core::message::Message;
 
-use super::{CdrFact, ChargeFact, EnumFact, Fact, HandedFact, HeldFact, Telemetry};
+use super::{CdrFact, ChargeFact, EnumFact, Fact, HandedFact, HeldFact, Telemetry, WebhookFact};
 
 impl Telemetry {
     /// Writes the log line and moves the counters.
@@ -64,12 +64,10 @@ impl Telemetry {
                 tracing::info!(version, "routing tables in force");
             }
             Fact::Cdr(fact) => record_cdr(fact),
+            Fact::Webhook(fact) => self.count_webhook(fact),
             Fact::NodeStarted => tracing::info!("the node takes requests"),
             Fact::NodeStopping => tracing::info!("the node takes no new submits"),
-            Fact::PartTurned { part, state } => match state {
-                Ok(()) => tracing::info!(part, "usable again"),
-                Err(why) => tracing::warn!(part, why, "not usable"),
-            },
+            Fact::PartTurned { part, state } => record_part(part, state),
             Fact::Refused { door, reason } => {
                 m.refused(door, reason);
                 tracing::debug!(
@@ -99,6 +97,29 @@ impl Telemetry {
         m.succeeded_after.observe(millis(after));
         m.succeeded_in.observe(f64::from(attempts));
         tracing::debug!(id = %message.id, attempts, "message delivered");
+    }
+
+    fn count_webhook(&self, fact: WebhookFact<'_>) {
+        let m = &self.metrics.webhooks;
+        match fact {
+            WebhookFact::Acknowledged => m.attempt("acknowledged"),
+            WebhookFact::Failed => m.attempt("failed"),
+            WebhookFact::Lost { webhook } => {
+                m.lost.inc();
+                tracing::debug!(webhook, "an event was not kept for a receiver");
+            }
+            WebhookFact::Dead { webhook, delivery } => {
+                m.given_up.inc();
+                tracing::warn!(webhook, delivery, "a delivery was given up");
+            }
+            WebhookFact::Rests { webhook, why, rest } => {
+                let seconds = rest.as_secs();
+                tracing::warn!(webhook, why, seconds, "a receiver fails; it has a rest");
+            }
+            WebhookFact::Recovered { webhook } => {
+                tracing::info!(webhook, "a receiver takes events again");
+            }
+        }
     }
 
     fn record_enum(&self, fact: EnumFact) {
@@ -160,6 +181,13 @@ impl Telemetry {
                 tracing::debug!(%id, "a lease ran out without a report");
             }
         }
+    }
+}
+
+fn record_part(part: &str, state: Result<(), &str>) {
+    match state {
+        Ok(()) => tracing::info!(part, "usable again"),
+        Err(why) => tracing::warn!(part, why, "not usable"),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What those who listen are told of a fact, under the names of S8 where it has one.
 
 use zajil_core::message::Message;
-use zajil_core::status::{FinalStatus, Status};
+use zajil_core::status::Status;
 
-use super::{CdrFact, ChargeFact, Fact, HandedFact, HeldFact};
-use crate::live::{Hub, Kind, Subject};
+use super::{CdrFact, ChargeFact, Fact, HandedFact, HeldFact, WebhookFact};
+use crate::live::{Hub, Kind, Subject, ended};
 
 /// Tells the hub, unless the fact is a figure only.
 pub(super) fn tell(hub: &Hub, fact: &Fact<'_>) {
@@ -60,18 +60,13 @@ pub(super) fn tell(hub: &Hub, fact: &Fact<'_>) {
             };
             hub.tell(name, Kind::Node, || Subject::default().described(told));
         }
-        Fact::Enum(_) | Fact::Refused { .. } => {}
-    }
-}
-
-/// The name of the event that says how a message ended (S8).
-fn ended(how: FinalStatus) -> &'static str {
-    match how {
-        FinalStatus::Delivered => "message_delivered",
-        FinalStatus::Expired => "message_dead_letter",
-        FinalStatus::Failed => "message_failed",
-        FinalStatus::Rejected => "message_rejected",
-        FinalStatus::Dropped => "message_dropped",
+        Fact::Webhook(WebhookFact::Rests { webhook, why, .. }) => {
+            let told = format!("webhook {webhook}: {why}");
+            hub.tell("webhook_resting", Kind::Node, || {
+                Subject::default().described(told)
+            });
+        }
+        Fact::Webhook(_) | Fact::Enum(_) | Fact::Refused { .. } => {}
     }
 }
 

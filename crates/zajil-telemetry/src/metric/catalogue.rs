@@ -1,6 +1,6 @@
 //! The catalogue: name, kind, labels and meaning of every metric.
 
-use super::{Entry, Kind, live};
+use super::{Entry, Kind, live, webhook};
 
 const MILLIS: &[f64] = &[
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0,
@@ -366,6 +366,12 @@ pub const CATALOGUE: &[Entry] = &[
     live::STREAMS,
     live::STREAMS_ENDED,
     live::LOST,
+    webhook::ATTEMPTS,
+    webhook::GIVEN_UP,
+    webhook::LOST,
+    webhook::WAITING,
+    webhook::DEAD,
+    webhook::RESTING,
     process::CPU,
     process::OPEN_FDS,
     process::MAX_FDS,

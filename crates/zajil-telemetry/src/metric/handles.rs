@@ -16,6 +16,7 @@ use super::live::Live;
 use super::process::Process;
 use super::queue::Queues;
 use super::register::add;
+use super::webhook::Webhooks;
 use crate::fact::Door;
 
 /// Routes beyond this many share the label `other`: a bound on what a scrape returns.
@@ -32,6 +33,8 @@ pub struct Metrics {
     queues: Queues,
     /// Of the live hub.
     pub live: Live,
+    /// Of webhooks.
+    pub webhooks: Webhooks,
     pub(crate) received: IntCounter,
     pub(crate) processing: Histogram,
     matched: IntCounterVec,
@@ -112,6 +115,7 @@ impl Metrics {
             process: Process::new(r)?,
             queues: Queues::new(r)?,
             live: Live::new(r)?,
+            webhooks: Webhooks::new(r)?,
             received: add(r, &rows::RECEIVED)?,
             processing: add(r, &rows::PROCESSING)?,
             matched: add(r, &rows::MATCHED)?,

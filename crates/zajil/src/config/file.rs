@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) charging: ChargingSection,
     pub(super) cdr: CdrSection,
     pub(super) live: LiveSection,
+    pub(super) webhooks: WebhooksSection,
     pub(super) log: LogSection,
     pub(super) sms_routes: Vec<toml::Table>,
     pub(super) translation_rules: Vec<toml::Table>,
@@ -32,6 +33,19 @@ pub(super) struct LiveSection {
     pub(super) max_streams: Option<u32>,
     pub(super) kept_events: Option<u32>,
     pub(super) mask_numbers: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WebhooksSection {
+    pub(super) enabled: Option<bool>,
+    pub(super) allowed_networks: Vec<String>,
+    pub(super) ca_file: Option<String>,
+    pub(super) timeout_ms: Option<u64>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) max_attempts: Option<u32>,
+    pub(super) max_age_hours: Option<u64>,
+    pub(super) max_waiting: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

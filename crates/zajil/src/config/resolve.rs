@@ -12,7 +12,9 @@ use zajil_telemetry::log;
 
 use super::file::{File, LiveSection, LogSection, MessagesSection, MetricsSection};
 use super::place::Places;
-use super::{Config, Invalid, Live, Messages, Node, Store, access, outside, records, seed, shared};
+use super::{
+    Config, Invalid, Live, Messages, Node, Store, access, outside, records, seed, shared, webhooks,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -88,6 +90,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     outside::check_patience(number_lookup.as_ref(), ocs.as_ref(), &mut check);
     let cdr = records::cdr(file.cdr, &directory, &mut check);
     let live = live(&file.live, &mut check);
+    let webhooks = webhooks::webhooks(file.webhooks, live.mask_numbers, &mut check);
     let log = log_options(file.log, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
     let mut charged = routes.iter().map(|terms| terms.charged == Charged::Yes);
@@ -117,6 +120,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
             ocs,
             cdr,
             live,
+            webhooks,
             log,
             routes,
             rules,

@@ -21,3 +21,4 @@ mod protected;
 mod reference_client;
 mod server;
 mod stream;
+mod webhooks;

@@ -1,0 +1,193 @@
+//! What there is to do for one subscription: fresh events, deliveries that wait, and how it goes.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use zajil_core::cdr::Cdr;
+use zajil_core::clock::Timestamp;
+use zajil_core::number;
+use zajil_core::status::FinalStatus;
+use zajil_core::webhook::Figures;
+use zajil_telemetry::live::{Event, Filter, Numbers, ended};
+
+use crate::event::Told;
+use crate::health::Health;
+use crate::record::StoredWebhook;
+
+/// So many fresh events wait in memory; more go to the shelf, where they wait as well.
+const MOST_FRESH: usize = 256;
+
+/// A fresh event, in memory only.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) told: Told,
+    /// The place of the ending that it tells; none for what is told at most once.
+    pub(crate) seq: Option<u64>,
+    /// Since when it waits.
+    pub(crate) since: Timestamp,
+}
+
+/// One thing to send.
+#[derive(Debug)]
+pub(crate) enum Load {
+    Fresh(Fresh),
+    /// A delivery on the shelf.
+    Parked(u64),
+}
+
+/// The state of one subscription.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    pub(crate) webhook: Arc<StoredWebhook>,
+    filter: Filter,
+    /// Whether it wants to hear how messages end.
+    pub(crate) wants_endings: bool,
+    /// Endings up to this place have been looked at.
+    pub(crate) seen: u64,
+    pub(crate) health: Health,
+    pub(crate) busy: usize,
+    pub(crate) dead: u64,
+    pub(crate) last_error: Option<String>,
+    fresh: VecDeque<Fresh>,
+    due: BTreeSet<(Timestamp, u64)>,
+    /// Fresh events and others take turns.
+    fresh_first: bool,
+}
+
+impl Courier {
+    pub(crate) fn new(webhook: StoredWebhook, done: u64) -> Self {
+        let mut courier = Self {
+            seen: done,
+            webhook: Arc::new(webhook.clone()),
+            filter: Filter::default(),
+            wants_endings: false,
+            health: Health::default(),
+            busy: 0,
+            dead: 0,
+            last_error: None,
+            fresh: VecDeque::new(),
+            due: BTreeSet::new(),
+            fresh_first: true,
+        };
+        courier.take_over(webhook);
+        courier
+    }
+
+    /// Takes over what was changed of the subscription.
+    pub(crate) fn take_over(&mut self, webhook: StoredWebhook) {
+        if *self.webhook != webhook && self.webhook.url != webhook.url {
+            self.health = Health::default();
+        }
+        let terms = webhook.terms();
+        let is_ending = |name: &String| FinalStatus::ALL.iter().any(|how| ended(*how) == name);
+        self.wants_endings = webhook.enabled && terms.events.iter().any(is_ending);
+        self.filter = Filter {
+            names: terms.events,
+            frontend: terms.frontend,
+            number: terms.number,
+            ..Filter::default()
+        };
+        self.seen = self.seen.max(webhook.since);
+        self.webhook = Arc::new(webhook);
+    }
+
+    /// Names of events that are no endings.
+    pub(crate) fn live_names(&self) -> impl Iterator<Item = &String> {
+        let is_ending = |name: &str| FinalStatus::ALL.iter().any(|how| ended(*how) == name);
+        let enabled = self.webhook.enabled;
+        let names = self.filter.names.iter();
+        names.filter(move |name| enabled && !is_ending(name))
+    }
+
+    /// Whether it is told of this ending.
+    pub(crate) fn takes_ending(&self, cdr: &Cdr) -> bool {
+        let frontend = self.filter.frontend.as_ref().map(ToString::to_string);
+        let number = self.filter.number.as_deref();
+        let is = |given: &str| number.is_some_and(|number| number::key(given) == number);
+        let named = |name: &String| name == ended(cdr.status);
+        self.wants_endings
+            && self.filter.names.iter().any(named)
+            && (frontend.is_none() || cdr.source_smsc == frontend || cdr.dest_smsc == frontend)
+            && (number.is_none() || is(&cdr.calling_number) || is(&cdr.called_number))
+    }
+
+    /// Whether it is told of this event, which is no ending.
+    pub(crate) fn takes(&self, event: &Event) -> bool {
+        self.live_names().any(|name| name == event.name) && self.filter.takes(event)
+    }
+
+    pub(crate) fn numbers(&self, masked: bool) -> Numbers {
+        match masked || self.webhook.masked {
+            true => Numbers::Masked,
+            false => Numbers::Full,
+        }
+    }
+
+    /// Takes a fresh event, or gives it back when it must wait elsewhere.
+    pub(crate) fn hand(&mut self, fresh: Fresh) -> Result<(), Fresh> {
+        let rests = self.health.rests(fresh.since).is_some();
+        if rests || self.fresh.len() >= MOST_FRESH {
+            return Err(fresh);
+        }
+        self.fresh.push_back(fresh);
+        Ok(())
+    }
+
+    /// Fresh events that have waited since before this, or all when it rests.
+    pub(crate) fn overdue(&mut self, before: Timestamp, now: Timestamp) -> Vec<Fresh> {
+        let rests = self.health.rests(now).is_some();
+        let late = self
+            .fresh
+            .iter()
+            .take_while(|fresh| rests || fresh.since < before);
+        let count = late.count();
+        self.fresh.drain(..count).collect()
+    }
+
+    /// A delivery on the shelf is due then.
+    pub(crate) fn park(&mut self, due: Timestamp, id: u64) {
+        self.due.insert((due, id));
+    }
+
+    /// How many deliveries are on the shelf for it.
+    pub(crate) fn parked(&self) -> usize {
+        self.due.len() + usize::try_from(self.dead).unwrap_or(usize::MAX)
+    }
+
+    /// The receiver is back: all that waits is due.
+    pub(crate) fn hasten(&mut self, now: Timestamp) {
+        self.due = self
+            .due
+            .iter()
+            .map(|(due, id)| ((*due).min(now), *id))
+            .collect();
+    }
+
+    /// The next thing to send, if there is one and there is room.
+    pub(crate) fn next(&mut self, now: Timestamp, most: usize) -> Option<Load> {
+        if !self.webhook.enabled || self.busy >= self.health.room(now, most) {
+            return None;
+        }
+        let due = self.due.first().is_some_and(|(due, _)| *due <= now);
+        let fresh = !self.fresh.is_empty();
+        let take_fresh = fresh && (self.fresh_first || !due);
+        self.fresh_first = !take_fresh;
+        let load = match (take_fresh, due) {
+            (true, _) => self.fresh.pop_front().map(Load::Fresh),
+            (false, true) => self.due.pop_first().map(|(_, id)| Load::Parked(id)),
+            (false, false) => None,
+        };
+        self.busy += usize::from(load.is_some());
+        load
+    }
+
+    pub(crate) fn figures(&self, now: Timestamp) -> Figures {
+        Figures {
+            waiting: self.due.len() as u64,
+            dead: self.dead,
+            failures: self.health.failures(),
+            resting_until: self.health.rests(now),
+            last_error: self.last_error.clone(),
+        }
+    }
+}

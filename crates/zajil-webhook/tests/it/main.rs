@@ -1,0 +1,8 @@
+//! Webhooks with real receivers: slow, failing, dead, hostile, behind TLS.
+#![cfg(test)]
+
+mod node;
+mod outages;
+mod places;
+mod receiver;
+mod told;

@@ -1,0 +1,147 @@
+//! Receivers that fail, hang, die and come back; a node that crashes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use zajil_core::webhook::Webhooks as _;
+
+use crate::node::{Node, local};
+use crate::receiver::{Manner, Received, Receiver};
+
+const DELIVERED: &[&str] = &["message_delivered"];
+
+#[tokio::test]
+async fn an_outage_delays_and_loses_nothing() {
+    let receiver = Receiver::start(Manner::Answer(500)).await;
+    let node = Node::start(local()).await;
+    let (webhook, _) = node.subscribe(&receiver.url(), DELIVERED).await;
+    let mut ids = BTreeSet::new();
+    for _ in 0..20 {
+        ids.insert(node.deliver().await);
+    }
+    let failing = node.wait_until(webhook.id, |webhook| webhook.figures.waiting == 20);
+    let failing = failing.await.figures;
+    assert!(failing.resting_until.is_some() && failing.failures >= 5);
+    assert_eq!(
+        failing.last_error.as_deref(),
+        Some("answered 500 Internal Server Error")
+    );
+    let tried = receiver.requests().len();
+    assert!(tried <= 20, "it rests after a few");
+    receiver.behave(Manner::Answer(200));
+    node.clock.advance(Duration::from_secs(60));
+    let all = receiver.wait_for(tried + 20).await;
+    let told: BTreeSet<u64> = all[tried..].iter().map(Received::message_id).collect();
+    assert_eq!(told, ids);
+    node.wait_until(webhook.id, |webhook| webhook.figures.waiting == 0)
+        .await;
+    while node.shelved().await > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_crash_repeats_what_was_under_way_under_the_same_id() {
+    let receiver = Receiver::start(Manner::Hang).await;
+    let mut node = Node::start(local()).await;
+    node.subscribe(&receiver.url(), DELIVERED).await;
+    let id = node.deliver().await;
+    receiver.wait_for(1).await;
+    node.crash().await;
+    receiver.behave(Manner::Answer(200));
+    let all = receiver.wait_for(2).await;
+    assert_eq!(all[1].message_id(), id);
+    assert_eq!(all[0].headers["webhook-id"], all[1].headers["webhook-id"]);
+    assert_eq!(all[0].body, all[1].body);
+}
+
+#[tokio::test]
+async fn what_waits_on_the_shelf_survives_a_crash_and_is_there_once() {
+    let receiver = Receiver::start(Manner::Answer(503)).await;
+    let mut node = Node::start(local()).await;
+    let (webhook, _) = node.subscribe(&receiver.url(), DELIVERED).await;
+    let id = node.deliver().await;
+    node.wait_until(webhook.id, |webhook| webhook.figures.waiting == 1)
+        .await;
+    node.crash().await;
+    node.crash().await;
+    node.wait_until(webhook.id, |webhook| webhook.figures.waiting == 1)
+        .await;
+    assert_eq!(node.shelved().await, 1);
+    receiver.behave(Manner::Answer(200));
+    node.clock.advance(Duration::from_secs(60));
+    let all = receiver.wait_for(2).await;
+    assert_eq!((all[1].message_id(), all.len()), (id, 2));
+}
+
+#[tokio::test]
+async fn a_hanging_receiver_delays_no_other() {
+    let (stuck, well) = (
+        Receiver::start(Manner::Hang).await,
+        Receiver::start(Manner::Answer(200)).await,
+    );
+    let node = Node::start(local()).await;
+    node.subscribe(&stuck.url(), DELIVERED).await;
+    node.subscribe(&well.url(), DELIVERED).await;
+    for _ in 0..50 {
+        node.deliver().await;
+    }
+    well.wait_for(50).await;
+    assert!(stuck.requests().len() <= node.options.concurrency);
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_listed_and_can_be_replayed() {
+    let receiver = Receiver::start(Manner::Answer(500)).await;
+    let mut options = local();
+    options.max_attempts = 2;
+    let mut node = Node::start(options).await;
+    let (webhook, _) = node.subscribe(&receiver.url(), DELIVERED).await;
+    let id = node.deliver().await;
+    node.wait_until(webhook.id, |webhook| webhook.figures.waiting == 1)
+        .await;
+    node.clock.advance(Duration::from_secs(10));
+    node.wait_until(webhook.id, |webhook| webhook.figures.dead == 1)
+        .await;
+    node.crash().await;
+    let dead = node.book.dead(webhook.id, None, 10).await.unwrap();
+    assert_eq!(
+        (dead.len(), dead[0].message_id, dead[0].attempts),
+        (1, id, 2)
+    );
+    assert_eq!(dead[0].last_error, "answered 500 Internal Server Error");
+    assert_eq!(
+        node.book
+            .dead(webhook.id, Some(dead[0].id), 10)
+            .await
+            .unwrap(),
+        []
+    );
+    receiver.behave(Manner::Answer(200));
+    assert_eq!(
+        node.book.replay(webhook.id, Some(vec![999])).await.unwrap(),
+        0
+    );
+    assert_eq!(node.book.replay(webhook.id, None).await.unwrap(), 1);
+    let all = receiver.wait_for(3).await;
+    assert_eq!(all[2].message_id(), id);
+    node.wait_until(webhook.id, |webhook| webhook.figures.dead == 0)
+        .await;
+    while node.shelved().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.book.replay(webhook.id, None).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_removed_subscription_leaves_nothing_waiting() {
+    let receiver = Receiver::start(Manner::Answer(500)).await;
+    let node = Node::start(local()).await;
+    let (webhook, _) = node.subscribe(&receiver.url(), DELIVERED).await;
+    node.deliver().await;
+    node.wait_until(webhook.id, |webhook| webhook.figures.waiting == 1)
+        .await;
+    node.book.remove(webhook.id).await.unwrap();
+    assert_eq!(node.shelved().await, 0);
+    assert!(node.book.show(webhook.id).await.is_err());
+}
