@@ -67,6 +67,22 @@ pub enum Report {
     Removed,
 }
 
+impl Report {
+    /// What it says, for the log of a message that it comes too late for.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Delivered { .. } => "delivered",
+            Self::AttemptFailed { .. } => "attempt failed",
+            Self::Ended { .. } => "ended",
+            Self::Refused { .. } => "refused",
+            Self::Charged(_) => "charged",
+            Self::Overdue => "overdue",
+            Self::Removed => "removed",
+        }
+    }
+}
+
 /// How charging ended for a message (S7.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {

@@ -51,7 +51,7 @@ pub(crate) fn report(
                 ..done
             }))
         }
-        Err(why) => unchanged(tx, id, (word(report), why), scene),
+        Err(why) => unchanged(tx, id, (report.word(), why), scene),
     }
 }
 
@@ -170,16 +170,4 @@ fn rewrite(tx: &mut Tx<'_>, message: &Message) -> Done<()> {
             record::encode_extra(message),
         ])?;
     Ok(())
-}
-
-fn word(report: &Report) -> &'static str {
-    match report {
-        Report::Delivered { .. } => "delivered",
-        Report::AttemptFailed { .. } => "attempt failed",
-        Report::Ended { .. } => "ended",
-        Report::Refused { .. } => "refused",
-        Report::Charged(_) => "charged",
-        Report::Overdue => "overdue",
-        Report::Removed => "removed",
-    }
 }

@@ -286,15 +286,7 @@ fn word(what: &What) -> &'static str {
     match what {
         What::Edit(_) => "edit",
         What::Remove => "removal",
-        What::Report(report) => match report {
-            Report::Delivered { .. } => "delivered",
-            Report::AttemptFailed { .. } => "attempt failed",
-            Report::Ended { .. } => "ended",
-            Report::Refused { .. } => "refused",
-            Report::Charged(_) => "charged",
-            Report::Overdue => "overdue",
-            Report::Removed => "removed",
-        },
+        What::Report(report) => report.word(),
     }
 }
 

@@ -41,7 +41,9 @@ async fn next(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d15_every_case_of_the_suite_passes() {
-    let (_database, server) = database().await;
+    let Some((_database, server)) = database().await else {
+        return;
+    };
     let cases = CASES.iter().map(|(name, case)| {
         let home = Schema::new(&server);
         (*name, conformance::run(home, *case))
@@ -51,7 +53,9 @@ async fn d15_every_case_of_the_suite_passes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d15_every_case_that_reopens_the_store_passes() {
-    let (_database, server) = database().await;
+    let Some((_database, server)) = database().await else {
+        return;
+    };
     let cases = REOPEN_CASES.iter().map(|(name, case)| {
         let home = Arc::new(Schema::new(&server));
         (*name, case(home))
