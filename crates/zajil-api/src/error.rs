@@ -61,29 +61,10 @@ pub(crate) fn answer(refusal: &Refusal) -> Response {
 
 /// A store's error as a refusal: what the client can do, and nothing internal.
 pub(crate) fn from_store(error: zajil_store::Error) -> Refusal {
-    use zajil_store::Error;
-    let (reason, detail) = match &error {
-        Error::Busy => (
-            Reason::Overloaded,
-            "the store has as much work as it can hold; try again",
-        ),
-        Error::Full(_) => (
-            Reason::StorageFull,
-            "the store has no room left; try again later",
-        ),
-        Error::Down(_) | Error::Unknown(_) => (
-            Reason::StorageDown,
-            "the store cannot be used now; try again",
-        ),
-        Error::Closed => (Reason::Stopping, "the node is stopping; try again"),
-        Error::Conflict(detail) => return Refusal::new(Reason::Conflict, detail.clone()),
-        Error::NotFound => (Reason::NotFound, "no such record"),
-        Error::Damaged(_) => (Reason::Internal, "internal error"),
-    };
-    if matches!(error, Error::Damaged(_)) {
+    if matches!(error, zajil_store::Error::Damaged(_)) {
         tracing::error!(%error, "the store cannot read what it holds");
     }
-    Refusal::new(reason, detail)
+    error.refusal()
 }
 
 /// No record of this kind has this id.

@@ -6,9 +6,12 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_core::webhook::Webhooks;
+use zajil_core::port::Answer;
+use zajil_core::webhook::{Webhook, Webhooks};
 
+use crate::audit::{self, Told};
 use crate::dto::webhook::{DeadOut, PingedOut, ReplayIn, WebhookIn, WebhookOut};
 use crate::query::Parameters;
 use crate::router::{Api, Shared};
@@ -23,9 +26,12 @@ pub(crate) async fn list(api: Shared, _: Request) -> Result<Response, Refusal> {
 
 /// `POST /api/webhooks`: answers with the secret, which is never shown again.
 pub(crate) async fn create(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (_, payload) = split(&api, request).await?;
+    let (parts, payload) = split(&api, request).await?;
     let terms = body::object::<WebhookIn<'_>>(&payload)?.into_terms()?;
-    let (webhook, secret) = book(&api)?.create(terms).await?;
+    let work = book(&api)?.create(terms);
+    let told = told("create", None, Value::Null);
+    let made = noted(&api, &parts, told, work, |(webhook, _)| value(webhook));
+    let (webhook, secret) = made.await?;
     json::data(
         StatusCode::CREATED,
         WebhookOut::new(&webhook, Some(&secret)),
@@ -44,27 +50,42 @@ pub(crate) async fn change(api: Shared, request: Request) -> Result<Response, Re
     let (mut parts, payload) = split(&api, request).await?;
     let id = query::record_id(&mut parts, "webhook").await?;
     let change = body::object::<WebhookIn<'_>>(&payload)?.into_change()?;
-    let webhook = book(&api)?.change(id, change).await?;
+    let book = book(&api)?;
+    let told = told("update", Some(id), value(&book.show(id).await?));
+    let webhook = noted(&api, &parts, told, book.change(id, change), value).await?;
     json::data(StatusCode::OK, WebhookOut::new(&webhook, None))
 }
 
 /// `DELETE /api/webhooks/{id}`: with all that waits for it.
 pub(crate) async fn remove(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (id, _) = named(request).await?;
-    book(&api)?.remove(id).await?;
+    let (id, parts) = named(request).await?;
+    let book = book(&api)?;
+    let told = told("remove", Some(id), value(&book.show(id).await?));
+    noted(&api, &parts, told, book.remove(id), |()| Value::Null).await?;
     Ok(json::removed())
 }
 
 /// `POST /api/webhooks/{id}/rotate`: a new secret; the former one signs too for a day.
 pub(crate) async fn rotate(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (id, _) = named(request).await?;
-    let (webhook, secret) = book(&api)?.rotate(id).await?;
+    let (id, parts) = named(request).await?;
+    let book = book(&api)?;
+    // The secrets are in neither.
+    let told = told("rotate", Some(id), value(&book.show(id).await?));
+    let rotated = noted(&api, &parts, told, book.rotate(id), |(webhook, _)| {
+        value(webhook)
+    });
+    let (webhook, secret) = rotated.await?;
     json::data(StatusCode::OK, WebhookOut::new(&webhook, Some(&secret)))
 }
 
 /// `POST /api/webhooks/{id}/test`: sends a test event and says what came of it.
 pub(crate) async fn test(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let (id, _) = named(request).await?;
+    let (id, parts) = named(request).await?;
+    if parts.headers.contains_key("webhook-id") {
+        // Or one that leads here would test itself without end.
+        let detail = "a webhook cannot have webhooks tested";
+        return Err(Refusal::new(Reason::Conflict, detail));
+    }
     let pinged = book(&api)?.ping(id).await?;
     json::data(StatusCode::OK, PingedOut::new(&pinged))
 }
@@ -98,8 +119,45 @@ pub(crate) async fn replay(api: Shared, request: Request) -> Result<Response, Re
     let (mut parts, payload) = split(&api, request).await?;
     let id = query::record_id(&mut parts, "webhook").await?;
     let chosen = body::object_or_nothing::<ReplayIn<'_>>(&payload)?.into_deliveries()?;
-    let replayed = book(&api)?.replay(id, chosen).await?;
+    let book = book(&api)?;
+    let told = told("replay", Some(id), Value::Null);
+    let work = book.replay(id, chosen);
+    let replayed = noted(
+        &api,
+        &parts,
+        told,
+        work,
+        |count| serde_json::json!({ "replayed": count }),
+    )
+    .await?;
     json::data(StatusCode::OK, Replayed { replayed })
+}
+
+/// Does something to a subscription, and writes down who did.
+async fn noted<T>(
+    api: &Api,
+    parts: &Parts,
+    told: Told,
+    work: Answer<'_, T>,
+    after: impl FnOnce(&T) -> Value,
+) -> Result<T, Refusal> {
+    let begun = audit::begin(api, &parts.extensions, told).await?;
+    begun.ended(api, work.await, after).await
+}
+
+fn told(action: &'static str, id: Option<u64>, before: Value) -> Told {
+    Told {
+        action,
+        what: "webhook",
+        id: id.map(|id| id.to_string()),
+        before,
+        after: Value::Null,
+    }
+}
+
+/// A subscription for the audit log, without its secret.
+fn value(webhook: &Webhook) -> Value {
+    serde_json::to_value(WebhookOut::new(webhook, None)).unwrap_or_default()
 }
 
 fn book(api: &Api) -> Result<&dyn Webhooks, Refusal> {

@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod contract;
 pub mod memory;
 pub mod record;
+mod refusal;
 pub mod shelf;
 
 pub use cluster::Cluster;

@@ -272,6 +272,13 @@ pub enum WebhookFact<'a> {
         /// Whose it was.
         webhook: u64,
     },
+    /// Retention took endings before they were read for a receiver.
+    Forgotten {
+        /// Whose they may have been.
+        webhook: u64,
+        /// How many there were, for it or not.
+        count: u64,
+    },
     /// A delivery was given up.
     Dead {
         /// Whose it is.

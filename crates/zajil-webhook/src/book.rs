@@ -1,6 +1,6 @@
 //! The book of subscriptions: made, changed and shown here, kept on the shelf.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::Uri;
@@ -19,7 +19,7 @@ use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::record::{StoredDelivery, StoredSecret, StoredWebhook, read, written};
 use crate::send::{self, Letter, Sender};
-use crate::{Error, Options, deliver, event, sign};
+use crate::{Error, Options, courier, deliver, event, sign};
 
 /// There may be so many subscriptions.
 const MOST: usize = 1_000;
@@ -198,8 +198,9 @@ impl Desk {
         let (record, stored) = self.record(id).await?;
         let terms = stored.terms().after(change);
         check(&terms)?;
-        // What happened while it was off is never sent.
-        let since = match terms.enabled && !stored.enabled {
+        // What ended while it did not want to hear of it is never sent.
+        let wanted = courier::wants_endings(&stored.terms());
+        let since = match courier::wants_endings(&terms) && !wanted {
             true => self.last_ending().await.map_err(failed)?,
             false => stored.since,
         };
@@ -318,44 +319,55 @@ impl Desk {
         }
     }
 
+    /// A page at a time, so that a long outage does not come to lie in memory.
     async fn replay(&self, id: u64, chosen: Option<Vec<u64>>) -> Result<u64, Refusal> {
         self.record(id).await?;
-        let mut all = Vec::new();
-        let wanted = |delivery| {
-            chosen
-                .as_ref()
-                .is_none_or(|chosen| chosen.contains(&delivery))
-        };
-        let each = self.each_delivery(|delivery, stored| {
-            if stored.dead && stored.webhook == id && wanted(delivery) {
-                all.push((delivery, stored));
-            }
-        });
-        each.await?;
-        let now = self.now();
-        for some in all.chunks_mut(PAGE as usize) {
-            let again = some.iter_mut().map(|(delivery, stored)| {
-                (stored.dead, stored.attempts) = (false, 0);
-                // It is as old as its replay, or it would be given up at once.
-                (stored.born, stored.due) = (now.millis(), now.millis());
-                shelf::Change::Set {
-                    kind: Kind::WebhookDelivery,
-                    id: *delivery,
-                    base: None,
-                    body: written(stored),
+        let chosen: Option<BTreeSet<u64>> = chosen.map(|chosen| chosen.into_iter().collect());
+        let is_chosen = |delivery| chosen.as_ref().is_none_or(|set| set.contains(&delivery));
+        let (mut from, mut count) = (0, 0);
+        loop {
+            let page = Page {
+                kind: Kind::WebhookDelivery,
+                from: Start::After(from),
+                offset: 0,
+                limit: PAGE,
+            };
+            let records = self.parts.store.shelf(page).await.map_err(failed)?;
+            let Some(last) = records.last() else {
+                self.nudge.notify_one();
+                return Ok(count);
+            };
+            from = last.id;
+            let mut again = Vec::new();
+            for record in records.iter().filter(|record| record.name.is_none()) {
+                let stored: StoredDelivery = read(record).map_err(failed)?;
+                if stored.dead && stored.webhook == id && is_chosen(record.id) {
+                    again.push((record.id, stored));
                 }
-            });
-            let changes = again.collect();
-            self.parts
-                .store
-                .change_shelf(changes, now)
-                .await
-                .map_err(failed)?;
-            let told = some.iter().map(|(delivery, _)| (id, *delivery));
-            lock(&self.replayed).extend(told);
+            }
+            count += again.len() as u64;
+            self.try_anew(id, again).await?;
         }
-        self.nudge.notify_one();
-        Ok(all.len() as u64)
+    }
+
+    async fn try_anew(&self, id: u64, some: Vec<(u64, StoredDelivery)>) -> Result<(), Refusal> {
+        if some.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let told: Vec<_> = some.iter().map(|(delivery, _)| (id, *delivery)).collect();
+        let changes = some
+            .into_iter()
+            .map(|(delivery, stored)| shelf::Change::Set {
+                kind: Kind::WebhookDelivery,
+                id: delivery,
+                base: None,
+                body: written(&stored.anew(now)),
+            });
+        let changed = self.parts.store.change_shelf(changes.collect(), now).await;
+        changed.map_err(failed)?;
+        lock(&self.replayed).extend(told);
+        Ok(())
     }
 
     async fn write(&self, change: shelf::Change) -> Result<Record, Refusal> {
@@ -492,29 +504,12 @@ fn no_chance() -> Refusal {
     Refusal::new(Reason::Internal, "internal error")
 }
 
-/// A store's error as a refusal: what the client can do, and nothing internal.
 fn failed(error: zajil_store::Error) -> Refusal {
-    use zajil_store::Error;
-    let (reason, detail) = match &error {
-        Error::Conflict(detail) => return Refusal::new(Reason::Conflict, detail.clone()),
-        Error::NotFound => (Reason::NotFound, "no such record"),
-        Error::Busy => (
-            Reason::Overloaded,
-            "the store has as much work as it can hold; try again",
-        ),
-        Error::Full(_) => (
-            Reason::StorageFull,
-            "the store has no room left; try again later",
-        ),
-        Error::Down(_) | Error::Unknown(_) => (
-            Reason::StorageDown,
-            "the store cannot be used now; try again",
-        ),
-        Error::Closed => (Reason::Stopping, "the node is stopping; try again"),
-        Error::Damaged(_) => (Reason::Internal, "internal error"),
-    };
-    tracing::warn!(%error, "a subscription cannot be read or written");
-    Refusal::new(reason, detail)
+    let refusal = error.refusal();
+    if !matches!(refusal.reason, Reason::Conflict | Reason::NotFound) {
+        tracing::warn!(%error, "a subscription cannot be read or written");
+    }
+    refusal
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

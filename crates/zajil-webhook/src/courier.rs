@@ -1,13 +1,13 @@
 //! What there is to do for one subscription: fresh events, deliveries that wait, and how it goes.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use zajil_core::cdr::Cdr;
 use zajil_core::clock::Timestamp;
 use zajil_core::number;
 use zajil_core::status::FinalStatus;
-use zajil_core::webhook::Figures;
+use zajil_core::webhook::{Figures, Terms};
 use zajil_telemetry::live::{Event, Filter, Numbers, ended};
 
 use crate::event::Told;
@@ -46,7 +46,8 @@ pub(crate) struct Courier {
     pub(crate) seen: u64,
     pub(crate) health: Health,
     pub(crate) busy: usize,
-    pub(crate) dead: u64,
+    /// Deliveries that were given up, and when.
+    dead: BTreeMap<u64, Timestamp>,
     pub(crate) last_error: Option<String>,
     fresh: VecDeque<Fresh>,
     due: BTreeSet<(Timestamp, u64)>,
@@ -63,7 +64,7 @@ impl Courier {
             wants_endings: false,
             health: Health::default(),
             busy: 0,
-            dead: 0,
+            dead: BTreeMap::new(),
             last_error: None,
             fresh: VecDeque::new(),
             due: BTreeSet::new(),
@@ -79,8 +80,7 @@ impl Courier {
             self.health = Health::default();
         }
         let terms = webhook.terms();
-        let is_ending = |name: &String| FinalStatus::ALL.iter().any(|how| ended(*how) == name);
-        self.wants_endings = webhook.enabled && terms.events.iter().any(is_ending);
+        self.wants_endings = wants_endings(&terms);
         self.filter = Filter {
             names: terms.events,
             frontend: terms.frontend,
@@ -93,7 +93,6 @@ impl Courier {
 
     /// Names of events that are no endings.
     pub(crate) fn live_names(&self) -> impl Iterator<Item = &String> {
-        let is_ending = |name: &str| FinalStatus::ALL.iter().any(|how| ended(*how) == name);
         let enabled = self.webhook.enabled;
         let names = self.filter.names.iter();
         names.filter(move |name| enabled && !is_ending(name))
@@ -151,7 +150,24 @@ impl Courier {
 
     /// How many deliveries are on the shelf for it.
     pub(crate) fn parked(&self) -> usize {
-        self.due.len() + usize::try_from(self.dead).unwrap_or(usize::MAX)
+        self.due.len() + self.dead.len()
+    }
+
+    /// A delivery was given up then.
+    pub(crate) fn bury(&mut self, id: u64, at: Timestamp) {
+        self.dead.insert(id, at);
+    }
+
+    /// A delivery that was given up is tried anew.
+    pub(crate) fn revive(&mut self, id: u64, now: Timestamp) {
+        self.dead.remove(&id);
+        self.park(now, id);
+    }
+
+    /// Forgets what was given up before this; answers which it was.
+    pub(crate) fn forget_dead(&mut self, before: Timestamp) -> Vec<u64> {
+        let old = self.dead.extract_if(.., |_, at| *at < before);
+        old.map(|(id, _)| id).collect()
     }
 
     /// The receiver is back: all that waits is due.
@@ -184,10 +200,19 @@ impl Courier {
     pub(crate) fn figures(&self, now: Timestamp) -> Figures {
         Figures {
             waiting: self.due.len() as u64,
-            dead: self.dead,
+            dead: self.dead.len() as u64,
             failures: self.health.failures(),
             resting_until: self.health.rests(now),
             last_error: self.last_error.clone(),
         }
     }
+}
+
+/// Whether a subscription is told how messages end.
+pub(crate) fn wants_endings(terms: &Terms) -> bool {
+    terms.enabled && terms.events.iter().any(|name| is_ending(name))
+}
+
+fn is_ending(name: &str) -> bool {
+    FinalStatus::ALL.iter().any(|how| ended(*how) == name)
 }

@@ -24,8 +24,9 @@ use crate::event::{self, Told};
 use crate::health;
 use crate::place::Place;
 use crate::record::{PLACE, StoredDelivery, StoredPlace, StoredWebhook, read, written};
-use crate::send::{Failed, Letter};
+use crate::send::Failed;
 
+mod forgotten;
 mod shelved;
 
 use shelved::{Then, Write};
@@ -77,6 +78,10 @@ struct Deliverer {
     attempts: JoinSet<Ended>,
     listener: Option<(Listener, Filter)>,
     troubled: bool,
+    /// When the dead were looked through last.
+    forgot_at: Timestamp,
+    /// Whether endings have been read since the start.
+    has_read: bool,
 }
 
 /// Sends events until the token is cancelled.
@@ -111,6 +116,8 @@ impl Deliverer {
             attempts: JoinSet::new(),
             listener: None,
             troubled: false,
+            forgot_at: Timestamp::from_millis(0),
+            has_read: false,
         };
         let store = Arc::clone(&deliverer.desk.parts.store);
         let place = store.shelf_named(Kind::WebhookDelivery, PLACE.to_owned());
@@ -133,17 +140,19 @@ impl Deliverer {
         let each = desk.each(Kind::WebhookDelivery, |record| {
             if record.name.is_none() {
                 let stored: Result<StoredDelivery, Error> = read(&record);
-                found.push((record.id, stored.map(|d| (d.webhook, d.seq, d.due, d.dead))));
+                let (id, at) = (record.id, record.written_at);
+                let stored = stored.map(|d| (d.webhook, d.seq, d.due, d.dead));
+                found.push((id, at, stored));
             }
         });
         each.await?;
-        for (id, stored) in found {
+        for (id, at, stored) in found {
             let (webhook, seq, due, dead) = stored?;
             if seq > self.saved {
                 self.known.insert((webhook, seq));
             }
             match self.couriers.get_mut(&webhook) {
-                Some(courier) if dead => courier.dead += 1,
+                Some(courier) if dead => courier.bury(id, at),
                 Some(courier) => courier.park(Timestamp::from_millis(due), id),
                 // Its subscription was removed, and then there was a crash.
                 None => self.writes.push(Write::remove(id)),
@@ -180,6 +189,7 @@ impl Deliverer {
         if round {
             self.refresh().await?;
             self.put_late_ones_aside();
+            self.forget_dead();
         }
         self.read_endings().await?;
         self.start();
@@ -229,8 +239,7 @@ impl Deliverer {
     async fn refresh(&mut self) -> Result<(), Error> {
         for (webhook, id) in self.desk.take_replayed() {
             if let Some(courier) = self.couriers.get_mut(&webhook) {
-                courier.dead = courier.dead.saturating_sub(1);
-                courier.park(self.desk.now(), id);
+                courier.revive(id, self.desk.now());
             }
         }
         let revision = self.desk.parts.store.shelf_revision(Kind::Webhook).await?;
@@ -287,6 +296,11 @@ impl Deliverer {
             let desk = Arc::clone(&self.desk);
             let entries = desk.endings()?.finished(OutboxSeq(from), READ_AT_ONCE);
             let entries = entries.await?;
+            if !self.has_read {
+                self.count_forgotten(entries.first().map(|(seq, _)| seq.0))
+                    .await?;
+                self.has_read = true;
+            }
             let count = entries.len();
             for (seq, cdr) in entries {
                 self.tell_ending(seq.0, &cdr);
@@ -558,7 +572,7 @@ async fn attempt(desk: Arc<Desk>, (id, webhook): (u64, Arc<StoredWebhook>), load
         (Load::Parked(_), None) => return ended(load, Outcome::Gone),
     };
     let sent = match letter {
-        Ok(letter) => post(&desk, letter).await,
+        Ok(letter) => desk.sender.post(letter).await,
         Err(refusal) => Err(Failed {
             status: None,
             why: refusal.detail,
@@ -568,10 +582,6 @@ async fn attempt(desk: Arc<Desk>, (id, webhook): (u64, Arc<StoredWebhook>), load
         Ok(_) => ended(load, Outcome::Acknowledged),
         Err(failed) => ended(load, Outcome::Failed(stored, failed)),
     }
-}
-
-async fn post(desk: &Desk, letter: Letter) -> Result<u16, Failed> {
-    desk.sender.post(letter).await
 }
 
 /// What was told before, as it was told.

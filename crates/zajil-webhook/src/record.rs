@@ -1,5 +1,7 @@
 //! Stored forms: what lies on the shelf, with its version.
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zajil_core::clock::Timestamp;
@@ -30,10 +32,16 @@ pub(crate) struct StoredWebhook {
 }
 
 /// A secret; one that was replaced signs until then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredSecret {
     pub(crate) key: String,
     pub(crate) until: Option<i64>,
+}
+
+impl fmt::Debug for StoredSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
 }
 
 /// A delivery that waits or was given up.
@@ -126,6 +134,17 @@ impl StoredDelivery {
             last_error: String::new(),
         }
     }
+
+    /// To be tried from the beginning. It is as old as its replay, or it would be given up at once.
+    pub(crate) fn anew(self, now: Timestamp) -> Self {
+        Self {
+            attempts: 0,
+            born: now.millis(),
+            due: now.millis(),
+            dead: false,
+            ..self
+        }
+    }
 }
 
 /// As it is written.
@@ -136,6 +155,36 @@ pub(crate) fn written(record: &impl Serialize) -> String {
 
 /// As it was written.
 pub(crate) fn read<T: DeserializeOwned>(record: &Record) -> Result<T, Error> {
-    serde_json::from_str(&record.body)
-        .map_err(|error| Error::Damaged(format!("{} {}: {error}", record.kind, record.id)))
+    serde_json::from_str(&record.body).map_err(|error| {
+        // Where, and not what: the sentence of serde may quote a secret.
+        let (kind, id, column) = (record.kind, record.id, error.column());
+        Error::Damaged(format!("{kind} {id} cannot be read at column {column}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_in_what_a_log_may_hold() {
+        let body = r#"{"version":1,"url":"https://a.example","events":"whsec_AAAA"}"#;
+        let record = Record {
+            kind: zajil_store::shelf::Kind::Webhook,
+            id: 7,
+            name: None,
+            revision: 1,
+            added_at: Timestamp::from_secs(0),
+            written_at: Timestamp::from_secs(0),
+            body: body.into(),
+        };
+        let error = read::<StoredWebhook>(&record).unwrap_err();
+        assert!(error.to_string().contains("webhook 7"), "{error}");
+        assert!(!error.to_string().contains("whsec"), "{error}");
+        let secret = StoredSecret {
+            key: "whsec_AAAA".into(),
+            until: None,
+        };
+        assert_eq!(format!("{secret:?}"), "****");
+    }
 }

@@ -25,6 +25,8 @@ use crate::address::{self, Network};
 
 /// How much of an answer is read, so that its connection can be used again.
 const LONGEST_ANSWER: usize = 64 << 10;
+/// So long is it waited for: the status has said all.
+const READ_WITHIN: Duration = Duration::from_millis(500);
 /// A connection that nobody used for so long is closed.
 const LONGEST_IDLE: Duration = Duration::from_secs(20);
 /// Addresses of one name that are tried.
@@ -121,7 +123,7 @@ impl Sender {
         let status = answer.status();
         // What it says does not matter; it is read so that the connection can be used again.
         let body = Limited::new(answer.into_body(), LONGEST_ANSWER).collect();
-        drop(body.await);
+        drop(tokio::time::timeout(READ_WITHIN, body).await);
         match status.is_success() {
             true => Ok(status.as_u16()),
             false => Err(Failed {

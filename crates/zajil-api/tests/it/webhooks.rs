@@ -120,3 +120,42 @@ async fn s3_8_a_test_of_a_private_address_is_refused_before_anything_is_sent() {
         );
     }
 }
+
+#[tokio::test]
+async fn s3_8_every_change_is_written_down_without_secrets() {
+    let app = app().await;
+    let body = r#"{"url":"https://example.com/zajil","events":["message_delivered"]}"#;
+    app.data(&format!("POST /api/webhooks\n\n{body}")).await;
+    app.call("PATCH /api/webhooks/1\n\n{\"masked\":true}").await;
+    app.call("POST /api/webhooks/1/rotate").await;
+    app.call("POST /api/webhooks/1/replay").await;
+    app.call("DELETE /api/webhooks/1").await;
+    app.call("DELETE /api/webhooks/1").await;
+    let audit = app.data("GET /api/audit?what=webhook").await;
+    let line = |entry: &serde_json::Value| {
+        let word = |name: &str| entry[name].as_str().unwrap().to_owned();
+        let (before, after) = (&entry["before"]["masked"], &entry["after"]["masked"]);
+        let (action, id, outcome) = (word("action"), word("id"), word("outcome"));
+        format!("{action} {id} {outcome}: {before} {after}\n")
+    };
+    let lines: String = audit.as_array().unwrap().iter().rev().map(line).collect();
+    expect![[r#"
+        create 1 done: null false
+        update 1 done: false true
+        rotate 1 done: true true
+        replay 1 done: null null
+        remove 1 done: true null
+    "#]]
+    .assert_eq(&lines);
+    assert!(!audit.to_string().contains("whsec"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_webhook_that_leads_here_cannot_test_itself_without_end() {
+    let app = app().await;
+    let body = r#"{"url":"https://example.com/zajil","events":["message_delivered"]}"#;
+    app.data(&format!("POST /api/webhooks\n\n{body}")).await;
+    let asked = "POST /api/webhooks/1/test\nwebhook-id: 1.1.test\n\n{}";
+    let answer = app.call(asked).await;
+    assert!(answer.starts_with("422"), "{answer}");
+}

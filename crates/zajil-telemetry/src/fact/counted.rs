@@ -108,6 +108,11 @@ impl Telemetry {
                 m.lost.inc();
                 tracing::debug!(webhook, "an event was not kept for a receiver");
             }
+            WebhookFact::Forgotten { webhook, count } => {
+                m.lost.inc_by(count);
+                let what = "retention took endings before a receiver was told of them";
+                tracing::warn!(webhook, count, "{what}");
+            }
             WebhookFact::Dead { webhook, delivery } => {
                 m.given_up.inc();
                 tracing::warn!(webhook, delivery, "a delivery was given up");

@@ -19,7 +19,7 @@ pub(super) const GIVEN_UP: Entry = counter(
 );
 pub(super) const LOST: Entry = counter(
     "zajil_webhook_lost_total",
-    "Events that a receiver was not told of: more than webhooks.max_waiting, or told at most once.",
+    "Events that were not told: beyond webhooks.max_waiting or retention, or told at most once.",
 );
 pub(super) const WAITING: Entry = gauge(
     "zajil_webhook_waiting",
@@ -39,7 +39,8 @@ pub(super) const RESTING: Entry = gauge(
 pub struct Webhooks {
     attempts: IntCounterVec,
     pub(crate) given_up: IntCounter,
-    pub(crate) lost: IntCounter,
+    /// `zajil_webhook_lost_total`.
+    pub lost: IntCounter,
     /// `zajil_webhook_waiting`.
     pub waiting: IntGauge,
     /// `zajil_webhook_dead`.

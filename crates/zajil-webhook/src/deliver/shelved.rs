@@ -116,7 +116,7 @@ impl Deliverer {
                     let delivery = record.id;
                     told(WebhookFact::Dead { webhook, delivery });
                     if let Some(courier) = self.couriers.get_mut(&webhook) {
-                        courier.dead += 1;
+                        courier.bury(delivery, record.written_at);
                     }
                 }
                 Then::Removed => {}

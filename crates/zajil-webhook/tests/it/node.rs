@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use zajil_core::clock::Clock as _;
 use zajil_core::event::NodeName;
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
@@ -13,6 +14,7 @@ use zajil_core::status::FinalStatus;
 use zajil_core::webhook::{Secret, Terms, Webhook, Webhooks as _};
 use zajil_engine::Engine;
 use zajil_store::Store;
+use zajil_store::contract::{OutboxSeq, Purged, Retention};
 use zajil_store::memory::MemoryStore;
 use zajil_store::shelf::{Kind, Page, Shelf as _, Start};
 use zajil_telemetry::Telemetry;
@@ -87,6 +89,25 @@ impl Node {
         self.tasks
             .spawn(async move { told.live().unwrap().pump().await });
         self.tasks.spawn(self.book.clone().run(self.token.clone()));
+    }
+
+    /// Nothing is sent any more.
+    pub(crate) async fn halt(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Retention takes every message that has ended.
+    pub(crate) async fn forget_finished(&self) {
+        let entries = self.store.outbox(1_000).await.unwrap();
+        let last = entries.last().map_or(OutboxSeq(0), |(seq, _)| *seq);
+        self.store.outbox_done(last).await.unwrap();
+        let keep = Retention {
+            messages: Duration::ZERO,
+            events: Duration::ZERO,
+            frontends: Duration::ZERO,
+        };
+        let later = self.clock.now().plus(Duration::from_secs(1));
+        while self.store.purge(keep, later, 1_000).await.unwrap() != Purged::default() {}
     }
 
     /// The node dies, as far as webhooks can tell, and starts again on the same store.

@@ -145,3 +145,59 @@ async fn a_removed_subscription_leaves_nothing_waiting() {
     assert_eq!(node.shelved().await, 0);
     assert!(node.book.show(webhook.id).await.is_err());
 }
+
+#[tokio::test]
+async fn what_is_given_up_is_forgotten_after_its_time_and_the_place_is_not() {
+    let receiver = Receiver::start(Manner::Answer(500)).await;
+    let mut options = local();
+    options.max_attempts = 1;
+    let mut node = Node::start(options).await;
+    let (webhook, _) = node.subscribe(&receiver.url(), DELIVERED).await;
+    node.deliver().await;
+    // The first failure goes to the shelf; it is given up there.
+    node.wait_until(webhook.id, |webhook| webhook.figures.waiting == 1)
+        .await;
+    node.clock.advance(Duration::from_secs(10));
+    node.wait_until(webhook.id, |webhook| webhook.figures.dead == 1)
+        .await;
+    let week = node.options.keep_dead;
+    node.clock
+        .advance(week.checked_sub(Duration::from_secs(60)).unwrap());
+    node.crash().await;
+    node.wait_until(webhook.id, |webhook| webhook.figures.dead == 1)
+        .await;
+    node.clock.advance(Duration::from_secs(130));
+    node.wait_until(webhook.id, |webhook| webhook.figures.dead == 0)
+        .await;
+    while node.shelved().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    let told = receiver.requests().len();
+    receiver.behave(Manner::Answer(200));
+    node.crash().await;
+    let id = node.deliver().await;
+    let all = receiver.wait_for(told + 1).await;
+    assert_eq!(all[told].message_id(), id, "nothing old is told again");
+}
+
+#[tokio::test]
+async fn endings_that_retention_took_before_they_were_read_are_counted() {
+    let receiver = Receiver::start(Manner::Answer(200)).await;
+    let mut node = Node::start(local()).await;
+    node.subscribe(&receiver.url(), DELIVERED).await;
+    node.deliver().await;
+    receiver.wait_for(1).await;
+    node.halt().await;
+    for _ in 0..3 {
+        node.deliver().await;
+    }
+    node.forget_finished().await;
+    let lost = || node.telemetry.metrics.webhooks.lost.get();
+    assert_eq!(lost(), 0);
+    node.crash().await;
+    let id = node.deliver().await;
+    let all = receiver.wait_for(2).await;
+    assert_eq!(all[1].message_id(), id);
+    let lost = node.telemetry.metrics.webhooks.lost.get();
+    assert!((3..=4).contains(&lost), "{lost}");
+}

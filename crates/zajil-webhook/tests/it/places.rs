@@ -3,7 +3,7 @@
 use zajil_core::webhook::Webhooks as _;
 use zajil_webhook::Options;
 
-use crate::node::{Node, local};
+use crate::node::{Node, local, terms};
 use crate::receiver::{Manner, Receiver, tls_file};
 
 #[tokio::test]
@@ -93,4 +93,44 @@ async fn a_receiver_that_does_not_answer_or_is_not_there_fails_in_time() {
     drop(receiver);
     let (absent, _) = node.subscribe(&closed, &["message_delivered"]).await;
     assert!(node.book.ping(absent.id).await.unwrap().error.is_some());
+}
+
+#[tokio::test]
+async fn the_status_acknowledges_whatever_body_comes_after_it() {
+    let node = Node::start(local()).await;
+    for manner in [Manner::Flood, Manner::Stall] {
+        let receiver = Receiver::start(manner).await;
+        let (webhook, _) = node
+            .subscribe(&receiver.url(), &["message_delivered"])
+            .await;
+        let pinged = node.book.ping(webhook.id).await.unwrap();
+        assert_eq!((pinged.status, pinged.error), (Some(200), None));
+    }
+}
+
+#[tokio::test]
+async fn a_url_cannot_carry_headers_users_or_other_schemes() {
+    let node = Node::start(local()).await;
+    for url in [
+        "http://127.0.0.1/\r\nx-evil: 1",
+        "http://127.0.0.1/ HTTP/1.1",
+        "http://127.0.0.1\n/",
+        "http://user:secret@127.0.0.1/",
+        "http://example.com@127.0.0.1/",
+        "http://127.0.0.1/#fragment",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "//127.0.0.1/",
+        "/api/messages",
+        "http://",
+        "http://:80/",
+        "",
+    ] {
+        let made = node.book.create(terms(url, &["message_delivered"])).await;
+        let refusal = made.unwrap_err();
+        assert!(
+            refusal.detail.starts_with("url must be"),
+            "{url:?}: {refusal:?}"
+        );
+    }
 }

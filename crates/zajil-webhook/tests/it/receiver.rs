@@ -22,6 +22,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 pub(crate) enum Manner {
     Answer(u16),
     Redirect(String),
+    /// Acknowledges, and then talks for as long as anybody listens.
+    Flood,
+    /// Acknowledges, promises a body, and sends none of it.
+    Stall,
     /// Reads the request, and says nothing.
     Hang,
 }
@@ -171,6 +175,19 @@ async fn serve(
             Manner::Answer(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
             Manner::Redirect(to) => {
                 format!("HTTP/1.1 302 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")
+            }
+            Manner::Flood => {
+                let head = b"HTTP/1.1 200 X\r\ncontent-length: 1000000000000\r\n\r\n";
+                stream.write_all(head).await?;
+                loop {
+                    stream.write_all(&[b'x'; 4_096]).await?;
+                }
+            }
+            Manner::Stall => {
+                let head = b"HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n";
+                stream.write_all(head).await?;
+                std::future::pending::<()>().await;
+                String::new()
             }
             Manner::Hang => {
                 std::future::pending::<()>().await;

@@ -149,3 +149,21 @@ async fn what_is_no_ending_is_told_from_the_live_hub() {
     assert_eq!(received.message_id(), id.get());
     assert_eq!(received.json()["type"], "message_inserted");
 }
+
+#[tokio::test]
+async fn a_subscription_that_turns_to_endings_hears_of_those_that_follow() {
+    let receiver = Receiver::start(Manner::Answer(200)).await;
+    let node = Node::start(local()).await;
+    let (webhook, _) = node
+        .subscribe(&receiver.url(), &["frontend_connected"])
+        .await;
+    node.deliver().await;
+    let to_endings = Change {
+        events: Some(vec!["message_delivered".into()]),
+        ..Change::default()
+    };
+    node.book.change(webhook.id, to_endings).await.unwrap();
+    let id = node.deliver().await;
+    let received = receiver.wait_for(1).await.remove(0);
+    assert_eq!(received.message_id(), id);
+}

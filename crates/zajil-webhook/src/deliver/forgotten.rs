@@ -1,0 +1,46 @@
+//! What is not kept for ever: endings that retention took unread, and what is long dead.
+
+use super::*;
+
+/// How often what was given up long ago is looked for.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+impl Deliverer {
+    /// Retention does not wait for webhooks. What it took while nobody read, since the node was
+    /// down or webhooks were off, is counted once; whom it was for nobody knows any more.
+    pub(super) async fn count_forgotten(&self, first: Option<u64>) -> Result<(), Error> {
+        let next = match first {
+            Some(seq) => seq,
+            None => self.desk.endings()?.finished_last().await?.0 + 1,
+        };
+        let wanting = self
+            .couriers
+            .iter()
+            .filter(|(_, courier)| courier.wants_endings);
+        for (id, courier) in wanting {
+            let count = next.saturating_sub(courier.seen + 1);
+            if count > 0 {
+                let forgotten = WebhookFact::Forgotten {
+                    webhook: *id,
+                    count,
+                };
+                self.desk.parts.telemetry.record(&Fact::Webhook(forgotten));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was given up so long ago that nobody will replay it.
+    pub(super) fn forget_dead(&mut self) {
+        let now = self.desk.now();
+        if now.since(self.forgot_at) < FORGET_EVERY {
+            return;
+        }
+        self.forgot_at = now;
+        let before = now.minus(self.desk.options.keep_dead);
+        for courier in self.couriers.values_mut() {
+            let old = courier.forget_dead(before);
+            self.writes.extend(old.into_iter().map(Write::remove));
+        }
+    }
+}
