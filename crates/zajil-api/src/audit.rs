@@ -16,6 +16,7 @@ use zajil_store::shelf::{Change, Kind, Page, Record, Start};
 
 use crate::access::{Client, Mode};
 use crate::dto::At;
+use crate::openapi::schema::{self, Described, Schema, list as list_of, shown};
 use crate::query::Parameters;
 use crate::request_id::RequestId;
 use crate::router::{Api, Shared};
@@ -250,10 +251,39 @@ struct Shown {
 }
 
 #[derive(Debug, Serialize)]
-struct Log {
+pub(crate) struct Log {
     data: Vec<Shown>,
     /// Where the next call goes on, as `before`; none at the end.
     next: Option<u64>,
+}
+
+impl Described for Log {
+    const NAME: &'static str = "AuditPage";
+
+    fn schema() -> Schema {
+        let entry = schema::record([
+            ("entry", shown::id()),
+            ("at", shown::time()),
+            ("version", shown::count()),
+            ("who", shown::text()),
+            ("address", shown::text().or_null()),
+            ("request_id", shown::text()),
+            ("action", shown::text()),
+            ("what", shown::text()),
+            ("id", shown::text().or_null()),
+            ("outcome", shown::text()),
+            ("before", Schema::any()),
+            ("after", Schema::any()),
+        ]);
+        let next = shown::id().or_null();
+        schema::record([
+            ("data", list_of(entry, None)),
+            (
+                "next",
+                next.says("The `before` of the next page; null at the end."),
+            ),
+        ])
+    }
 }
 
 /// `GET /api/audit`: newest first; `what`, `id` and `who` (a part of it) choose, `before` goes on.
@@ -295,7 +325,7 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
             from = Start::Before(record.id);
             log.next = Some(record.id);
             log.data.extend(
-                shown(&record)
+                entry_shown(&record)
                     .into_iter()
                     .filter(|shown| chosen(&shown.told)),
             );
@@ -310,7 +340,7 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
     }
 }
 
-fn shown(record: &Record) -> Option<Shown> {
+fn entry_shown(record: &Record) -> Option<Shown> {
     match serde_json::from_str(&record.body) {
         Ok(told) => Some(Shown {
             entry: record.id,

@@ -19,6 +19,7 @@ use zajil_core::status::FinalStatus;
 use crate::audit::{self, Told};
 use crate::dto::bulk::{Action, BulkIn};
 use crate::dto::message;
+use crate::openapi::schema::{self, Described, Schema, list, shown};
 use crate::router::{Api, Shared};
 use crate::{body, error, json, query};
 
@@ -26,7 +27,7 @@ use crate::{body, error, json, query};
 const SHOWN: usize = 20;
 
 #[derive(Debug, Serialize)]
-struct Done {
+pub(crate) struct DoneOut {
     action: &'static str,
     dry_run: bool,
     matched: usize,
@@ -44,6 +45,35 @@ struct Failure {
     detail: String,
 }
 
+impl Described for DoneOut {
+    const NAME: &'static str = "BulkDone";
+
+    fn schema() -> Schema {
+        let failure = schema::record([("id", shown::id()), ("detail", shown::text())]);
+        schema::record([
+            (
+                "action",
+                shown::word(["cancel", "retry", "reroute", "requeue"]),
+            ),
+            ("dry_run", shown::boolean()),
+            ("matched", shown::count()),
+            ("done", shown::count()),
+            ("failed", shown::count()),
+            (
+                "ids",
+                list(shown::id(), Some(SHOWN)).says("The first that were found."),
+            ),
+            ("failures", list(failure, Some(SHOWN))),
+            (
+                "next",
+                shown::id()
+                    .or_null()
+                    .says("`filter.before` of the next call; null at the end."),
+            ),
+        ])
+    }
+}
+
 /// `POST /api/messages/bulk`: what a filter finds, newest first; unless `dry_run` is false nothing
 /// but counting happens.
 pub(crate) async fn apply(api: Shared, request: Request) -> Result<Response, Refusal> {
@@ -55,7 +85,7 @@ pub(crate) async fn apply(api: Shared, request: Request) -> Result<Response, Ref
     let found = api.store.messages(bulk.filter).await;
     let found = found.map_err(error::from_store)?;
     let full = u32::try_from(found.len()).unwrap_or(u32::MAX) == limit;
-    let mut done = Done {
+    let mut done = DoneOut {
         action: bulk.action.as_str(),
         dry_run: bulk.dry_run,
         matched: found.len(),
@@ -75,7 +105,7 @@ pub(crate) async fn apply(api: Shared, request: Request) -> Result<Response, Ref
         };
         let begun = audit::begin(&api, &parts.extensions, told).await?;
         let outcome = act_on_all(&api, &bulk.action, (&found, done)).await;
-        let after = |done: &Done| serde_json::to_value(done).unwrap_or_default();
+        let after = |done: &DoneOut| serde_json::to_value(done).unwrap_or_default();
         done = begun.ended(&api, outcome, after).await?;
     }
     json::data(StatusCode::OK, done)
@@ -84,8 +114,8 @@ pub(crate) async fn apply(api: Shared, request: Request) -> Result<Response, Ref
 async fn act_on_all(
     api: &Api,
     action: &Action,
-    (found, mut done): (&[Message], Done),
-) -> Result<Done, Refusal> {
+    (found, mut done): (&[Message], DoneOut),
+) -> Result<DoneOut, Refusal> {
     for message in found {
         match act(api, action, message).await {
             Ok(()) => done.done += 1,

@@ -10,12 +10,13 @@ use zajil_store::cluster::Member;
 
 use crate::dto::At;
 use crate::error::from_store;
+use crate::openapi::schema::{self, Described, Schema, list, shown};
 use crate::options::Neighbours;
 use crate::router::{Api, Shared};
 use crate::{json, query};
 
 #[derive(Debug, Serialize)]
-struct ClusterOut {
+pub(crate) struct ClusterOut {
     /// The node that answers.
     node: String,
     nodes: Vec<NodeOut>,
@@ -51,6 +52,30 @@ impl NodeOut {
             started_at: At(member.started_at),
             last_seen_at: At(member.seen_at),
         }
+    }
+}
+
+impl Described for ClusterOut {
+    const NAME: &'static str = "Cluster";
+
+    fn schema() -> Schema {
+        let node = schema::record([
+            ("name", shown::text()),
+            ("number", shown::count()),
+            ("address", shown::text()),
+            ("version", shown::text()),
+            ("status", shown::word(["up", "draining", "absent"])),
+            ("started_at", shown::time()),
+            ("last_seen_at", shown::time()),
+        ]);
+        schema::record([
+            ("node", shown::text().says("The node that answers.")),
+            ("nodes", list(node, None)),
+            (
+                "missing",
+                list(shown::text(), None).says("Configured, and not there."),
+            ),
+        ])
     }
 }
 

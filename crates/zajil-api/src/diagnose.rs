@@ -12,8 +12,10 @@ use zajil_core::number::Given;
 use zajil_core::offer::Asker;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::{Outcome, Question};
+use zajil_core::status::Status;
 use zajil_store::contract::OfferAsk;
 
+use crate::openapi::schema::{self, Described, Schema, list, shown};
 use crate::router::{Api, Shared};
 use crate::{error, json, query};
 
@@ -21,7 +23,7 @@ use crate::{error, json, query};
 const OUTBOX_LOOKED_AT: u32 = 1_000;
 
 #[derive(Debug, Serialize)]
-struct DiagnosisOut {
+pub(crate) struct DiagnosisOut {
     message_id: u64,
     /// Null when it is not here.
     status: Option<&'static str>,
@@ -42,6 +44,24 @@ impl From<Finding> for FindingOut {
             sentence: finding.sentence,
             remedy: finding.remedy,
         }
+    }
+}
+
+impl Described for DiagnosisOut {
+    const NAME: &'static str = "Diagnosis";
+
+    fn schema() -> Schema {
+        let finding = schema::record([
+            ("code", shown::text().says("A stable word.")),
+            ("sentence", shown::text()),
+            ("remedy", shown::text().or_null()),
+        ]);
+        let status = shown::word(Status::ALL.map(Status::as_str)).or_null();
+        schema::record([
+            ("message_id", shown::id()),
+            ("status", status.says("Null when it is not here.")),
+            ("findings", list(finding, None)),
+        ])
     }
 }
 

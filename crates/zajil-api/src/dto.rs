@@ -3,6 +3,7 @@
 //! Requests are read into [`field::Field`]s, which take any JSON value; turning a field into a
 //! value of the domain names the field and the rule that it breaks.
 
+pub(crate) mod batch;
 pub(crate) mod bulk;
 pub(crate) mod cdr;
 pub(crate) mod edit;
@@ -13,12 +14,14 @@ pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod location;
 pub(crate) mod message;
+pub(crate) mod mms;
 pub(crate) mod policy;
 pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod simulation;
+pub(crate) mod ss7;
 pub(crate) mod submit;
 pub(crate) mod webhook;
 

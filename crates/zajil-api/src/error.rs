@@ -56,6 +56,8 @@ pub(crate) fn answer(refusal: &Refusal) -> Response {
     if refusal.reason.is_retryable() {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    // Whoever knows what the client wants to read may write it in another shape.
+    response.extensions_mut().insert(refusal.clone());
     response
 }
 

@@ -32,6 +32,22 @@ pub(crate) fn data(status: StatusCode, value: impl Serialize) -> Result<Response
     bare(status, &Data { data: value })
 }
 
+/// `{"status": "success", "data": …}`.
+#[derive(Debug, Serialize)]
+struct Success<T> {
+    status: &'static str,
+    data: T,
+}
+
+/// An answer with `value` as `data`, as the calls about messages have it.
+pub(crate) fn success(status: StatusCode, value: impl Serialize) -> Result<Response, Refusal> {
+    let success = Success {
+        status: "success",
+        data: value,
+    };
+    bare(status, &success)
+}
+
 /// An answer whose body is written already.
 pub(crate) fn written(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));

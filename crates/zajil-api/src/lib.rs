@@ -5,11 +5,13 @@
 
 mod access;
 mod audit;
+mod batch;
 mod body;
 mod bulk;
 mod cdrs;
 mod cluster;
 mod diagnose;
+mod docs;
 mod dto;
 mod error;
 mod events;
@@ -19,13 +21,16 @@ mod json;
 mod keys;
 mod locations;
 mod messages;
+mod openapi;
 mod options;
 mod policies;
+mod problem;
 mod query;
 mod request_id;
 mod router;
 mod routes;
 mod seed;
+mod shelf;
 mod stream;
 mod system;
 mod table;
@@ -37,6 +42,7 @@ pub use access::{
     Access, AccessOptions, Mode, Network, NotANetwork, PeerNames, Rate, RateLimits, Scopes,
 };
 pub use body::Unfinished;
+pub use docs::openapi_json;
 pub use keys::create_offline;
 pub use options::{Neighbours, Options, Part, Readiness};
 pub use router::{Api, router};

@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::Value;
 use zajil_core::concatenation;
+use zajil_core::id::MessageId;
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
@@ -21,7 +22,7 @@ use crate::access::{Client, check_own};
 use crate::dto::edit::{Change, Patch};
 use crate::dto::message;
 use crate::dto::raw::Raw;
-use crate::dto::report::{Delivered, Failed};
+use crate::dto::report::{Cancel, Delivered, Failed};
 use crate::dto::submit::{self, Submit};
 use crate::query::{self, Parameters};
 use crate::router::{Api, Shared};
@@ -75,16 +76,14 @@ async fn raw_submission(api: &Api, request: Request) -> Result<Submission, Refus
 
 /// The submission under the client's own key, if it sent one (D6).
 fn keyed(parts: &Parts, payload: &[u8], mut submission: Submission) -> Result<Submission, Refusal> {
-    if let Some(key) = parts.headers.get("idempotency-key") {
-        // A key that is no text is refused as one that is empty: by its rule.
-        let key = key.to_str().unwrap_or_default();
-        submission.dedupe = Some(submit::dedupe(key, &submission, payload)?);
+    if let Some(key) = submit::key(parts)? {
+        submission.dedupe = Some(submit::dedupe(&key, &submission, payload));
     }
     Ok(submission)
 }
 
 /// Waits for the store, but not for ever.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     api: &Api,
     answer: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Refusal> {
@@ -135,7 +134,9 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
         return offer_to(&api, asker, &parts, &parameters).await;
     }
     check_reads(Client::of(&parts.extensions)?)?;
+    let scheduled = parameters.boolean("scheduled")?;
     let filter = Filter {
+        scheduled_after: scheduled.then(|| api.now()),
         limit: parameters.limit()?,
         offset: parameters.offset()?,
         ..chosen(&parameters)?
@@ -299,6 +300,22 @@ pub(crate) async fn mark_failed(api: Shared, request: Request) -> Result<Respons
     reported(&api, &mut parts, failed.into_report()?).await
 }
 
+/// `POST /api/messages/{id}/cancel`: a message that waits, scheduled or not, ends as failed.
+pub(crate) async fn cancel(api: Shared, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, payload) = split(&api, request).await?;
+    let cancel: Cancel<'_> = body::object_or_nothing(&payload)?;
+    let report = cancel.into_report()?;
+    let id = query::message_id(&mut parts).await?;
+    let cancelled = match audit::edit_begins(&api, &parts.extensions, id, &payload).await? {
+        Some(begun) => {
+            let cancelled = api.desk.report(id, report).await;
+            begun.ended_as_asked(&api, cancelled).await?
+        }
+        None => api.desk.report(id, report).await?,
+    };
+    Ok(message::one(StatusCode::OK, &cancelled))
+}
+
 /// `POST /api/messages/{id}/mark_delivered`.
 pub(crate) async fn mark_delivered(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, payload) = split(&api, request).await?;
@@ -316,16 +333,26 @@ async fn reported(api: &Api, parts: &mut Parts, report: Report) -> Result<Respon
 /// Refuses a frontend's report on what is not its own, or in the name of another.
 async fn check_reports(api: &Api, parts: &mut Parts, report: &Report) -> Result<(), Refusal> {
     let client = Client::of(&parts.extensions)?.clone();
+    let id = query::message_id(parts).await?;
+    check_report(api, &client, id, report).await
+}
+
+/// The same for the report on this message.
+pub(crate) async fn check_report(
+    api: &Api,
+    client: &Client,
+    id: MessageId,
+    report: &Report,
+) -> Result<(), Refusal> {
     if client.caller.scopes.is_admin() {
         return Ok(());
     }
     if let Report::Delivered { by: Some(by), .. } = report {
         client.check_acts_for(by)?;
     }
-    let id = query::message_id(parts).await?;
     let found = api.store.message(id).await.map_err(error::from_store)?;
     let found = found.ok_or_else(|| Refusal::no_message(id))?;
-    check_own(api, &client, &found).await
+    check_own(api, client, &found).await
 }
 
 /// A frontend may say by an edit what became of its own message (S3), and nothing else.

@@ -11,6 +11,8 @@ use axum::response::Response;
 use tracing::{Instrument as _, Span, field};
 use zajil_core::id::MessageId;
 
+use crate::problem::{Shape, shaped};
+
 /// Carries the id both ways.
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ones are not taken over.
@@ -73,8 +75,9 @@ impl RequestIds {
             path = path.map(MatchedPath::as_str),
             message_id = field::Empty,
         );
+        let shape = Shape::wanted(request.headers());
         let answered = async move {
-            let response = answer(request).await;
+            let response = shaped(answer(request).await, shape);
             tracing::debug!(status = response.status().as_u16(), "answered");
             response
         };

@@ -1,13 +1,13 @@
 //! Every URL of the REST door on one page.
 
-use std::future::Future;
+mod page;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::{MethodFilter, MethodRouter, on};
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{CdrSearch, Control, Desk, Intake};
@@ -15,18 +15,25 @@ use zajil_core::webhook::Webhooks;
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
-use crate::access::{self, Need};
-use crate::fence::fenced;
+use crate::access::Need;
+use crate::dto::mms::Mms;
+use crate::dto::ss7::Ss7Event;
+use crate::openapi::Listed;
+use crate::openapi::says::shelf::{MmsMessages, MmsQueues, Named, Ss7Events};
+use crate::openapi::says::{self, tables};
 use crate::options::Options;
 use crate::request_id::RequestIds;
 use crate::routes::Routes;
+use crate::shelf::Shelved;
 use crate::stream::Places;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
-    audit, bulk, cdrs, cluster, diagnose, events, frontends, keys, locations, messages, policies,
-    routes, stream, system, table, translations, webhooks,
+    audit, batch, bulk, cdrs, cluster, diagnose, docs, events, frontends, keys, locations,
+    messages, policies, routes, shelf, stream, system, table, translations, webhooks,
 };
+
+use page::{DELETE, GET, PATCH, POST, PUT, Pages, guarded};
 
 /// The REST door with everything it talks to.
 #[derive(Clone)]
@@ -65,12 +72,6 @@ impl Api {
     }
 }
 
-const GET: MethodFilter = MethodFilter::GET;
-const POST: MethodFilter = MethodFilter::POST;
-const PUT: MethodFilter = MethodFilter::PUT;
-const PATCH: MethodFilter = MethodFilter::PATCH;
-const DELETE: MethodFilter = MethodFilter::DELETE;
-
 /// The door while it is open.
 pub(crate) struct Door {
     api: Api,
@@ -92,17 +93,8 @@ pub(crate) type Shared = Arc<Door>;
 /// The door as a service. Serve it with `ConnectInfo<SocketAddr>` among the request's extensions
 /// (`into_make_service_with_connect_info`), so that a frontend's address is known.
 pub fn router(api: Api) -> Router {
-    Router::new()
-        .merge(message_pages())
-        .merge(delivery_pages())
-        .merge(table_pages())
-        .merge(cluster_pages())
-        .merge(access_pages())
-        .merge(webhook_pages())
-        .route("/api/status", page(GET, Need::Open, system::status))
-        .route("/api/stream", page(GET, Need::Read, stream::open))
-        .route("/healthz", page(GET, Need::Open, system::alive))
-        .route("/readyz", page(GET, Need::Open, system::ready))
+    let pages = pages().router;
+    pages
         .fallback(|State(api): State<Shared>, request: Request| async move {
             let door = Arc::clone(&api);
             let answer = |request| guarded(api, Need::Open, request, no_page);
@@ -120,188 +112,421 @@ pub fn router(api: Api) -> Router {
         }))
 }
 
-fn message_pages() -> Router<Shared> {
-    let all = page(GET, Need::ReadOrFrontend, messages::list).merge(page(
-        POST,
-        Need::Submit,
-        messages::submit,
-    ));
-    let one = page(GET, Need::ReadOrFrontend, messages::show)
-        .merge(page(PATCH, Need::Frontend, messages::edit))
-        .merge(page(PUT, Need::Frontend, messages::edit_or_count_failure))
-        .merge(page(DELETE, Need::Admin, messages::remove));
-    Router::new()
-        .route("/api/messages", all)
-        .route(
-            "/api/messages/create_async",
-            page(POST, Need::SubmitAsync, messages::submit_async),
-        )
-        .route(
-            "/api/messages/get_by_smsc",
-            page(GET, Need::Frontend, messages::offer_with_unrouted),
-        )
-        .route(
-            "/api/messages/queue",
-            page(GET, Need::Frontend, messages::offer),
-        )
-        .route("/api/messages/{id}", one)
-        .route(
-            "/api/messages/{id}/increment_delivery_attempt",
-            page(POST, Need::Frontend, messages::count_failure),
-        )
-        .route(
-            "/api/messages/{id}/mark_delivered",
-            page(POST, Need::Frontend, messages::mark_delivered),
-        )
-        .route("/api/messages/bulk", page(POST, Need::Admin, bulk::apply))
-        .route(
-            "/api/messages/{id}/requeue",
-            page(POST, Need::Admin, bulk::requeue),
-        )
-        .route(
-            "/api/messages/{id}/mark_failed",
-            page(POST, Need::Frontend, messages::mark_failed),
-        )
-        .route(
-            "/api/messages_raw",
-            page(POST, Need::Submit, messages::submit_raw),
-        )
-        .route(
-            "/api/messages_raw/async",
-            page(POST, Need::SubmitAsync, messages::submit_raw_async),
-        )
-        .route("/api/cdrs", page(GET, Need::Read, cdrs::list))
-        .route("/api/events", page(POST, Need::Frontend, events::add))
-        .route(
-            "/api/events/{message_id}",
-            page(GET, Need::Read, events::list),
-        )
-        .route(
-            "/api/diagnose/{message_id}",
-            page(GET, Need::Read, diagnose::why),
-        )
+/// Every page of the door, for its description.
+pub(crate) fn listed() -> Vec<Listed> {
+    let pages = pages().listed.into_iter();
+    pages
+        .map(|(path, verb, says)| (path, verb, says()))
+        .collect()
 }
 
-fn delivery_pages() -> Router<Shared> {
-    let locations =
-        page(GET, Need::Read, locations::list).merge(page(POST, Need::Locate, locations::create));
-    let location = page(GET, Need::Read, locations::show)
-        .merge(page(PATCH, Need::Locate, locations::update))
-        .merge(page(DELETE, Need::Locate, locations::forget));
-    let policy =
-        page(GET, Need::Read, policies::show).merge(page(PUT, Need::Admin, policies::replace));
-    let frontends = page(GET, Need::Read, frontends::list).merge(page(
-        POST,
-        Need::Frontend,
-        frontends::register,
-    ));
-    Router::new()
-        .route("/api/locations", locations)
-        .route("/api/locations/{id_or_msisdn}", location)
-        .route("/api/frontends", frontends)
-        .route(
-            "/api/frontends/register",
-            page(POST, Need::Frontend, frontends::register),
-        )
-        .route(
-            "/api/frontends/active",
-            page(GET, Need::Read, frontends::active),
-        )
-        .route(
-            "/api/frontends/stats",
-            page(GET, Need::Read, frontends::stats),
-        )
-        .route(
-            "/api/frontends/history/{name}",
-            page(GET, Need::Read, frontends::history),
-        )
-        .route(
-            "/api/frontends/{id}",
-            page(GET, Need::Read, frontends::show),
-        )
-        .route(
-            "/api/frontends/{id}/pause",
-            page(POST, Need::Admin, policies::pause),
-        )
-        .route(
-            "/api/frontends/{id}/resume",
-            page(POST, Need::Admin, policies::resume),
-        )
-        .route("/api/frontends/{id}/policy", policy)
-}
-
-fn table_pages() -> Router<Shared> {
-    Router::new()
+fn pages() -> Pages {
+    Pages::new()
+        .merge(message_pages())
+        .merge(one_message_pages())
+        .merge(log_pages())
+        .merge(frontend_pages())
+        .merge(location_pages())
+        .merge(access_pages())
+        .merge(cluster_pages())
+        .merge(webhook_pages())
+        .merge(shelf_pages::<Mms, MmsMessages>("/api/mms_messages"))
+        .merge(shelf_pages::<Mms, MmsQueues>("/api/mms_message_queues"))
+        .merge(shelf_pages::<Ss7Event, Ss7Events>("/api/ss7_events"))
         .merge(pages_of::<Routes>("/api/routes"))
-        .route(
-            "/api/routes/simulate",
-            page(POST, Need::Read, routes::simulate),
+        .on(
+            (POST, "/api/routes/simulate", Need::Read),
+            routes::simulate,
+            tables::simulate,
         )
         .merge(pages_of::<Rules>("/api/translations"))
-        .route(
-            "/api/translations/test",
-            page(POST, Need::Read, translations::test),
+        .on(
+            (POST, "/api/translations/test", Need::Read),
+            translations::test,
+            tables::test,
+        )
+        .on(
+            (GET, "/api/status", Need::Open),
+            system::status,
+            says::system::status,
+        )
+        .on(
+            (GET, "/api/openapi.json", Need::Open),
+            docs::openapi,
+            says::system::openapi,
+        )
+        .on(
+            (GET, "/api/docs", Need::Open),
+            docs::page,
+            says::system::docs,
+        )
+        .on(
+            (GET, "/api/stream", Need::Read),
+            stream::open,
+            says::system::stream,
+        )
+        .on(
+            (GET, "/healthz", Need::Open),
+            system::alive,
+            says::system::alive,
+        )
+        .on(
+            (GET, "/readyz", Need::Open),
+            system::ready,
+            says::system::ready,
         )
 }
 
-fn access_pages() -> Router<Shared> {
-    let all = page(GET, Need::Admin, keys::list).merge(page(POST, Need::Admin, keys::create));
-    let one = page(GET, Need::Admin, keys::show).merge(page(DELETE, Need::Admin, keys::revoke));
-    Router::new()
-        .route("/api/keys", all)
-        .route("/api/keys/{id}", one)
-        .route("/api/audit", page(GET, Need::Admin, audit::list))
+fn message_pages() -> Pages {
+    use says::messages as said;
+    Pages::new()
+        .on(
+            (GET, "/api/messages", Need::ReadOrFrontend),
+            messages::list,
+            said::list_all,
+        )
+        .on(
+            (POST, "/api/messages", Need::Submit),
+            messages::submit,
+            said::submit,
+        )
+        .on(
+            (POST, "/api/messages/create_async", Need::SubmitAsync),
+            messages::submit_async,
+            said::submit_async,
+        )
+        .on(
+            (GET, "/api/messages/get_by_smsc", Need::Frontend),
+            messages::offer_with_unrouted,
+            said::offer_with_unrouted,
+        )
+        .on(
+            (GET, "/api/messages/queue", Need::Frontend),
+            messages::offer,
+            said::offer,
+        )
+        .on(
+            (POST, "/api/messages/bulk", Need::Admin),
+            bulk::apply,
+            said::bulk,
+        )
+        .on(
+            (POST, "/api/messages/batch", Need::Submit),
+            batch::submit,
+            said::batch,
+        )
+        .on(
+            (POST, "/api/messages/batch_report", Need::Frontend),
+            batch::report,
+            said::batch_report,
+        )
+        .on(
+            (POST, "/api/messages_raw", Need::Submit),
+            messages::submit_raw,
+            said::submit_raw,
+        )
+        .on(
+            (POST, "/api/messages_raw/async", Need::SubmitAsync),
+            messages::submit_raw_async,
+            said::submit_raw_async,
+        )
 }
 
-fn cluster_pages() -> Router<Shared> {
-    Router::new()
-        .route("/api/cluster", page(GET, Need::Read, cluster::show))
-        .route(
-            "/api/cluster/{name}/drain",
-            page(POST, Need::Admin, cluster::drain),
+fn one_message_pages() -> Pages {
+    use says::messages as said;
+    Pages::new()
+        .on(
+            (GET, "/api/messages/{id}", Need::ReadOrFrontend),
+            messages::show,
+            said::show,
         )
-        .route(
-            "/api/cluster/{name}/resume",
-            page(POST, Need::Admin, cluster::resume),
+        .on(
+            (PATCH, "/api/messages/{id}", Need::Frontend),
+            messages::edit,
+            said::edit,
+        )
+        .on(
+            (PUT, "/api/messages/{id}", Need::Frontend),
+            messages::edit_or_count_failure,
+            said::edit_or_count_failure,
+        )
+        .on(
+            (DELETE, "/api/messages/{id}", Need::Admin),
+            messages::remove,
+            said::remove,
+        )
+        .on(
+            (
+                POST,
+                "/api/messages/{id}/increment_delivery_attempt",
+                Need::Frontend,
+            ),
+            messages::count_failure,
+            said::count_failure,
+        )
+        .on(
+            (POST, "/api/messages/{id}/mark_delivered", Need::Frontend),
+            messages::mark_delivered,
+            said::mark_delivered,
+        )
+        .on(
+            (POST, "/api/messages/{id}/cancel", Need::Admin),
+            messages::cancel,
+            said::cancel,
+        )
+        .on(
+            (POST, "/api/messages/{id}/mark_failed", Need::Frontend),
+            messages::mark_failed,
+            said::mark_failed,
+        )
+        .on(
+            (POST, "/api/messages/{id}/requeue", Need::Admin),
+            bulk::requeue,
+            said::requeue,
+        )
+}
+
+fn log_pages() -> Pages {
+    use says::messages as said;
+    Pages::new()
+        .on((GET, "/api/cdrs", Need::Read), cdrs::list, said::cdrs)
+        .on(
+            (POST, "/api/events", Need::Frontend),
+            events::add,
+            said::add_event,
+        )
+        .on(
+            (GET, "/api/events/{message_id}", Need::Read),
+            events::list,
+            said::events,
+        )
+        .on(
+            (GET, "/api/diagnose/{message_id}", Need::Read),
+            diagnose::why,
+            said::diagnose,
+        )
+}
+
+fn frontend_pages() -> Pages {
+    use says::delivery as said;
+    Pages::new()
+        .on(
+            (GET, "/api/frontends", Need::Read),
+            frontends::list,
+            said::frontends_list,
+        )
+        .on(
+            (POST, "/api/frontends", Need::Frontend),
+            frontends::register,
+            said::register,
+        )
+        .on(
+            (POST, "/api/frontends/register", Need::Frontend),
+            frontends::register,
+            said::register_too,
+        )
+        .on(
+            (GET, "/api/frontends/active", Need::Read),
+            frontends::active,
+            said::frontends_active,
+        )
+        .on(
+            (GET, "/api/frontends/stats", Need::Read),
+            frontends::stats,
+            said::frontends_stats,
+        )
+        .on(
+            (GET, "/api/frontends/history/{name}", Need::Read),
+            frontends::history,
+            said::frontend_history,
+        )
+        .on(
+            (GET, "/api/frontends/{id}", Need::Read),
+            frontends::show,
+            said::frontend_show,
+        )
+        .on(
+            (POST, "/api/frontends/{id}/pause", Need::Admin),
+            policies::pause,
+            said::pause,
+        )
+        .on(
+            (POST, "/api/frontends/{id}/resume", Need::Admin),
+            policies::resume,
+            said::resume,
+        )
+        .on(
+            (GET, "/api/frontends/{id}/policy", Need::Read),
+            policies::show,
+            said::policy,
+        )
+        .on(
+            (PUT, "/api/frontends/{id}/policy", Need::Admin),
+            policies::replace,
+            said::policy_set,
+        )
+}
+
+fn location_pages() -> Pages {
+    use says::delivery as said;
+    const ONE: &str = "/api/locations/{id_or_msisdn}";
+    Pages::new()
+        .on(
+            (GET, "/api/locations", Need::Read),
+            locations::list,
+            said::locations_list,
+        )
+        .on(
+            (POST, "/api/locations", Need::Locate),
+            locations::create,
+            said::location_create,
+        )
+        .on((GET, ONE, Need::Read), locations::show, said::location_show)
+        .on(
+            (PATCH, ONE, Need::Locate),
+            locations::update,
+            said::location_update,
+        )
+        .on(
+            (DELETE, ONE, Need::Locate),
+            locations::forget,
+            said::location_remove,
+        )
+}
+
+fn access_pages() -> Pages {
+    use says::access as said;
+    Pages::new()
+        .on((GET, "/api/keys", Need::Admin), keys::list, said::keys)
+        .on(
+            (POST, "/api/keys", Need::Admin),
+            keys::create,
+            said::key_create,
+        )
+        .on((GET, "/api/keys/{id}", Need::Admin), keys::show, said::key)
+        .on(
+            (DELETE, "/api/keys/{id}", Need::Admin),
+            keys::revoke,
+            said::key_revoke,
+        )
+        .on((GET, "/api/audit", Need::Admin), audit::list, said::audit)
+}
+
+/// The pages of small records that no rule reads.
+fn shelf_pages<T: Shelved, N: Named>(path: &str) -> Pages {
+    use says::shelf as said;
+    let one = format!("{path}/{{id}}");
+    Pages::new()
+        .on((GET, path, Need::Read), shelf::list::<T>, said::all::<T, N>)
+        .on(
+            (POST, path, T::WRITES),
+            shelf::create::<T>,
+            said::create::<T, N>,
+        )
+        .on(
+            (GET, &one, Need::Read),
+            shelf::show::<T>,
+            said::show::<T, N>,
+        )
+        .on(
+            (PATCH, &one, Need::Admin),
+            shelf::update::<T>,
+            said::update::<T, N>,
+        )
+        .on(
+            (DELETE, &one, Need::Admin),
+            shelf::remove::<T>,
+            said::remove::<T, N>,
+        )
+}
+
+fn cluster_pages() -> Pages {
+    use says::system as said;
+    Pages::new()
+        .on(
+            (GET, "/api/cluster", Need::Read),
+            cluster::show,
+            said::cluster,
+        )
+        .on(
+            (POST, "/api/cluster/{name}/drain", Need::Admin),
+            cluster::drain,
+            said::drain,
+        )
+        .on(
+            (POST, "/api/cluster/{name}/resume", Need::Admin),
+            cluster::resume,
+            said::undrain,
         )
 }
 
 /// The address of a receiver is a secret of its own now and then: only an administrator reads it.
-fn webhook_pages() -> Router<Shared> {
-    let admin = Need::Admin;
-    let all = page(GET, admin, webhooks::list).merge(page(POST, admin, webhooks::create));
-    let one = page(GET, admin, webhooks::show)
-        .merge(page(PATCH, admin, webhooks::change))
-        .merge(page(DELETE, admin, webhooks::remove));
-    let path = |rest: &str| format!("/api/webhooks/{{id}}{rest}");
-    Router::new()
-        .route("/api/webhooks", all)
-        .route(&path(""), one)
-        .route(&path("/rotate"), page(POST, admin, webhooks::rotate))
-        .route(&path("/test"), page(POST, admin, webhooks::test))
-        .route(&path("/dead"), page(GET, admin, webhooks::dead))
-        .route(&path("/replay"), page(POST, admin, webhooks::replay))
+fn webhook_pages() -> Pages {
+    use says::webhooks as said;
+    const ADMIN: Need = Need::Admin;
+    const ONE: &str = "/api/webhooks/{id}";
+    let path = |rest: &str| format!("{ONE}/{rest}");
+    Pages::new()
+        .on((GET, "/api/webhooks", ADMIN), webhooks::list, said::all)
+        .on(
+            (POST, "/api/webhooks", ADMIN),
+            webhooks::create,
+            said::create,
+        )
+        .on((GET, ONE, ADMIN), webhooks::show, said::show)
+        .on((PATCH, ONE, ADMIN), webhooks::change, said::change)
+        .on((DELETE, ONE, ADMIN), webhooks::remove, said::remove)
+        .on(
+            (POST, &path("rotate"), ADMIN),
+            webhooks::rotate,
+            said::rotate,
+        )
+        .on((POST, &path("test"), ADMIN), webhooks::test, said::test)
+        .on((GET, &path("dead"), ADMIN), webhooks::dead, said::dead)
+        .on(
+            (POST, &path("replay"), ADMIN),
+            webhooks::replay,
+            said::replay,
+        )
 }
 
 /// The pages that every table has.
-fn pages_of<T: Table + 'static>(path: &str) -> Router<Shared> {
-    let all =
-        page(GET, Need::Read, table::list::<T>).merge(page(POST, Need::Admin, table::create::<T>));
-    let one = page(GET, Need::Read, table::show::<T>)
-        .merge(page(PUT, Need::Admin, table::replace::<T>))
-        .merge(page(PATCH, Need::Admin, table::update::<T>))
-        .merge(page(DELETE, Need::Admin, table::remove::<T>));
-    Router::new()
-        .route(path, all)
-        .route(
-            &format!("{path}/export"),
-            page(GET, Need::Read, table::export::<T>),
+fn pages_of<T: Table + 'static>(path: &str) -> Pages {
+    let one = format!("{path}/{{id}}");
+    let (export, import) = (format!("{path}/export"), format!("{path}/import"));
+    Pages::new()
+        .on((GET, path, Need::Read), table::list::<T>, tables::all::<T>)
+        .on(
+            (POST, path, Need::Admin),
+            table::create::<T>,
+            tables::create::<T>,
         )
-        .route(
-            &format!("{path}/import"),
-            page(POST, Need::Admin, table::import::<T>),
+        .on(
+            (GET, &export, Need::Read),
+            table::export::<T>,
+            tables::export::<T>,
         )
-        .route(&format!("{path}/{{id}}"), one)
+        .on(
+            (POST, &import, Need::Admin),
+            table::import::<T>,
+            tables::import::<T>,
+        )
+        .on((GET, &one, Need::Read), table::show::<T>, tables::show::<T>)
+        .on(
+            (PUT, &one, Need::Admin),
+            table::replace::<T>,
+            tables::replace::<T>,
+        )
+        .on(
+            (PATCH, &one, Need::Admin),
+            table::update::<T>,
+            tables::update::<T>,
+        )
+        .on(
+            (DELETE, &one, Need::Admin),
+            table::remove::<T>,
+            tables::remove::<T>,
+        )
 }
 
 async fn no_page(_: Shared, request: Request) -> Result<Response, Refusal> {
@@ -316,41 +541,4 @@ async fn no_verb(_: Shared, request: Request) -> Result<Response, Refusal> {
     let path = crate::query::shown(request.uri().path());
     let detail = format!("{path} does not take {}", request.method());
     Err(Refusal::new(Reason::NotAllowed, detail))
-}
-
-/// A handler behind its guard and its fence: who may call it is said where it gets its path.
-/// Handlers answer `Result<Response, Refusal>`, which axum does not take, so there is no way around
-/// either; and no layer boxes each request once more.
-fn page<F, A>(verb: MethodFilter, need: Need, handler: F) -> MethodRouter<Shared>
-where
-    F: Fn(Shared, Request) -> A + Clone + Send + Sync + 'static,
-    A: Future<Output = Result<Response, Refusal>> + Send + 'static,
-{
-    on(verb, move |State(api): State<Shared>, request: Request| {
-        let (door, handler) = (Arc::clone(&api), handler.clone());
-        async move {
-            let answer = |request| guarded(api, need, request, handler);
-            door.request_ids.traced(request, answer).await
-        }
-    })
-}
-
-async fn guarded<F, A>(api: Shared, need: Need, mut request: Request, handler: F) -> Response
-where
-    F: FnOnce(Shared, Request) -> A,
-    A: Future<Output = Result<Response, Refusal>>,
-{
-    let now = api.now();
-    let options = &api.options;
-    let asked = (need, options.trusted_proxies.as_slice());
-    let admitted = match options.access.admit(&request, asked, now) {
-        Ok(admitted) => admitted,
-        Err(denied) => return denied.answer(),
-    };
-    request.extensions_mut().insert(admitted.client);
-    let mut response = fenced(handler(api, request)).await;
-    if let Some(verdict) = admitted.verdict {
-        access::mark(&mut response, verdict, now);
-    }
-    response
 }

@@ -10,6 +10,7 @@ use zajil_core::route::RouteId;
 use crate::dto::import::ImportIn;
 use crate::dto::route::{RouteIn, RouteOut};
 use crate::dto::simulation::{QuestionIn, SimulationOut};
+use crate::openapi::says::tables::Names;
 use crate::router::Shared;
 use crate::table::{self, Table};
 use crate::{body, json};
@@ -20,7 +21,27 @@ pub(crate) struct Routes;
 impl Table for Routes {
     const ENTRY: &'static str = "route";
     const ENTRIES: &'static str = "routes";
+    const NAMES: Names = Names {
+        list: "listRoutes",
+        create: "createRoute",
+        show: "showRoute",
+        replace: "replaceRoute",
+        update: "updateRoute",
+        remove: "removeRoute",
+        export: "exportRoutes",
+        import: "importRoutes",
+        exported: "RouteExport",
+        imported: "RouteImport",
+    };
     type Row<'a> = RouteOut<'a>;
+    type Given = RouteIn<'static>;
+    type Shown = RouteOut<'static>;
+
+    fn example() -> serde_json::Value {
+        serde_json::json!({
+            "called_prefix": "+1555", "dest_smsc": "gateway_1", "weight": 70, "priority": 10,
+        })
+    }
 
     fn rows(routing: &Routing) -> Vec<RouteOut<'_>> {
         let routes = routing.routes.iter();

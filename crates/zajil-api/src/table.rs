@@ -1,6 +1,7 @@
 //! The tables that operators edit at run time, routes and translation rules: the same pages over
 //! both (S4.1, S4.4, S5.1).
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,13 +9,15 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zajil_core::clock::Timestamp;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Routing, RoutingChange};
 
 use crate::audit::{self, Told};
 use crate::dto::At;
+use crate::openapi::says::tables::Names;
+use crate::openapi::schema::{self, Described, Schema, given, shown};
 use crate::router::{Api, Shared};
 use crate::{body, error, json, query};
 
@@ -24,8 +27,17 @@ pub(crate) trait Table {
     const ENTRY: &'static str;
     /// What the entries are called in an import and an export.
     const ENTRIES: &'static str;
+    /// What the operations are called in the description of the API.
+    const NAMES: Names;
     /// An entry as it is shown.
     type Row<'a>: Serialize;
+    /// How an entry is written, for the description.
+    type Given: Described;
+    /// How an entry is shown, for the description.
+    type Shown: Described;
+
+    /// An entry as somebody may write it.
+    fn example() -> Value;
 
     /// Every entry, by id.
     fn rows(routing: &Routing) -> Vec<Self::Row<'_>>;
@@ -152,9 +164,9 @@ pub(crate) async fn export<T: Table>(api: Shared, _: Request) -> Result<Response
 pub(crate) fn exported<T: Table>(
     routing: &Routing,
     at: Timestamp,
-) -> Result<serde_json::Map<String, serde_json::Value>, Refusal> {
-    let mut export = serde_json::Map::new();
-    let value = |entry: Result<serde_json::Value, serde_json::Error>| {
+) -> Result<Map<String, Value>, Refusal> {
+    let mut export = Map::new();
+    let value = |entry: Result<Value, serde_json::Error>| {
         entry.map_err(|error| {
             tracing::error!(%error, "a table cannot be written");
             Refusal::new(Reason::Internal, "internal error")
@@ -170,10 +182,66 @@ pub(crate) fn exported<T: Table>(
 
 /// What an import did.
 #[derive(Debug, Serialize)]
-struct Imported {
+pub(crate) struct ImportedOut {
     imported: usize,
     total: usize,
     version: u64,
+}
+
+impl Described for ImportedOut {
+    const NAME: &'static str = "Imported";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("imported", shown::count()),
+            (
+                "total",
+                shown::count().says("Entries that the table has now."),
+            ),
+            (
+                "version",
+                shown::count().says("Of the tables; rises with each change."),
+            ),
+        ])
+    }
+}
+
+/// An export, for the description.
+#[derive(Debug)]
+pub(crate) struct ExportedOut<T>(PhantomData<T>);
+
+impl<T: Table> Described for ExportedOut<T> {
+    const NAME: &'static str = T::NAMES.exported;
+
+    fn schema() -> Schema {
+        schema::record([
+            ("version", shown::count()),
+            ("exported_at", shown::time()),
+            (T::ENTRIES, schema::list(schema::of::<T::Shown>(), None)),
+        ])
+    }
+}
+
+/// The body of an import, for the description: the entries, or an export as it came.
+#[derive(Debug)]
+pub(crate) struct ImportFrame<T>(PhantomData<T>);
+
+impl<T: Table> Described for ImportFrame<T> {
+    const NAME: &'static str = T::NAMES.imported;
+
+    fn schema() -> Schema {
+        let entries = || schema::list(schema::of::<T::Given>(), None);
+        let exported = schema::object(&[], [(T::ENTRIES, entries().or_null())]);
+        schema::object(
+            &[],
+            [
+                ("mode", given::word(["merge", "replace"]).default("merge")),
+                (T::ENTRIES, entries().or_null()),
+                ("data", exported.or_null().says("An export as it came.")),
+            ],
+        )
+        .one_of(&[T::ENTRIES, "data"])
+    }
 }
 
 /// `POST /api/{table}/import`: all of it or nothing.
@@ -183,7 +251,7 @@ pub(crate) async fn import<T: Table>(api: Shared, request: Request) -> Result<Re
     let payload = body::read(payload, limit, &api.options).await?;
     let (change, imported) = T::import(&payload)?;
     // Which entries there were, an export says: each has its version.
-    let size = |routing: &Routing, imported| Imported {
+    let size = |routing: &Routing, imported| ImportedOut {
         imported,
         total: T::rows(routing).len(),
         version: routing.version,

@@ -12,6 +12,8 @@ use zajil_core::translate::apply::Verdict;
 use crate::dto::import::ImportIn;
 use crate::dto::rule::{RuleIn, RuleOut};
 use crate::dto::simulation::QuestionIn;
+use crate::openapi::says::tables::Names;
+use crate::openapi::schema::{self, Described, Schema, list, shown};
 use crate::router::Shared;
 use crate::table::{self, Table};
 use crate::{body, json};
@@ -22,7 +24,27 @@ pub(crate) struct Rules;
 impl Table for Rules {
     const ENTRY: &'static str = "translation rule";
     const ENTRIES: &'static str = "rules";
+    const NAMES: Names = Names {
+        list: "listTranslations",
+        create: "createTranslation",
+        show: "showTranslation",
+        replace: "replaceTranslation",
+        update: "updateTranslation",
+        remove: "removeTranslation",
+        export: "exportTranslations",
+        import: "importTranslations",
+        exported: "TranslationExport",
+        imported: "TranslationImport",
+    };
     type Row<'a> = RuleOut<'a>;
+    type Given = RuleIn<'static>;
+    type Shown = RuleOut<'static>;
+
+    fn example() -> serde_json::Value {
+        serde_json::json!({
+            "called_match": r"^00(\d+)$", "called_replace": r"+\1", "description": "international",
+        })
+    }
 
     fn rows(routing: &Routing) -> Vec<RuleOut<'_>> {
         let rules = routing.rules.iter();
@@ -67,7 +89,7 @@ impl Table for Rules {
 
 /// What the rules make of numbers, and why.
 #[derive(Debug, Serialize)]
-struct Tested<'a> {
+pub(crate) struct Tested<'a> {
     calling_number: &'a str,
     called_number: &'a str,
     rule: Option<u64>,
@@ -79,6 +101,29 @@ struct Judged {
     id: u64,
     verdict: &'static str,
     reason: String,
+}
+
+impl Described for Tested<'_> {
+    const NAME: &'static str = "TranslationTest";
+
+    fn schema() -> Schema {
+        let judged = schema::record([
+            ("id", shown::id()),
+            ("verdict", shown::text().says("A stable word.")),
+            ("reason", shown::text()),
+        ]);
+        schema::record([
+            ("calling_number", shown::text()),
+            ("called_number", shown::text()),
+            (
+                "rule",
+                shown::id()
+                    .or_null()
+                    .says("The rule that applies, if one does."),
+            ),
+            ("rules", list(judged, None)),
+        ])
+    }
 }
 
 /// `POST /api/translations/test`: which rule applies to numbers, what it makes of them, and why

@@ -13,9 +13,42 @@ use zajil_core::webhook::{Webhook, Webhooks};
 
 use crate::audit::{self, Told};
 use crate::dto::webhook::{DeadOut, PingedOut, ReplayIn, WebhookIn, WebhookOut};
+use crate::openapi::schema::{self, Described, Schema, shown};
 use crate::query::Parameters;
 use crate::router::{Api, Shared};
 use crate::{body, json, query};
+
+/// A page of what was given up.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeadPage<'a> {
+    data: Vec<DeadOut<'a>>,
+    next: Option<u64>,
+}
+
+impl Described for DeadPage<'_> {
+    const NAME: &'static str = "DeadPage";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("data", schema::list(schema::of::<DeadOut<'_>>(), None)),
+            ("next", shown::id().or_null()),
+        ])
+    }
+}
+
+/// What a replay did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Replayed {
+    replayed: u64,
+}
+
+impl Described for Replayed {
+    const NAME: &'static str = "Replayed";
+
+    fn schema() -> Schema {
+        schema::record([("replayed", shown::count())])
+    }
+}
 
 /// `GET /api/webhooks`.
 pub(crate) async fn list(api: Shared, _: Request) -> Result<Response, Refusal> {
@@ -92,18 +125,13 @@ pub(crate) async fn test(api: Shared, request: Request) -> Result<Response, Refu
 
 /// `GET /api/webhooks/{id}/dead`: the newest first; `next` is the `before` of the next page.
 pub(crate) async fn dead(api: Shared, request: Request) -> Result<Response, Refusal> {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        data: Vec<DeadOut<'a>>,
-        next: Option<u64>,
-    }
     let (id, parts) = named(request).await?;
     let parameters = Parameters::of(&parts)?;
     let before = parameters.row("before")?.map(i64::unsigned_abs);
     let limit = parameters.limit()?;
     let found = book(&api)?.dead(id, before, limit).await?;
     let full = u32::try_from(found.len()).is_ok_and(|count| count >= limit);
-    let page = Page {
+    let page = DeadPage {
         next: found.last().filter(|_| full).map(|last| last.id),
         data: found.iter().map(DeadOut::new).collect(),
     };
@@ -112,10 +140,6 @@ pub(crate) async fn dead(api: Shared, request: Request) -> Result<Response, Refu
 
 /// `POST /api/webhooks/{id}/replay`: tries what was given up anew, all or `deliveries`.
 pub(crate) async fn replay(api: Shared, request: Request) -> Result<Response, Refusal> {
-    #[derive(Serialize)]
-    struct Replayed {
-        replayed: u64,
-    }
     let (mut parts, payload) = split(&api, request).await?;
     let id = query::record_id(&mut parts, "webhook").await?;
     let chosen = body::object_or_nothing::<ReplayIn<'_>>(&payload)?.into_deliveries()?;

@@ -31,6 +31,9 @@ use crate::translate::apply::Translated;
 /// The answer of a port: a boxed future, one per call.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
 
+/// The answer to one of many that were handed in together.
+pub type Each<T> = Result<T, Refusal>;
+
 /// A message as a door hands it in: syntactically sound, not yet translated, routed or numbered.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -98,6 +101,13 @@ pub trait Intake: Send + Sync {
     /// A refusal means that nothing was stored.
     fn submit(&self, submission: Submission) -> Answer<'_, Accepted>;
 
+    /// Takes many messages, and answers when they are on stable storage: one answer for each, in
+    /// order (D7). They share one transaction; those of which money moves have their own.
+    ///
+    /// # Errors
+    /// A refusal of the whole means that nothing was stored.
+    fn submit_many(&self, submissions: Vec<Submission>) -> Answer<'_, Vec<Each<Accepted>>>;
+
     /// Takes a message into the bounded intake batch and answers before it is stored (D5).
     ///
     /// # Errors
@@ -131,6 +141,12 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// `NotFound`; `AlreadyFinal`: recorded as an event, nothing else changed (D11).
     fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message>;
+
+    /// Reports in one transaction, one answer for each, in order (D7).
+    ///
+    /// # Errors
+    /// A refusal of the whole means that nothing was changed.
+    fn report_many(&self, reports: Vec<(MessageId, Report)>) -> Answer<'_, Vec<Each<Message>>>;
 
     /// Changes a pending message (PATCH).
     ///

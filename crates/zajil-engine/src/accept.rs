@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zajil_core::clock::Timestamp;
 use zajil_core::enum_query::Lookup;
-use zajil_core::event::{EventName, Scene};
+use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::message::{Arranged, Content, Ending, Life, Message, TransferFields};
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_core::port::{Accepted, Submission};
+use zajil_core::port::{Accepted, Dedupe, Submission};
 use zajil_core::retry::Attempt;
 use zajil_core::route::{Charged, Query, RouteId};
 use zajil_core::status::{FinalStatus, Status};
@@ -42,6 +43,62 @@ pub(crate) struct Decided {
     pub(crate) watch: Stopwatch,
 }
 
+/// A message that charging rejected, to be stored as such.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    id: MessageId,
+    dedupe: Option<(Dedupe, Timestamp)>,
+    why: (Reason, String),
+}
+
+impl Turned {
+    pub(crate) fn away(decided: &Decided, why: (Reason, String)) -> Self {
+        let draft = &decided.draft;
+        Self {
+            id: draft.message.id,
+            dedupe: draft.dedupe,
+            why,
+        }
+    }
+}
+
+/// A submit whose drafts are with the store.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    message: Message,
+    /// The reply that is stored with it.
+    answered: Option<Message>,
+    /// The reply that is stored after it.
+    later: Option<(Box<Draft>, Option<Event>)>,
+    watch: Stopwatch,
+}
+
+impl Handed {
+    /// Puts the drafts of a submit behind those of others.
+    pub(crate) fn of(decided: Decided, drafts: &mut Vec<Draft>) -> Self {
+        let Decided {
+            mut draft,
+            mut reply,
+            watch,
+            ..
+        } = decided;
+        let later = match draft.dedupe {
+            Some(_) => reply.take().map(|reply| (reply, take_line(&mut draft))),
+            None => None,
+        };
+        let message = draft.message.clone();
+        let answered = reply.as_ref().map(|reply| reply.message.clone());
+        drafts.push(draft);
+        drafts.extend(reply.map(|reply| *reply));
+        Self {
+            message,
+            answered,
+            later,
+            watch,
+        }
+    }
+}
+
 impl Shared {
     /// The whole path of a synchronous submit.
     pub(crate) async fn submit(
@@ -55,19 +112,29 @@ impl Shared {
             Some(When::BeforeItIsStored) => self.authorize(&mut decided).await,
             Some(When::OnceItIsStored) => return self.charge_to_the_end(decided).await,
         };
-        if let Some((reason, why)) = rejected {
-            let id = decided.draft.message.id;
-            let dedupe = decided.draft.dedupe;
-            let stored = self.store(decided).await?;
-            // A repetition has the first answer, however charging is now (D6).
-            if stored.repeated {
-                return Ok(stored);
-            }
-            self.forget_rejected(id, dedupe, reason).await;
-            return Err(charge::refusal(id, reason, &why));
+        if rejected.is_none() {
+            self.draft_reply_to(&mut decided);
         }
-        self.draft_reply_to(&mut decided);
-        self.store(decided).await
+        let turned = rejected.map(|why| Turned::away(&decided, why));
+        let stored = self.store(decided).await?;
+        self.answer(stored, turned).await
+    }
+
+    /// What the client of a stored message is told: it was turned away, or taken.
+    pub(crate) async fn answer(
+        &self,
+        stored: Accepted,
+        turned: Option<Turned>,
+    ) -> Result<Accepted, Refusal> {
+        match turned {
+            // A repetition has the first answer, however charging is now (D6).
+            Some(turned) if !stored.repeated => {
+                let (reason, why) = turned.why;
+                self.forget_rejected(turned.id, turned.dedupe, reason).await;
+                Err(charge::refusal(turned.id, reason, &why))
+            }
+            Some(_) | None => Ok(stored),
+        }
     }
 
     /// A client that goes away must not leave a charge without its answer.
@@ -92,22 +159,8 @@ impl Shared {
     /// between loses the reply and nothing else: the message is stored, and a repetition of the
     /// submit gets its answer without making up for the reply.
     async fn store(&self, decided: Decided) -> Result<Accepted, Refusal> {
-        let Decided {
-            mut draft,
-            mut reply,
-            watch,
-            ..
-        } = decided;
-        let later = if draft.dedupe.is_some() {
-            reply.take().map(|reply| (reply, take_line(&mut draft)))
-        } else {
-            None
-        };
-        let message = draft.message.clone();
-        let answered = reply.as_ref().map(|reply| reply.message.clone());
         let mut drafts = Vec::with_capacity(2);
-        drafts.push(draft);
-        drafts.extend(reply.map(|reply| *reply));
+        let handed = Handed::of(decided, &mut drafts);
         let accepted = self
             .parts
             .store
@@ -116,10 +169,27 @@ impl Shared {
         let mut places = accepted
             .map_err(|error| refuse::failed(error, "record"))?
             .into_iter();
-        match places.next() {
+        self.placed(handed, &mut places).await
+    }
+
+    /// Tells what the store made of a submit's drafts, and takes their places.
+    pub(crate) async fn placed(
+        &self,
+        handed: Handed,
+        places: &mut (impl Iterator<Item = Placed> + Send),
+    ) -> Result<Accepted, Refusal> {
+        let Handed {
+            message,
+            answered,
+            later,
+            watch,
+        } = handed;
+        let place = places.next();
+        let reply = answered.and_then(|answered| Some((answered, places.next()?)));
+        match place {
             Some(Placed::Stored(queued_for)) => {
                 self.stored(&message, queued_for.as_ref(), watch);
-                if let (Some(reply), Some(Placed::Stored(to))) = (answered, places.next()) {
+                if let Some((reply, Placed::Stored(to))) = reply {
                     self.replied(&reply, to.as_ref());
                 }
                 if let Some((reply, line)) = later {
@@ -187,12 +257,7 @@ impl Shared {
     }
 
     /// Routes a message whose numbers are settled.
-    fn place(
-        &self,
-        submission: Submission,
-        known: Known<'_>,
-        mut events: Vec<zajil_core::event::Event>,
-    ) -> Decided {
+    fn place(&self, submission: Submission, known: Known<'_>, mut events: Vec<Event>) -> Decided {
         let Known {
             numbers,
             counted: (parts, tp),

@@ -20,7 +20,7 @@ use zajil_core::number::Strictness;
 use zajil_core::outcome::Refusal;
 use zajil_core::policy::{Pause, Policy};
 use zajil_core::port::{
-    Accepted, Answer, Ask, Charger, Control, Desk, Intake, NumberLookup, Question, Routing,
+    Accepted, Answer, Ask, Charger, Control, Desk, Each, Intake, NumberLookup, Question, Routing,
     RoutingChange, Simulation, Submission,
 };
 use zajil_core::route::Terms;
@@ -323,6 +323,10 @@ impl Intake for Engine {
         Box::pin(self.shared.submit(submission))
     }
 
+    fn submit_many(&self, submissions: Vec<Submission>) -> Answer<'_, Vec<Each<Accepted>>> {
+        Box::pin(self.shared.submit_many(submissions))
+    }
+
     fn submit_async(&self, submission: Submission) -> Answer<'_, Accepted> {
         // Whether it is a repetition is known once it is stored, and the answer depends on it (D6).
         if submission.dedupe.is_some() {
@@ -343,6 +347,10 @@ impl Desk for Engine {
 
     fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message> {
         Box::pin(self.shared.report(id, report))
+    }
+
+    fn report_many(&self, reports: Vec<(MessageId, Report)>) -> Answer<'_, Vec<Each<Message>>> {
+        Box::pin(self.shared.report_many(reports))
     }
 
     fn edit(&self, id: MessageId, edit: Edit) -> Answer<'_, Message> {

@@ -11,6 +11,7 @@ mod control;
 mod count;
 mod handle;
 mod hint;
+mod many;
 mod numbers;
 mod offer;
 mod policy;

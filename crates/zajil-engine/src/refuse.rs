@@ -41,3 +41,7 @@ pub(crate) fn key_reused() -> Refusal {
     let detail = "this idempotency key came with another request before: use a new key";
     Refusal::new(Reason::KeyReused, detail)
 }
+
+pub(crate) fn internal() -> Refusal {
+    Refusal::new(Reason::Internal, "internal error")
+}

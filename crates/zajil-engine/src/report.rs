@@ -15,34 +15,51 @@ use crate::refuse::failed;
 use crate::shared::Shared;
 
 impl Shared {
-    pub(crate) async fn report(
+    pub(crate) async fn report(&self, id: MessageId, report: Report) -> Result<Message, Refusal> {
+        match self.report_many(vec![(id, report)]).await?.pop() {
+            Some(answer) => answer,
+            None => Err(untold(id)),
+        }
+    }
+
+    /// Reports in one transaction, each with its own answer, in order.
+    pub(crate) async fn report_many(
+        &self,
+        mut reports: Vec<(MessageId, Report)>,
+    ) -> Result<Vec<Result<Message, Refusal>>, Refusal> {
+        let told: Vec<_> = reports
+            .iter_mut()
+            .map(|(id, report)| (*id, self.with_schedules(report)))
+            .collect();
+        let outcomes = self.parts.store.report(reports, self.scene()).await;
+        let outcomes = outcomes.map_err(|error| failed(error, "message"))?;
+        let missing = told.len() - outcomes.len().min(told.len());
+        let outcomes = outcomes.into_iter().map(Some);
+        let outcomes = outcomes.chain(std::iter::repeat_n(None, missing));
+        let answers = told.into_iter().zip(outcomes);
+        Ok(answers
+            .map(|((id, congested), outcome)| match outcome {
+                Some(outcome) => self.reported(id, congested, outcome),
+                None => Err(untold(id)),
+            })
+            .collect())
+    }
+
+    fn reported(
         &self,
         id: MessageId,
-        mut report: Report,
+        congested: bool,
+        outcome: Outcome,
     ) -> Result<Message, Refusal> {
-        let congested = self.with_schedules(&mut report);
-        let reported = self
-            .parts
-            .store
-            .report(vec![(id, report)], self.scene())
-            .await;
-        match reported.map_err(|error| failed(error, "message"))?.pop() {
-            Some(outcome) => {
-                let message = self.take_effect(id, outcome)?;
-                if let (true, Some(name)) = (congested, &message.dest_smsc) {
-                    self.throttle(name);
-                }
-                if message.ending().is_none() {
-                    let message = &message;
-                    self.record(&Fact::AttemptFailed { message });
-                }
-                Ok(message)
-            }
-            None => {
-                tracing::error!(%id, "the store did not say what became of a report");
-                Err(Refusal::new(Reason::Internal, "internal error"))
-            }
+        let message = self.take_effect(id, outcome)?;
+        if let (true, Some(name)) = (congested, &message.dest_smsc) {
+            self.throttle(name);
         }
+        if message.ending().is_none() {
+            let message = &message;
+            self.record(&Fact::AttemptFailed { message });
+        }
+        Ok(message)
     }
 
     pub(crate) async fn edit(&self, id: MessageId, mut edit: Edit) -> Result<Message, Refusal> {
@@ -162,6 +179,11 @@ impl Shared {
             Err(Refusal::new(Reason::NotFound, format!("{name} not found")))
         }
     }
+}
+
+fn untold(id: MessageId) -> Refusal {
+    tracing::error!(%id, "the store did not say what became of a report");
+    Refusal::new(Reason::Internal, "internal error")
 }
 
 fn charging(id: MessageId) -> Refusal {

@@ -364,6 +364,7 @@ fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
          AND (?7 IS NULL OR m.source_smsc = ?7) \
          AND (?8 IS NULL OR m.inserted_at >= ?8) \
          AND (?9 IS NULL OR m.inserted_at < ?9) \
+         AND (?11 IS NULL OR (q.attempts = 0 AND q.deliver_after > ?11)) \
          ORDER BY {order} DESC LIMIT ?3 OFFSET ?4"
     );
     let how = match filter.status {
@@ -387,6 +388,7 @@ fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
         filter.from.map(Timestamp::millis),
         filter.to.map(Timestamp::millis),
         filter.before.map_or(i64::MAX, |before| before.as_i64()),
+        filter.scheduled_after.map(Timestamp::millis),
     ];
     let rows = statement.query_map(values, either)?;
     Ok(rows.collect::<Result<_, _>>()?)

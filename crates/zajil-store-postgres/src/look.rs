@@ -52,6 +52,7 @@ macro_rules! filtered {
              AND ($6::text IS NULL OR m.source_smsc = $6) \
              AND ($7::bigint IS NULL OR m.inserted_at >= $7) \
              AND ($8::bigint IS NULL OR m.inserted_at < $8) \
+             AND ($11::bigint IS NULL OR (q.attempts = 0 AND q.deliver_after > $11)) \
              ORDER BY ",
             $place,
             " DESC LIMIT $9 OFFSET $10"
@@ -95,6 +96,7 @@ pub(crate) fn list(filter: &Filter) -> Step<'static> {
             filter.to.map(Timestamp::millis),
             i64::from(filter.limit),
             i64::from(filter.offset),
+            filter.scheduled_after.map(Timestamp::millis),
         ],
     )
 }

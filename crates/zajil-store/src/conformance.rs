@@ -188,6 +188,7 @@ macro_rules! each_conformance_case {
                 s3_the_newest_come_first
                 s3_limit_and_offset_page_through_all
                 s3_status_selects
+                s3_what_is_scheduled_is_selected_until_it_is_due_or_tried
                 s13_1_digits_select_by_either_number
                 s13_1_selections_combine
                 s8_a_log_keeps_the_order_of_what_happened

@@ -108,6 +108,8 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Only those inserted before this.
     pub to: Option<Timestamp>,
+    /// Only those that wait to be offered for the first time, not before an instant after this one.
+    pub scheduled_after: Option<Timestamp>,
     /// Only those with a lower id: the place where a page ended leads to the next.
     pub before: Option<MessageId>,
     /// At most this many.

@@ -9,6 +9,7 @@ pub(crate) fn generate(root: &Path, check: bool) -> anyhow::Result<bool> {
     let pages = [
         ("docs/config.md", crate::config::reference()),
         ("docs/metrics.md", zajil_telemetry::metric::reference()),
+        ("docs/openapi.json", zajil_api::openapi_json()),
     ];
     let mut fresh = true;
     for (path, page) in pages {

@@ -10,6 +10,7 @@ use zajil_store::contract::Filter;
 
 use super::field::{Field, SENTENCE};
 use crate::body::Object;
+use crate::openapi::schema::{self, Described, Schema, given};
 
 /// The most messages of one call.
 const MOST: i64 = 10_000;
@@ -32,7 +33,7 @@ pub(crate) struct BulkIn<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct FilterIn<'a> {
+pub(crate) struct FilterIn<'a> {
     #[serde(borrow)]
     status: Field<'a>,
     number: Field<'a>,
@@ -145,5 +146,57 @@ impl FilterIn<'_> {
             before: before.and_then(|id| MessageId::new(id).ok()),
             ..Filter::default()
         })
+    }
+}
+
+impl Described for BulkIn<'_> {
+    const NAME: &'static str = "Bulk";
+
+    fn schema() -> Schema {
+        schema::object(
+            &["action", "filter"],
+            [
+                (
+                    "action",
+                    given::needed_word(["cancel", "retry", "reroute", "requeue"]),
+                ),
+                (
+                    "dest_smsc",
+                    given::frontend().says("For `reroute`; routing decides without."),
+                ),
+                ("reason", given::text(SENTENCE).says("For `cancel`.")),
+                (
+                    "dry_run",
+                    given::boolean().says("Only count.").default(true),
+                ),
+                ("limit", given::integer(1, MOST).default(1_000)),
+                ("filter", schema::of::<FilterIn<'_>>()),
+            ],
+        )
+    }
+}
+
+impl Described for FilterIn<'_> {
+    const NAME: &'static str = "BulkFilter";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[],
+            [
+                ("status", given::word(Status::ALL.map(Status::as_str))),
+                ("number", given::number()),
+                (
+                    "dest_smsc",
+                    given::frontend().says("Null: those of no frontend."),
+                ),
+                ("source_smsc", given::frontend()),
+                ("from", given::time()),
+                ("to", given::time()),
+                (
+                    "before",
+                    given::integer(1, (1 << 53) - 1).says("Only lower ids."),
+                ),
+            ],
+        )
     }
 }

@@ -4,8 +4,10 @@ use serde::Serialize;
 use zajil_core::cdr::Cdr;
 use zajil_core::number::end_hidden;
 use zajil_core::port::CdrPlace;
+use zajil_core::status::FinalStatus;
 
 use super::At;
+use crate::openapi::schema::{self, Described, Schema, list, shown};
 
 /// How rows are shown (S10.4).
 #[derive(Debug, Clone, Copy)]
@@ -77,5 +79,53 @@ fn row(place: CdrPlace, cdr: &Cdr, shown: Shown) -> CdrOut<'_> {
         message_parts: cdr.message_parts,
         deadletter: cdr.deadletter,
         message_body: cdr.message_body.as_deref().filter(|_| shown.bodies),
+    }
+}
+
+impl Described for CdrOut<'_> {
+    const NAME: &'static str = "Cdr";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("id", shown::id()),
+            ("message_id", shown::id()),
+            ("calling_number", shown::text()),
+            ("called_number", shown::text()),
+            ("source_smsc", shown::text().or_null()),
+            ("dest_smsc", shown::text().or_null()),
+            ("origin_node", shown::text()),
+            ("destination_node", shown::text()),
+            ("submission_time", shown::time()),
+            ("delivery_time", shown::time().or_null()),
+            ("expiry_time", shown::time()),
+            (
+                "status",
+                shown::word(FinalStatus::ALL.map(FinalStatus::as_str)),
+            ),
+            ("delivery_attempts", shown::count()),
+            ("message_parts", shown::count()),
+            ("deadletter", shown::boolean()),
+            (
+                "message_body",
+                shown::text()
+                    .or_null()
+                    .says("Null where texts are not kept or shown."),
+            ),
+        ])
+    }
+}
+
+impl Described for Page<'_> {
+    const NAME: &'static str = "CdrPage";
+
+    fn schema() -> Schema {
+        let next = shown::id().or_null();
+        schema::record([
+            ("data", list(schema::of::<CdrOut<'_>>(), None)),
+            (
+                "next",
+                next.says("The `before` of the next page; null after the last."),
+            ),
+        ])
     }
 }

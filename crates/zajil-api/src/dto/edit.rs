@@ -13,6 +13,7 @@ use zajil_core::status::{FinalStatus, Status};
 
 use super::field::{Field, SHORT};
 use super::submit::{check_times, text_body};
+use crate::openapi::schema::{self, Described, Schema, given};
 
 /// The body of a PATCH, and of a PUT that says anything.
 #[derive(Debug, Default, Deserialize)]
@@ -144,6 +145,57 @@ fn ending(how: FinalStatus, by: Option<FrontendName>, at: Option<Timestamp>) -> 
         | FinalStatus::Failed
         | FinalStatus::Rejected
         | FinalStatus::Dropped => Report::Ended { how, reason: None },
+    }
+}
+
+impl Described for Patch<'_> {
+    const NAME: &'static str = "MessagePatch";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[],
+            [
+                (
+                    "source_msisdn",
+                    given::text(SHORT).says("Must be what it is."),
+                ),
+                (
+                    "destination_msisdn",
+                    given::text(SHORT).says("Must be what it is."),
+                ),
+                ("message_body", given::text(255 * 153)),
+                (
+                    "message_parts",
+                    given::integer(1, 255).says("Ignored: we count."),
+                ),
+                (
+                    "dest_smsc",
+                    given::cleared_frontend().says("Null takes it away."),
+                ),
+                (
+                    "destination_smsc",
+                    given::cleared_frontend().says("As `dest_smsc`.").older(),
+                ),
+                ("source_imsi", given::text(SHORT)),
+                ("dest_imsi", given::text(SHORT)),
+                ("status", given::word(Status::ALL.map(Status::as_str))),
+                (
+                    "deliver_time",
+                    given::time().says("Says that it was delivered."),
+                ),
+                (
+                    "delivered_at",
+                    given::time().says("As `deliver_time`.").older(),
+                ),
+                ("expires", given::time()),
+                (
+                    "deliver_after",
+                    given::time().says("Null makes it due at once."),
+                ),
+                ("delivery_attempts", given::integer(0, 1_000_000)),
+                ("charge_failed", given::boolean()),
+            ],
+        )
     }
 }
 

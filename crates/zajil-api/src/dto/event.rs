@@ -7,6 +7,7 @@ use zajil_core::id::MessageId;
 use zajil_core::outcome::Refusal;
 
 use super::field::{Field, SENTENCE, SHORT};
+use crate::openapi::schema::{self, Described, Schema, given, shown};
 
 /// The most characters of a name.
 const NAME: usize = 100;
@@ -78,5 +79,48 @@ impl<'a> EventOut<'a> {
             event_epoch: event.at.secs(),
             event_source: event.source.as_str(),
         }
+    }
+}
+
+impl Described for NewEvent<'_> {
+    const NAME: &'static str = "NewEvent";
+
+    fn schema() -> Schema {
+        schema::object(
+            &["message_id", "name"],
+            [
+                (
+                    "message_id",
+                    given::needed_integer(1, MessageId::MAX.as_i64()),
+                ),
+                ("name", given::needed_name(NAME)),
+                ("description", given::text(SENTENCE)),
+                (
+                    "event_epoch",
+                    given::integer(0, Timestamp::MAX.secs()).says("Unix seconds; now when absent."),
+                ),
+                (
+                    "event_source",
+                    given::text(SHORT).says("This node when absent."),
+                ),
+            ],
+        )
+    }
+}
+
+impl Described for EventOut<'_> {
+    const NAME: &'static str = "Event";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("message_id", shown::id()),
+            ("name", shown::text()),
+            ("description", shown::text()),
+            ("event_epoch", shown::count().says("Unix seconds.")),
+            (
+                "event_source",
+                shown::text().says("The node, or the system that added it."),
+            ),
+        ])
     }
 }

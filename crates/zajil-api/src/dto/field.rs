@@ -164,6 +164,16 @@ impl<'a> Field<'a> {
         self.parsed(name, Given::parse)
     }
 
+    /// An international mobile subscriber identity.
+    pub(crate) fn imsi(self, name: &str) -> Read<String> {
+        self.parsed(name, |text| {
+            let digits = text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit());
+            digits
+                .then(|| text.to_owned())
+                .ok_or("must be a string of 1 to 15 digits")
+        })
+    }
+
     /// One word of a list.
     pub(crate) fn word<T>(
         self,

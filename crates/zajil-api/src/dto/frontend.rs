@@ -12,6 +12,7 @@ use zajil_core::policy::Pause;
 use super::At;
 use super::field::{Field, SHORT};
 use super::policy::PauseOut;
+use crate::openapi::schema::{self, Described, Schema, given, shown};
 
 /// The most octets of a configuration, as JSON.
 const LONGEST_CONFIGURATION: usize = 16 << 10;
@@ -122,5 +123,80 @@ impl From<FrontendStats> for StatsOut {
             active: stats.active,
             expired: stats.expired,
         }
+    }
+}
+
+impl Described for RegistrationIn<'_> {
+    const NAME: &'static str = "Registration";
+
+    fn schema() -> Schema {
+        schema::object(
+            &["frontend_name", "frontend_type"],
+            [
+                (
+                    "frontend_name",
+                    given::needed_frontend().example("gateway_1"),
+                ),
+                (
+                    "frontend_type",
+                    given::needed_text(16)
+                        .says("SMPP, SIP, IMS, MAP or HTTP, in any case.")
+                        .example("SMPP"),
+                ),
+                (
+                    "ip_address",
+                    given::text(SHORT).says("The peer's when absent."),
+                ),
+                ("hostname", given::text(SHORT)),
+                ("uptime_seconds", given::integer(0, 1 << 53)),
+                (
+                    "configuration",
+                    given::any_object().says("An object, or a text that holds one."),
+                ),
+            ],
+        )
+    }
+}
+
+impl Described for FrontendOut<'_> {
+    const NAME: &'static str = "Frontend";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("id", shown::id()),
+            ("frontend_name", shown::text()),
+            (
+                "frontend_type",
+                shown::word(FrontendType::ALL.map(FrontendType::as_str)),
+            ),
+            ("ip_address", shown::text().or_null()),
+            ("hostname", shown::text().or_null()),
+            ("uptime_seconds", shown::count().or_null()),
+            ("configuration", shown::any_object().or_null()),
+            ("status", shown::word(["active", "expired"])),
+            ("paused", schema::of::<PauseOut<'_>>().or_null()),
+            ("expires_at", shown::time()),
+            ("last_seen_at", shown::time()),
+            ("inserted_at", shown::time()),
+            ("updated_at", shown::time()),
+        ])
+    }
+}
+
+impl Described for StatsOut {
+    const NAME: &'static str = "FrontendStats";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("active_count", shown::count()),
+            ("expired_count", shown::count()),
+            ("unique_frontends", shown::count()),
+            ("total_registrations", shown::count()),
+            ("active", shown::count().says("As `active_count`.").older()),
+            (
+                "expired",
+                shown::count().says("As `expired_count`.").older(),
+            ),
+        ])
     }
 }

@@ -8,6 +8,7 @@ use zajil_store::shelf::Record;
 use super::At;
 use super::field::{Field, MOST_ITEMS, SHORT};
 use crate::access::{Key, Network, Proof, SCOPE_WORDS, Scopes};
+use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 
 /// The most calls a second of one key.
 const FASTEST: i64 = 1_000_000;
@@ -127,5 +128,68 @@ impl<'a> KeyOut<'a> {
     pub(crate) fn with_secret(mut self, key: &'a str) -> Self {
         self.key = Some(key);
         self
+    }
+}
+
+impl Described for KeyIn<'_> {
+    const NAME: &'static str = "KeyTerms";
+
+    fn schema() -> Schema {
+        let texts = || list(given::text(2 * SHORT), Some(MOST_ITEMS)).or_null();
+        schema::object(
+            &["name", "scopes"],
+            [
+                ("name", given::needed_text(SHORT).says("Whose key it is.")),
+                (
+                    "scopes",
+                    list(given::text(2 * SHORT), Some(MOST_ITEMS)).says(SCOPE_WORDS),
+                ),
+                (
+                    "certificate",
+                    given::text(SHORT).says("A name in a client certificate, instead of a secret."),
+                ),
+                (
+                    "networks",
+                    texts().says("Where it may be used: addresses and networks."),
+                ),
+                ("rate_per_second", given::integer(1, FASTEST)),
+                ("expires_at", given::time()),
+            ],
+        )
+    }
+}
+
+impl Described for KeyOut<'_> {
+    const NAME: &'static str = "Key";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[
+                "id",
+                "name",
+                "certificate",
+                "scopes",
+                "networks",
+                "rate_per_second",
+                "expires_at",
+                "last_used_at",
+                "inserted_at",
+            ],
+            [
+                ("id", shown::text()),
+                ("name", shown::text()),
+                (
+                    "key",
+                    shown::text().says("Only in the answer that made it."),
+                ),
+                ("certificate", shown::text().or_null()),
+                ("scopes", list(shown::text(), None)),
+                ("networks", list(shown::text(), None)),
+                ("rate_per_second", shown::count().or_null()),
+                ("expires_at", shown::time().or_null()),
+                ("last_used_at", shown::time().or_null()),
+                ("inserted_at", shown::time()),
+            ],
+        )
     }
 }

@@ -7,6 +7,7 @@ use zajil_core::outcome::Refusal;
 
 use super::At;
 use super::field::{Field, SHORT};
+use crate::openapi::schema::{self, Described, Schema, given, shown};
 
 /// The body of a POST or PATCH.
 #[derive(Debug, Default, Deserialize)]
@@ -48,14 +49,8 @@ impl SightingIn<'_> {
 
     /// The sighting. A new one needs an IMSI; only the port knows whether it is new.
     pub(crate) fn into_sighting(self) -> Result<Sighting, Refusal> {
-        let imsi = self.imsi.parsed("imsi", |text| {
-            let digits = text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit());
-            digits
-                .then(|| text.to_owned())
-                .ok_or("must be a string of 1 to 15 digits")
-        })?;
         Ok(Sighting {
-            imsi,
+            imsi: self.imsi.imsi("imsi")?,
             msisdn: self
                 .msisdn
                 .number("msisdn")?
@@ -139,5 +134,60 @@ impl<'a> From<&'a Location> for LocationOut<'a> {
             inserted_at: At(location.inserted_at),
             updated_at: At(location.updated_at),
         }
+    }
+}
+
+impl Described for SightingIn<'_> {
+    const NAME: &'static str = "Sighting";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[],
+            [
+                (
+                    "imsi",
+                    given::imsi()
+                        .says("Required of a POST.")
+                        .example("001010000000001"),
+                ),
+                ("msisdn", given::number().example("+15551234567")),
+                (
+                    "location",
+                    given::frontend().says("The MSC or VLR, or the name of a frontend."),
+                ),
+                ("ran_location", given::text(SHORT)),
+                ("imei", given::text(SHORT)),
+                ("ims_capable", given::boolean()),
+                ("csfb", given::boolean()),
+                ("registered", given::boolean()),
+                (
+                    "expires",
+                    given::time().says("After that it routes nothing."),
+                ),
+                ("user_agent", given::text(SHORT)),
+            ],
+        )
+    }
+}
+
+impl Described for LocationOut<'_> {
+    const NAME: &'static str = "Location";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("id", shown::id()),
+            ("msisdn", shown::text().or_null()),
+            ("imsi", shown::text()),
+            ("location", shown::text().or_null()),
+            ("ran_location", shown::text().or_null()),
+            ("imei", shown::text().or_null()),
+            ("ims_capable", shown::boolean()),
+            ("csfb", shown::boolean()),
+            ("registered", shown::boolean()),
+            ("expires", shown::time().or_null()),
+            ("user_agent", shown::text().or_null()),
+            ("inserted_at", shown::time()),
+            ("updated_at", shown::time()),
+        ])
     }
 }

@@ -3,6 +3,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+pub(crate) use schema::AcceptedOut;
 use zajil_core::clock::Timestamp;
 use zajil_core::concatenation::Joined;
 use zajil_core::frontend::FrontendName;
@@ -259,5 +260,6 @@ fn octets(out: &mut Vec<u8>, key: &str, value: Option<&[u8]>) {
     out.push(b'"');
 }
 
+mod schema;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use zajil_core::retry::schedule::{ErrorClass, Schedule};
 use super::At;
 use super::field::{Field, SENTENCE};
 use crate::body::Object;
+use crate::openapi::schema::{self, Described, Schema, given, list, map, shown};
 
 /// The longest pause with an end: 30 days, in seconds.
 const LONGEST_PAUSE: i64 = 30 * 86_400;
@@ -116,5 +117,77 @@ impl<'a> PolicyOut<'a> {
                 .map(|(class, own)| (class.as_str(), own.seconds().collect()))
                 .collect(),
         }
+    }
+}
+
+impl Described for PauseIn<'_> {
+    const NAME: &'static str = "PauseRequest";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[],
+            [
+                ("reason", given::text(SENTENCE).says("Everybody sees it.")),
+                (
+                    "seconds",
+                    given::integer(1, LONGEST_PAUSE).says("Until resumed when absent."),
+                ),
+            ],
+        )
+    }
+}
+
+impl Described for RetryIn<'_> {
+    const NAME: &'static str = "RetryPolicy";
+
+    fn schema() -> Schema {
+        let [absent, memory_full, busy, temporary, congestion] =
+            ErrorClass::ALL.map(|class| (class.as_str(), waits()));
+        let classes = schema::object(&[], [absent, memory_full, busy, temporary, congestion]);
+        schema::object(
+            &["retry"],
+            [(
+                "retry",
+                classes
+                    .closed()
+                    .says("Waits in seconds, by class of the error."),
+            )],
+        )
+    }
+}
+
+fn waits() -> Schema {
+    let longest = i64::try_from(Schedule::LONGEST).unwrap_or(i64::MAX);
+    let wait = given::needed_integer(1, longest);
+    list(wait, Some(Schedule::MOST)).at_least(1).or_null()
+}
+
+impl Described for PolicyOut<'_> {
+    const NAME: &'static str = "Policy";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("frontend_name", shown::text()),
+            ("paused", schema::of::<PauseOut<'_>>().or_null()),
+            (
+                "retry",
+                map(list(shown::count(), None)).says("Waits in seconds, by class of the error."),
+            ),
+        ])
+    }
+}
+
+impl Described for PauseOut<'_> {
+    const NAME: &'static str = "Pause";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("since", shown::time()),
+            (
+                "until",
+                shown::time().or_null().says("Null: until it is resumed."),
+            ),
+            ("reason", shown::text()),
+        ])
     }
 }

@@ -9,9 +9,11 @@ use zajil_core::clock::Timestamp;
 use zajil_core::number::Given;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::{Dedupe, Submission};
+use zajil_core::route::SourceType;
 
 use super::field::{Field, Read, SHORT};
 use super::submit::{check_times, required, source_type};
+use crate::openapi::schema::{self, Described, Schema, given};
 use pdu::Pdu;
 
 /// The body of `POST /api/messages_raw` and `…/async`. What the PDU says itself is ignored here,
@@ -123,6 +125,54 @@ fn fingerprint(submission: &Submission, pdu: &Pdu) -> Dedupe {
     pdu.identity(|octets| digest.update(octets));
     let key: [u8; 32] = digest.finalize().into();
     Dedupe { key, body: key }
+}
+
+impl Described for Raw<'_> {
+    const NAME: &'static str = "RawSubmit";
+
+    fn schema() -> Schema {
+        let from = SourceType::ALL.map(SourceType::as_str).join(", ");
+        schema::object(
+            &["pdu"],
+            [
+                (
+                    "pdu",
+                    given::needed_hex().says("A TPDU with or without service centre address."),
+                ),
+                (
+                    "direction",
+                    given::word(["ms-sc", "sc-ms"])
+                        .says("`ms-sc`: an SMS-SUBMIT; `sc-ms`: an SMS-DELIVER.")
+                        .default("ms-sc"),
+                ),
+                (
+                    "source_msisdn",
+                    Schema::any().says("Who sent an SMS-SUBMIT; ignored with an SMS-DELIVER."),
+                ),
+                (
+                    "destination_msisdn",
+                    Schema::any().says("Whom an SMS-DELIVER is for; ignored with an SMS-SUBMIT."),
+                ),
+                ("source_smsc", given::frontend()),
+                (
+                    "source_type",
+                    Schema::any().says(&format!(
+                        "For routes that ask: {from}; other words are ignored."
+                    )),
+                ),
+                ("dest_smsc", given::frontend()),
+                (
+                    "destination_smsc",
+                    given::frontend().says("As `dest_smsc`.").older(),
+                ),
+                ("source_imsi", given::text(SHORT)),
+                ("dest_imsi", given::text(SHORT)),
+                ("send_time", given::time()),
+                ("expires", given::time()),
+                ("deliver_after", given::time()),
+            ],
+        )
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use serde::Deserialize;
 use zajil_core::lifecycle::Report;
 use zajil_core::outcome::Refusal;
 use zajil_core::retry::schedule::ErrorClass;
+use zajil_core::status::FinalStatus;
 
 use super::field::{Field, SENTENCE};
+use crate::openapi::schema::{self, Described, Schema, given};
 
 /// The longest `retry_after`: 30 days, in seconds.
 const LONGEST_RETRY: i64 = 30 * 86_400;
@@ -51,6 +53,34 @@ pub(crate) struct Failed<'a> {
     error_class: Field<'a>,
     dest_smsc: Field<'a>,
     destination_smsc: Field<'a>,
+}
+
+/// The body of `cancel`; may be empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Cancel<'a> {
+    #[serde(borrow)]
+    reason: Field<'a>,
+}
+
+impl Cancel<'_> {
+    /// The report.
+    pub(crate) fn into_report(self) -> Result<Report, Refusal> {
+        let reason = self.reason.text("reason", SENTENCE)?;
+        Ok(Report::Ended {
+            how: FinalStatus::Failed,
+            reason: Some(reason.unwrap_or_else(|| "cancelled".to_owned())),
+        })
+    }
+}
+
+impl Described for Cancel<'_> {
+    const NAME: &'static str = "Cancel";
+
+    fn schema() -> Schema {
+        let reason = given::text(SENTENCE).says("For the log of the message.");
+        schema::object(&[], [("reason", reason)])
+    }
 }
 
 /// The class of a failure that will not pass.
@@ -98,5 +128,63 @@ impl Failed<'_> {
             class,
             schedules: Arc::default(),
         })
+    }
+}
+
+impl Described for Delivered<'_> {
+    const NAME: &'static str = "Delivered";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[],
+            [
+                ("dest_smsc", given::frontend().says("Who delivered it.")),
+                (
+                    "destination_smsc",
+                    given::frontend().says("As `dest_smsc`.").older(),
+                ),
+                ("deliver_time", given::time().says("Now when absent.")),
+                (
+                    "delivered_at",
+                    given::time().says("As `deliver_time`.").older(),
+                ),
+            ],
+        )
+    }
+}
+
+impl Described for Failed<'_> {
+    const NAME: &'static str = "Failed";
+
+    fn schema() -> Schema {
+        let [absent, memory_full, busy, temporary, congestion] =
+            ErrorClass::ALL.map(ErrorClass::as_str);
+        schema::object(
+            &[],
+            [
+                (
+                    "reason",
+                    given::text(SENTENCE).says("For the log of the message."),
+                ),
+                (
+                    "permanent",
+                    given::boolean().says("It ends, or goes to the next frontend."),
+                ),
+                (
+                    "retry_after",
+                    given::integer(0, LONGEST_RETRY).says("Seconds."),
+                ),
+                (
+                    "error_class",
+                    given::word([absent, memory_full, busy, temporary, congestion, PERMANENT])
+                        .says("Picks the schedule of the next attempts."),
+                ),
+                ("dest_smsc", given::frontend().says("Whose attempt it was.")),
+                (
+                    "destination_smsc",
+                    given::frontend().says("As `dest_smsc`.").older(),
+                ),
+            ],
+        )
     }
 }

@@ -11,6 +11,7 @@ use zajil_core::route::{
 };
 
 use super::field::{Field, Read, SENTENCE, SHORT};
+use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 
 /// The most characters of an automatic reply.
 const LONGEST_REPLY: usize = 255 * 153;
@@ -294,6 +295,97 @@ impl<'a> From<&'a Route> for RouteOut<'a> {
             description: terms.description.as_deref(),
             enabled: terms.enabled,
         }
+    }
+}
+
+impl Described for RouteIn<'_> {
+    const NAME: &'static str = "RouteTerms";
+
+    fn schema() -> Schema {
+        let after = Followers::AFTER;
+        let bound = |secs: u64| i64::try_from(secs).unwrap_or(i64::MAX);
+        schema::object(
+            &[],
+            [
+                (
+                    "id",
+                    given::integer(1, 1 << 53).says("Only read by an import."),
+                ),
+                ("calling_prefix", given::number()),
+                ("called_prefix", given::number().example("+1555")),
+                ("source_smsc", given::frontend()),
+                (
+                    "source_type",
+                    given::word(SourceType::ALL.map(SourceType::as_str)),
+                ),
+                (
+                    "enum_domain",
+                    given::text(SHORT).says("The domain that ENUM must have given."),
+                ),
+                (
+                    "dest_smsc",
+                    given::frontend().says("Required unless it drops or replies."),
+                ),
+                (
+                    "destination_smsc",
+                    given::frontend().says("As `dest_smsc`.").older(),
+                ),
+                ("auto_reply", given::boolean()),
+                ("auto_reply_message", given::text(LONGEST_REPLY)),
+                ("drop", given::boolean()),
+                (
+                    "fallback",
+                    list(given::needed_frontend(), Some(Followers::MOST))
+                        .or_null()
+                        .says("Frontends that follow, in order."),
+                ),
+                (
+                    "fallback_after",
+                    given::integer(bound(*after.start()), bound(*after.end()))
+                        .says("Seconds after which the next frontend has its turn."),
+                ),
+                ("charged", charged_words()),
+                ("weight", given::integer(1, 100)),
+                ("priority", given::integer(1, 255).says("Lower wins.")),
+                ("description", given::text(SENTENCE)),
+                ("enabled", given::boolean()),
+            ],
+        )
+    }
+}
+
+/// The words, and the truth values that older exports have.
+fn charged_words() -> Schema {
+    let [yes, no, default] = Charged::ALL.map(Charged::as_str);
+    Schema::plain(serde_json::json!({ "enum": [yes, no, default, true, false, null, ""] }))
+}
+
+impl Described for RouteOut<'_> {
+    const NAME: &'static str = "Route";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("id", shown::id()),
+            ("calling_prefix", shown::text().or_null()),
+            ("called_prefix", shown::text().or_null()),
+            ("source_smsc", shown::text().or_null()),
+            (
+                "source_type",
+                shown::word(SourceType::ALL.map(SourceType::as_str)).or_null(),
+            ),
+            ("enum_domain", shown::text().or_null()),
+            ("dest_smsc", shown::text().or_null()),
+            ("auto_reply", shown::boolean()),
+            ("auto_reply_message", shown::text().or_null()),
+            ("drop", shown::boolean()),
+            ("fallback", list(shown::text(), None)),
+            ("fallback_after", shown::count()),
+            ("charged", shown::word(Charged::ALL.map(Charged::as_str))),
+            ("weight", shown::integer(1, 100)),
+            ("priority", shown::integer(1, 255)),
+            ("description", shown::text().or_null()),
+            ("enabled", shown::boolean()),
+        ])
     }
 }
 

@@ -8,6 +8,7 @@ use zajil_core::translate::{Rule, RuleId, RuleTerms};
 
 use super::field::{Field, Read, SENTENCE};
 use super::route::priority;
+use crate::openapi::schema::{self, Described, Schema, given, shown};
 
 /// A rule as an operator writes it: the body of POST, PUT and PATCH.
 #[derive(Debug, Default, Deserialize)]
@@ -117,5 +118,60 @@ impl<'a> From<&'a Rule> for RuleOut<'a> {
             description: terms.description.as_deref(),
             enabled: terms.enabled,
         }
+    }
+}
+
+impl Described for RuleIn<'_> {
+    const NAME: &'static str = "TranslationTerms";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[],
+            [
+                (
+                    "id",
+                    given::integer(1, 1 << 53).says("Only read by an import."),
+                ),
+                ("calling_prefix", given::number()),
+                ("called_prefix", given::number()),
+                ("source_smsc", given::frontend()),
+                ("calling_match", given::text(SENTENCE)),
+                ("calling_replace", given::text(SENTENCE)),
+                (
+                    "called_match",
+                    given::text(SENTENCE).says("A regular expression."),
+                ),
+                (
+                    "called_replace",
+                    given::text(SENTENCE).says("With groups as `\\1`."),
+                ),
+                (
+                    "priority",
+                    given::integer(1, 255).says("The lowest is tried first."),
+                ),
+                ("description", given::text(SENTENCE)),
+                ("enabled", given::boolean()),
+            ],
+        )
+    }
+}
+
+impl Described for RuleOut<'_> {
+    const NAME: &'static str = "Translation";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("id", shown::id()),
+            ("calling_prefix", shown::text().or_null()),
+            ("called_prefix", shown::text().or_null()),
+            ("source_smsc", shown::text().or_null()),
+            ("calling_match", shown::text().or_null()),
+            ("calling_replace", shown::text().or_null()),
+            ("called_match", shown::text().or_null()),
+            ("called_replace", shown::text().or_null()),
+            ("priority", shown::integer(1, 255)),
+            ("description", shown::text().or_null()),
+            ("enabled", shown::boolean()),
+        ])
     }
 }

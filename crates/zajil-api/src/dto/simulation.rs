@@ -8,8 +8,9 @@ use zajil_core::port::{Outcome, Question, Simulation};
 use zajil_core::route::choose::Verdict;
 use zajil_core::route::{Route, SourceType};
 
-use super::field::Field;
+use super::field::{Field, SHORT};
 use super::route::{RouteOut, enum_domain};
+use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 
 /// The most routes that an answer shows with their verdicts.
 const MOST_CANDIDATES: i64 = 10_000;
@@ -242,5 +243,106 @@ fn code(verdict: Verdict) -> (&'static str, bool) {
         Verdict::OtherSourceType => ("other_source_type", false),
         Verdict::OtherEnumDomain => ("other_enum_domain", false),
         Verdict::ReplyToReply => ("reply_to_reply", false),
+    }
+}
+
+impl Described for QuestionIn<'_> {
+    const NAME: &'static str = "Question";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[],
+            [
+                ("calling_number", given::sender()),
+                (
+                    "source_msisdn",
+                    given::sender().says("As `calling_number`."),
+                ),
+                (
+                    "called_number",
+                    given::number().says("Required.").example("+15551234567"),
+                ),
+                (
+                    "destination_msisdn",
+                    given::number().says("As `called_number`."),
+                ),
+                ("source_smsc", given::frontend()),
+                (
+                    "source_type",
+                    given::word(SourceType::ALL.map(SourceType::as_str)),
+                ),
+                (
+                    "enum_domain",
+                    given::text(SHORT)
+                        .says("What ENUM is taken to have said; it is asked without."),
+                ),
+                (
+                    "draw",
+                    given::integer(0, i64::MAX).says("Decides among equals; all count without."),
+                ),
+                (
+                    "limit",
+                    given::integer(0, MOST_CANDIDATES).default(CANDIDATES),
+                ),
+            ],
+        )
+    }
+}
+
+impl Described for SimulationOut<'_> {
+    const NAME: &'static str = "Simulation";
+
+    fn schema() -> Schema {
+        let text = || shown::text().or_null();
+        let translation = schema::record([
+            ("rule", shown::id()),
+            ("calling_number", text()),
+            ("called_number", text()),
+        ]);
+        let answers = ["found", "absent", "failed", "assumed", "not_asked"];
+        let lookup = schema::record([
+            ("answer", shown::word(answers)),
+            ("domain", text()),
+            ("uri", text()),
+            ("service", text()),
+            ("zone", text()),
+            ("reason", text()),
+        ]);
+        let outcome = schema::record([
+            ("route", shown::id()),
+            ("probability", shown::share()),
+            ("weight", shown::count()),
+            ("of", shown::count()),
+            ("dest_smsc", text()),
+            ("inactive", list(shown::text(), None)),
+            ("fallback", list(shown::text(), None)),
+            ("charged", shown::boolean()),
+        ]);
+        let unrouted = schema::record([
+            ("dest_smsc", text()),
+            ("decided_by", shown::word(["location", "include-unrouted"])),
+            ("charged", shown::boolean()),
+        ]);
+        let candidate = schema::record([
+            ("verdict", shown::text().says("A stable word.")),
+            ("reason", shown::text()),
+            ("route", schema::of::<RouteOut<'_>>()),
+        ]);
+        schema::record([
+            ("translation", translation.or_null()),
+            ("calling_number", shown::text()),
+            ("called_number", shown::text()),
+            ("enum", lookup),
+            (
+                "winner",
+                shown::id()
+                    .or_null()
+                    .says("Null where the draw is open, or nothing matches."),
+            ),
+            ("outcomes", list(outcome, None)),
+            ("without_route", unrouted.or_null()),
+            ("candidates", list(candidate, None)),
+            ("candidates_total", shown::count()),
+        ])
     }
 }

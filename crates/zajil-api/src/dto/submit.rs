@@ -1,5 +1,8 @@
 //! A submit (S2, S3): the hot path, read in one pass with its texts borrowed from the body.
 
+use std::time::Duration;
+
+use axum::http::request::Parts;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zajil_core::clock::Timestamp;
@@ -9,9 +12,12 @@ use zajil_core::port::{Dedupe, Submission};
 use zajil_core::route::SourceType;
 
 use super::field::{Field, Read, SHORT};
+use crate::openapi::schema::{self, Described, Schema, given};
 
 /// The most hexadecimal digits of a raw PDU.
 const LONGEST_PDU: usize = 600;
+/// How far ahead a message can be scheduled.
+const FARTHEST: Duration = Duration::from_secs(366 * 86_400);
 /// The most octets of a user data header, as JSON.
 const LONGEST_HEADER: usize = 4 << 10;
 
@@ -140,6 +146,11 @@ pub(super) fn check_times(
     deliver_after: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
+    if deliver_after.is_some_and(|start| start > now.plus(FARTHEST)) {
+        let days = FARTHEST.as_secs() / 86_400;
+        let rule = format!("must be at most {days} days from now");
+        return Err(Refusal::field("deliver_after", rule));
+    }
     let Some(expires) = expires else {
         return Ok(());
     };
@@ -155,14 +166,30 @@ pub(super) fn check_times(
     Ok(())
 }
 
-/// How a repeated submit is recognised (D6): the client's key within its `source_smsc`, so that
-/// two clients do not meet in one key, and the octets of the body.
-pub(crate) fn dedupe(key: &str, submission: &Submission, body: &[u8]) -> Result<Dedupe, Refusal> {
+/// The header `Idempotency-Key` (D6).
+pub(crate) fn key(parts: &Parts) -> Result<Option<String>, Refusal> {
+    let Some(key) = parts.headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    // A key that is no text is refused as one that is empty: by its rule.
+    let key = key.to_str().unwrap_or_default();
+    check_key("the header Idempotency-Key", key)?;
+    Ok(Some(key.to_owned()))
+}
+
+/// Refuses a key that `name` brought and that is none.
+pub(crate) fn check_key(name: &str, key: &str) -> Result<(), Refusal> {
     let printable = key.bytes().all(|b| (b' '..=b'~').contains(&b));
     if key.is_empty() || key.len() > 255 || !printable {
         let rule = "must be 1 to 255 printable ASCII characters";
-        return Err(Refusal::field("the header Idempotency-Key", rule));
+        return Err(Refusal::field(name, rule));
     }
+    Ok(())
+}
+
+/// How a repeated submit is recognised (D6): the client's key within its `source_smsc`, so that
+/// two clients do not meet in one key, and the octets of the body.
+pub(crate) fn dedupe(key: &str, submission: &Submission, body: &[u8]) -> Dedupe {
     let client = submission
         .source_smsc
         .as_ref()
@@ -173,10 +200,10 @@ pub(crate) fn dedupe(key: &str, submission: &Submission, body: &[u8]) -> Result<
     // Neither names nor keys hold it.
     digest.update(b"\0");
     digest.update(key.as_bytes());
-    Ok(Dedupe {
+    Dedupe {
         key: digest.finalize().into(),
         body: Sha256::digest(body).into(),
-    })
+    }
 }
 
 pub(super) fn required<T>(value: Option<T>, name: &str) -> Result<T, Refusal> {
@@ -206,6 +233,73 @@ pub(super) fn source_type(field: &Field<'_>) -> Option<SourceType> {
     match field {
         Field::Text(text) => SourceType::parse(text),
         _ => None,
+    }
+}
+
+impl Described for Submit<'_> {
+    const NAME: &'static str = "Submit";
+
+    fn schema() -> Schema {
+        let sets = CharacterSet::ALL.map(CharacterSet::as_str);
+        let from = SourceType::ALL.map(SourceType::as_str).join(", ");
+        schema::object(
+            &["destination_msisdn"],
+            [
+                ("source_msisdn", given::sender()),
+                ("destination_msisdn", given::destination()),
+                (
+                    "message_body",
+                    given::text(255 * 153)
+                        .says("The text; required without `raw_pdu`.")
+                        .example("Hello"),
+                ),
+                (
+                    "source_smsc",
+                    given::frontend().says("Who submits; keys are known by it."),
+                ),
+                (
+                    "source_type",
+                    Schema::any().says(&format!(
+                        "For routes that ask: {from}; other words are ignored."
+                    )),
+                ),
+                (
+                    "dest_smsc",
+                    given::frontend()
+                        .says("The frontend that must deliver; routing decides without."),
+                ),
+                (
+                    "destination_smsc",
+                    given::frontend().says("As `dest_smsc`.").older(),
+                ),
+                ("source_imsi", given::text(SHORT)),
+                ("dest_imsi", given::text(SHORT)),
+                (
+                    "message_parts",
+                    given::integer(1, 255).says("Counted by us when absent."),
+                ),
+                ("message_part_number", given::integer(1, 255)),
+                ("tp_data_coding_scheme", given::octet()),
+                ("tp_dcs_character_set", given::word(sets)),
+                ("tp_dcs_coding_group", given::text(SHORT)),
+                ("tp_dcs_compressed", given::boolean()),
+                ("tp_dcs_has_message_class", given::boolean()),
+                ("tp_dcs_message_class", given::integer(0, 3)),
+                ("tp_user_data_header", given::any_object()),
+                ("send_time", given::time()),
+                (
+                    "expires",
+                    given::time().says("The end of its life; the configured one when absent."),
+                ),
+                (
+                    "deliver_after",
+                    given::time().says("Not offered before: a scheduled message."),
+                ),
+                ("raw_pdu", given::hex(LONGEST_PDU)),
+                ("raw_data_flag", given::boolean()),
+                ("raw_sip_flag", given::boolean()),
+            ],
+        )
     }
 }
 

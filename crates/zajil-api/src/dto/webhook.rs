@@ -6,7 +6,8 @@ use zajil_core::outcome::Refusal;
 use zajil_core::webhook::{Change, Dead, Pinged, Secret, Terms, Webhook};
 
 use super::At;
-use super::field::{Field, Read, SENTENCE, SHORT};
+use super::field::{Field, MOST_ITEMS, Read, SENTENCE, SHORT};
+use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 
 /// The most characters of a URL.
 const LONGEST_URL: usize = 2_000;
@@ -207,5 +208,125 @@ impl<'a> DeadOut<'a> {
             happened_at: At(dead.born),
             last_error: &dead.last_error,
         }
+    }
+}
+
+impl Described for WebhookIn<'_> {
+    const NAME: &'static str = "WebhookTerms";
+
+    fn schema() -> Schema {
+        let events = list(given::needed_text(SHORT), Some(MOST_ITEMS)).or_null();
+        schema::object(
+            &[],
+            [
+                (
+                    "url",
+                    given::text(LONGEST_URL).says("Who is told; a POST needs it."),
+                ),
+                ("events", events.says("Names of events; a POST needs them.")),
+                (
+                    "frontend",
+                    given::frontend().says("Only what is of this frontend."),
+                ),
+                (
+                    "number",
+                    given::number().says("Only what is of a number with these digits."),
+                ),
+                (
+                    "masked",
+                    given::boolean().says("Numbers without their last four digits."),
+                ),
+                ("enabled", given::boolean()),
+                ("description", given::text(SENTENCE)),
+            ],
+        )
+    }
+}
+
+impl Described for ReplayIn<'_> {
+    const NAME: &'static str = "Replay";
+
+    fn schema() -> Schema {
+        let ids = list(given::needed_integer(1, HIGHEST), Some(MOST_ITEMS)).or_null();
+        schema::object(
+            &[],
+            [("deliveries", ids.says("Their ids; all when absent."))],
+        )
+    }
+}
+
+impl Described for WebhookOut<'_> {
+    const NAME: &'static str = "Webhook";
+
+    fn schema() -> Schema {
+        schema::object(
+            &[
+                "id",
+                "url",
+                "events",
+                "frontend",
+                "number",
+                "masked",
+                "enabled",
+                "description",
+                "inserted_at",
+                "updated_at",
+                "waiting",
+                "dead",
+                "failures",
+                "resting_until",
+                "last_error",
+            ],
+            [
+                ("id", shown::id()),
+                ("url", shown::text()),
+                ("events", list(shown::text(), None)),
+                ("frontend", shown::text().or_null()),
+                ("number", shown::text().or_null()),
+                ("masked", shown::boolean()),
+                ("enabled", shown::boolean()),
+                ("description", shown::text().or_null()),
+                ("inserted_at", shown::time()),
+                ("updated_at", shown::time()),
+                ("waiting", shown::count()),
+                ("dead", shown::count()),
+                ("failures", shown::count()),
+                ("resting_until", shown::time().or_null()),
+                ("last_error", shown::text().or_null()),
+                (
+                    "secret",
+                    shown::text().says("Only in the answer that made it."),
+                ),
+            ],
+        )
+    }
+}
+
+impl Described for PingedOut<'_> {
+    const NAME: &'static str = "WebhookTest";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("acknowledged", shown::boolean()),
+            ("status", shown::count().or_null()),
+            ("error", shown::text().or_null()),
+            ("took_ms", shown::count()),
+        ])
+    }
+}
+
+impl Described for DeadOut<'_> {
+    const NAME: &'static str = "DeadDelivery";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("id", shown::id()),
+            ("webhook_id", shown::text()),
+            ("event", shown::text()),
+            ("message_id", shown::id()),
+            ("attempts", shown::count()),
+            ("happened_at", shown::time()),
+            ("last_error", shown::text()),
+        ])
     }
 }

@@ -104,6 +104,18 @@ POST /api/keys
 GET /api/keys/1
 DELETE /api/keys/1
 GET /api/audit
+POST /api/messages/1/cancel
+POST /api/messages/batch
+POST /api/messages/batch_report
+GET /api/mms_messages
+POST /api/mms_messages
+GET /api/mms_message_queues/1
+PATCH /api/mms_message_queues/1
+DELETE /api/mms_messages/1
+GET /api/ss7_events
+POST /api/ss7_events
+PATCH /api/ss7_events/1
+DELETE /api/ss7_events/1
 ";
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,8 @@ use zajil_telemetry::Telemetry;
 use zajil_testkit::clock::FakeClock;
 use zajil_testkit::dice::FixedDice;
 
+use crate::contract::{self, Answer};
+
 /// The headers of an answer that matter.
 const SHOWN: [&str; 6] = [
     "allow",
@@ -197,16 +199,32 @@ impl App {
             let (name, value) = line.split_once(": ").unwrap();
             request = request.header(name, value);
         }
+        let sent = body.clone();
         let request = request.body(Body::from(body)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let mut answer = response.status().as_u16().to_string();
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let mut answer = status.to_string();
         for name in SHOWN {
             if let Some(value) = response.headers().get(name) {
                 answer += &format!("\n{name}: {}", value.to_str().unwrap());
             }
         }
         let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
-        if !body.is_empty() {
+        let media = headers
+            .get("content-type")
+            .map(|media| media.to_str().unwrap());
+        let described = Answer {
+            status,
+            media,
+            headers: &headers,
+            body: &body,
+        };
+        contract::check(verb, uri, &described);
+        if (200..300).contains(&status) {
+            contract::check_taken(verb, uri, &sent);
+        }
+        if !body.is_empty() && media.is_some_and(|media| media.contains("json")) {
             let mut value: Value = serde_json::from_slice(&body).unwrap();
             shorten(&mut value);
             answer += &format!("\n{value}");
@@ -242,6 +260,14 @@ impl App {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let id = response.headers()["x-request-id"].to_str().unwrap();
         id.to_owned()
+    }
+
+    /// The body of a page as it is.
+    pub(crate) async fn raw(&self, uri: &str) -> String {
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
     }
 
     /// The `data` of an answer that must be a success.

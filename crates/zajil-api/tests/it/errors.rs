@@ -210,3 +210,53 @@ async fn s3_9_fields_that_break_a_rule_are_named() {
         "nothing half-done"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn rfc9457_problem_details_come_to_those_who_ask_and_the_shape_of_s3_to_all_others() {
+    let app = app().await;
+    check(
+        &app,
+        "GET /api/messages/77\naccept: application/problem+json, application/json",
+        expect![[r#"
+            404
+            {"code":"not_found","detail":"message 77 not found","retryable":false,"status":404,"title":"There is no such record","type":"/api/docs#reason-not_found"}"#]],
+    )
+    .await;
+    check(
+        &app,
+        "GET /nowhere\naccept: application/problem+json",
+        expect![[r#"
+            404
+            {"code":"not_found","detail":"there is no /nowhere here","retryable":false,"status":404,"title":"There is no such record","type":"/api/docs#reason-not_found"}"#]],
+    )
+    .await;
+    check(
+        &app,
+        "DELETE /api/messages\naccept: application/problem+json",
+        expect![[r#"
+            405
+            allow: GET,HEAD,POST
+            {"code":"not_allowed","detail":"/api/messages does not take DELETE","retryable":false,"status":405,"title":"The page does not take this verb","type":"/api/docs#reason-not_allowed"}"#]],
+    )
+    .await;
+    check(
+        &app,
+        "POST /api/messages\naccept: application/json\n\n{",
+        expect![[r#"
+            400
+            {"errors":{"detail":"the request body is not JSON: EOF while parsing an object at line 1 column 1"}}"#]],
+    )
+    .await;
+    app.engine.stop().await;
+    let submit = "POST /api/messages\naccept: application/problem+json\n\n\
+        {\"destination_msisdn\":\"155\",\"message_body\":\"x\"}";
+    check(
+        &app,
+        submit,
+        expect![[r#"
+            503
+            retry-after: 1
+            {"code":"stopping","detail":"this node is stopping: try another, or try again","retryable":true,"status":503,"title":"The node is stopping","type":"/api/docs#reason-stopping"}"#]],
+    )
+    .await;
+}

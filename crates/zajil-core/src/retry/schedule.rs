@@ -100,8 +100,10 @@ pub struct Schedule(Vec<Duration>);
 pub struct NotASchedule;
 
 impl Schedule {
-    const MOST: usize = 32;
-    const LONGEST: u64 = 7 * 86_400;
+    /// The most waits.
+    pub const MOST: usize = 32;
+    /// The longest wait, in seconds.
+    pub const LONGEST: u64 = 7 * 86_400;
 
     /// Waits in seconds; the last one repeats.
     ///

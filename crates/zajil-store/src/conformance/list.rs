@@ -53,6 +53,31 @@ pub async fn s3_limit_and_offset_page_through_all(s: Subject) {
     assert_eq!(found(&s, page(7)).await, [0; 0]);
 }
 
+pub async fn s3_what_is_scheduled_is_selected_until_it_is_due_or_tried(s: Subject) {
+    let scheduled = |n: u64, second: i64| {
+        let mut draft = routed(n, "gw");
+        draft.message.deliver_after = Some(at(second));
+        draft
+    };
+    s.accept(vec![routed(1, "gw"), scheduled(2, 50), scheduled(3, 60)])
+        .await;
+    s.accept(vec![scheduled(4, 60), scheduled(5, 60)]).await;
+    s.report(4, ended(FinalStatus::Failed), at(1)).await;
+    s.report(5, failed_attempt(), at(1)).await;
+    let after = |second| Filter {
+        scheduled_after: Some(at(second)),
+        ..all()
+    };
+    assert_eq!(found(&s, after(1)).await, [3, 2]);
+    assert_eq!(found(&s, after(50)).await, [3]);
+    let pending = Filter {
+        status: Some(Status::Pending),
+        ..after(59)
+    };
+    assert_eq!(found(&s, pending).await, [3]);
+    assert_eq!(found(&s, after(60)).await, [0; 0]);
+}
+
 pub async fn s3_status_selects(s: Subject) {
     s.accept((1..=8).map(|n| routed(n, "gw")).collect()).await;
     s.report(1, delivered(), at(1)).await;

@@ -267,12 +267,17 @@ impl State {
             let by_status = |status: Status| message.status() == status;
             let by_dest = |dest: &Option<FrontendName>| message.dest_smsc == *dest;
             let source = message.content.source_smsc.as_ref();
+            let scheduled = |after: Timestamp| {
+                let untried = message.ending().is_none() && message.attempts.get() == 0;
+                untried && message.deliver_after.is_some_and(|start| start > after)
+            };
             filter.status.is_none_or(by_status)
                 && filter.dest_smsc.as_ref().is_none_or(by_dest)
                 && (filter.source_smsc.is_none() || filter.source_smsc.as_ref() == source)
                 && filter.from.is_none_or(|from| message.inserted_at >= from)
                 && filter.to.is_none_or(|to| message.inserted_at < to)
                 && filter.before.is_none_or(|before| message.id < before)
+                && filter.scheduled_after.is_none_or(scheduled)
                 && (has(message.content.source.as_str())
                     || has(message.content.destination.as_str()))
         });

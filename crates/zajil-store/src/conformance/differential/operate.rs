@@ -298,6 +298,7 @@ impl Lockstep {
             source_smsc: None,
             from: self.dice.chance(10).then_some(self.now),
             to: None,
+            scheduled_after: self.dice.chance(10).then_some(self.now),
             before: self.dice.chance(20).then(|| id(self.some_id())),
             limit: self.limit(),
             offset: *self.dice.pick(&[0, 0, 2, 50]),
