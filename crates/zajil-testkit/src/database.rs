@@ -17,6 +17,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+mod certificates;
+
+pub use certificates::NAME;
+
 /// Whose server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -26,10 +30,20 @@ pub enum Engine {
     MySql,
 }
 
+/// How a server may be spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// In plain text only.
+    Plain,
+    /// Over TLS only.
+    Tls,
+}
+
 /// A server for one test, on a port of its own. It ends with it.
 #[derive(Debug)]
 pub struct DatabaseServer {
     engine: Engine,
+    protection: Protection,
     folder: TempDir,
     port: u16,
     child: Option<Child>,
@@ -44,6 +58,14 @@ impl DatabaseServer {
     /// # Panics
     /// When it does not: packages are missing, or its log says why.
     pub async fn open(engine: Engine) -> Self {
+        Self::open_as(engine, Protection::Plain).await
+    }
+
+    /// Likewise, protected as it is said.
+    ///
+    /// # Panics
+    /// As [`DatabaseServer::open`].
+    pub async fn open_as(engine: Engine, protection: Protection) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
@@ -52,6 +74,7 @@ impl DatabaseServer {
         drop(listener);
         let mut server = Self {
             engine,
+            protection,
             folder,
             port,
             child: None,
@@ -70,6 +93,18 @@ impl DatabaseServer {
         };
         let port = self.port;
         format!("{scheme}://zajil:geheim%3A%40%2F@127.0.0.1:{port}/{database}")
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The certificate of the authority that has signed the server's, when that has one.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.path("ca.pem")
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -93,9 +128,15 @@ impl DatabaseServer {
              GRANT ALL ON *.* TO zajil@'%' WITH GRANT OPTION;\n"
         );
         std::fs::write(self.path("first.sql"), first).unwrap();
+        let mut owned = vec![data, self.path("tmp")];
+        if self.protection == Protection::Tls {
+            certificates::make(self.folder.path());
+            owned.push(self.path("server.key"));
+        }
         if let Some((uid, gid)) = self.owner() {
-            chown(&data, Some(uid), Some(gid)).unwrap();
-            chown(self.path("tmp"), Some(uid), Some(gid)).unwrap();
+            for path in owned {
+                chown(path, Some(uid), Some(gid)).unwrap();
+            }
         }
         let mut command = match self.engine {
             Engine::Postgres => {
@@ -127,6 +168,10 @@ impl DatabaseServer {
             "{}",
             String::from_utf8_lossy(&done.stderr)
         );
+        if self.protection == Protection::Tls && self.engine == Engine::Postgres {
+            let only = "hostssl all all 127.0.0.1/32 scram-sha-256\n";
+            std::fs::write(self.path("data/pg_hba.conf"), only).unwrap();
+        }
     }
 
     /// Starts the server, which has been stopped or killed, and waits until it answers.
@@ -187,6 +232,21 @@ impl DatabaseServer {
                 command
             }
         };
+        if self.protection == Protection::Tls {
+            let (certificate, key) = (self.text("server.pem"), self.text("server.key"));
+            command.args(match self.engine {
+                Engine::Postgres => vec![
+                    "-cssl=on".to_owned(),
+                    format!("-cssl_cert_file={certificate}"),
+                    format!("-cssl_key_file={key}"),
+                ],
+                Engine::MySql => vec![
+                    "--require-secure-transport=ON".to_owned(),
+                    format!("--ssl-cert={certificate}"),
+                    format!("--ssl-key={key}"),
+                ],
+            });
+        }
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -288,6 +348,9 @@ impl DatabaseServer {
                 ]);
                 command.args(["zajil", "--default-character-set=utf8mb4", "cdr"]);
                 command.args(["-P", &self.port.to_string()]);
+                if self.protection == Protection::Tls {
+                    command.arg("--ssl");
+                }
                 command.env("MYSQL_PWD", PASSWORD);
                 command
             }

@@ -10,3 +10,5 @@ mod retention;
 mod servers;
 #[cfg(test)]
 mod sqlite;
+#[cfg(test)]
+mod tls;
