@@ -16,7 +16,8 @@ struct Need {
 /// Rust builds nothing without a C compiler's linker; the bundled SQLite needs the compiler too.
 /// The walk-through of the README calls curl; tshark is asked what PDUs mean, and is fed by
 /// text2pcap, which comes with it. ENUM asks real name servers: Knot serves zones, BIND recurses.
-/// CDRs go into real database servers, which the tests start as Debian's users for them.
+/// CDRs go into real database servers, which the tests start as Debian's users for them, with
+/// certificates that openssl makes.
 /// promtool tests the alerts, and a Prometheus asks our metrics what the dashboard shows: a process
 /// of the test, not the service that the package brings.
 const NEEDS: &[Need] = &[
@@ -47,6 +48,10 @@ const NEEDS: &[Need] = &[
     Need {
         binary: "postgres",
         package: "postgresql",
+    },
+    Need {
+        binary: "openssl",
+        package: "openssl",
     },
     Need {
         binary: "promtool",
@@ -96,8 +101,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         .args(arguments)
         .env(SLOW_TESTS, "1")
         .env(PYCRATE_PYTHON, python);
+    // What an everyday build leaves out; before the others, whose summary comes last.
+    let traces_good = !arguments.is_empty() || {
+        let mut traces = cargo(["nextest", "run", "-p", "zajil-telemetry", "-p", "zajil"]);
+        succeeds(traces.args(["--features", "zajil/otel", "-E", "test(trace)"]))?
+    };
     let tests_good = succeeds(&mut nextest)?;
-    Ok(examples_good && tests_good)
+    Ok(examples_good && traces_good && tests_good)
 }
 
 #[cfg(test)]

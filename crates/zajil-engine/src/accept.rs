@@ -71,6 +71,8 @@ pub(crate) struct Handed {
     /// The reply that is stored after it.
     later: Option<(Box<Draft>, Option<Event>)>,
     watch: Stopwatch,
+    /// Runs since the drafts were handed over.
+    storing: Stopwatch,
 }
 
 impl Handed {
@@ -95,6 +97,7 @@ impl Handed {
             answered,
             later,
             watch,
+            storing: Stopwatch::start(),
         }
     }
 }
@@ -183,11 +186,17 @@ impl Shared {
             answered,
             later,
             watch,
+            storing,
         } = handed;
         let place = places.next();
         let reply = answered.and_then(|answered| Some((answered, places.next()?)));
         match place {
             Some(Placed::Stored(queued_for)) => {
+                let took = storing.elapsed();
+                self.record(&Fact::Stored {
+                    id: message.id,
+                    took,
+                });
                 self.stored(&message, queued_for.as_ref(), watch);
                 if let Some((reply, Placed::Stored(to))) = reply {
                     self.replied(&reply, to.as_ref());

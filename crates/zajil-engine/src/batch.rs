@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Accepted, Submission};
 use zajil_store::contract::{Draft, Error, Placed};
+use zajil_telemetry::{Fact, Stopwatch};
 
 use crate::accept::Decided;
 use crate::charge::When;
@@ -118,6 +119,7 @@ async fn place(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
     loop {
         // Copies: the store keeps what it is given, and may have to be asked again.
         let drafts = batch.iter().flat_map(drafts).cloned().collect();
+        let storing = Stopwatch::start();
         match shared
             .parts
             .store
@@ -125,7 +127,7 @@ async fn place(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
             .await
         {
             Ok(places) => {
-                settle(shared, batch, places);
+                settle(shared, batch, (places, storing.elapsed()));
                 return Ok(());
             }
             Err(error @ (Error::Conflict(_) | Error::Damaged(_) | Error::NotFound)) => {
@@ -150,7 +152,7 @@ fn drafts(decided: &Decided) -> impl Iterator<Item = &Draft> {
     std::iter::once(&decided.draft).chain(decided.reply.as_deref())
 }
 
-fn settle(shared: &Shared, batch: &[Decided], places: Vec<Placed>) {
+fn settle(shared: &Shared, batch: &[Decided], (places, took): (Vec<Placed>, Duration)) {
     let submits = |decided: &Decided| decided.draft.message.id;
     let each = batch.iter().flat_map(|decided| {
         drafts(decided).map(|draft| (draft, (submits(decided), decided.watch)))
@@ -159,6 +161,7 @@ fn settle(shared: &Shared, batch: &[Decided], places: Vec<Placed>) {
         let (id, message) = (draft.message.id, &draft.message);
         match place {
             Placed::Stored(queued_for) if id == submit => {
+                shared.record(&Fact::Stored { id, took });
                 shared.stored(message, queued_for.as_ref(), watch);
             }
             Placed::Stored(queued_for) => shared.replied(message, queued_for.as_ref()),

@@ -174,12 +174,17 @@ impl Shared {
         let waiting = message.clone();
         let drafts = vec![decided.draft.clone()];
         let now = self.parts.clock.now();
+        let storing = Stopwatch::start();
         let placed = self.parts.store.accept(drafts, now).await;
+        let took = storing.elapsed();
         match placed
             .map_err(|error| refuse::failed(error, "record"))?
             .pop()
         {
-            Some(Placed::Stored(_)) => {}
+            Some(Placed::Stored(_)) => self.record(&Fact::Stored {
+                id: waiting.id,
+                took,
+            }),
             Some(Placed::Repeated(first)) => return self.accepted_before(first).await,
             Some(Placed::KeyReused) => return Err(refuse::key_reused()),
             None => return Err(Refusal::new(Reason::Internal, "internal error")),

@@ -8,6 +8,7 @@ use zajil_core::offer::Asker;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::Ask;
 use zajil_store::contract::{Error, OfferAsk};
+use zajil_telemetry::{Fact, Stopwatch};
 
 use crate::refuse;
 use crate::shared::Shared;
@@ -74,9 +75,18 @@ impl Shared {
             limit,
             now,
         };
-        match ask.lease {
+        let watch = Stopwatch::start();
+        let found = match ask.lease {
             Some(lease) => self.parts.store.lease(offer, now.plus(lease)).await,
             None => self.parts.store.offer(offer).await,
+        }?;
+        let took = watch.elapsed();
+        for message in &found {
+            self.record(&Fact::Offered {
+                id: message.id,
+                took,
+            });
         }
+        Ok(found)
     }
 }

@@ -8,7 +8,7 @@ use zajil_core::message::Message;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::status::FinalStatus;
 use zajil_store::contract::{NotDone, Outcome, Reported};
-use zajil_telemetry::{Fact, HandedFact};
+use zajil_telemetry::{Fact, HandedFact, Stopwatch};
 
 use crate::count::recount;
 use crate::refuse::failed;
@@ -31,7 +31,9 @@ impl Shared {
             .iter_mut()
             .map(|(id, report)| (*id, self.with_schedules(report)))
             .collect();
+        let storing = Stopwatch::start();
         let outcomes = self.parts.store.report(reports, self.scene()).await;
+        let took = storing.elapsed();
         let outcomes = outcomes.map_err(|error| failed(error, "message"))?;
         let missing = told.len() - outcomes.len().min(told.len());
         let outcomes = outcomes.into_iter().map(Some);
@@ -39,7 +41,13 @@ impl Shared {
         let answers = told.into_iter().zip(outcomes);
         Ok(answers
             .map(|((id, congested), outcome)| match outcome {
-                Some(outcome) => self.reported(id, congested, outcome),
+                Some(outcome) => {
+                    let answer = self.reported(id, congested, outcome);
+                    if answer.is_ok() {
+                        self.record(&Fact::Reported { id, took });
+                    }
+                    answer
+                }
                 None => Err(untold(id)),
             })
             .collect())

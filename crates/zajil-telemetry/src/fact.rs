@@ -14,6 +14,7 @@ use zajil_core::outcome::Reason;
 
 use crate::live::Hub;
 use crate::metric::Metrics;
+use crate::trace;
 
 mod counted;
 mod told;
@@ -43,6 +44,27 @@ pub enum Fact<'a> {
         took: Duration,
         /// The route that won, if one did.
         route: Option<u64>,
+    },
+    /// A draft is on stable storage: a step of its way, for traces.
+    Stored {
+        /// The message.
+        id: MessageId,
+        /// How long that took.
+        took: Duration,
+    },
+    /// A frontend is given a message: a step of its way, for traces.
+    Offered {
+        /// The message.
+        id: MessageId,
+        /// How long the store took to find it.
+        took: Duration,
+    },
+    /// What a frontend says of a message is on stable storage: a step of its way, for traces.
+    Reported {
+        /// The message.
+        id: MessageId,
+        /// How long that took.
+        took: Duration,
     },
     /// No route took a message that named no frontend itself.
     RoutingFailed {
@@ -328,6 +350,8 @@ pub struct Telemetry {
     /// The metrics.
     pub metrics: Metrics,
     live: Option<Arc<Hub>>,
+    #[cfg(feature = "otel")]
+    tracer: Option<trace::Tracer>,
 }
 
 impl Telemetry {
@@ -339,7 +363,30 @@ impl Telemetry {
         Ok(Self {
             metrics: Metrics::new()?,
             live: None,
+            #[cfg(feature = "otel")]
+            tracer: None,
         })
+    }
+
+    /// Sends traces too.
+    ///
+    /// # Errors
+    /// There can be no thread for it, or this build has no traces ([`trace::BUILT`]).
+    pub fn with_traces(self, options: &trace::Options) -> std::io::Result<Self> {
+        #[cfg(feature = "otel")]
+        let with = {
+            let tracer = Some(trace::Tracer::start(options, &self.metrics)?);
+            Ok(Self { tracer, ..self })
+        };
+        #[cfg(not(feature = "otel"))]
+        let with = Err(std::io::Error::new(
+            std::io::ErrorKind::Unsupported,
+            format!(
+                "{} gets no traces: the feature otel is off",
+                options.endpoint
+            ),
+        ));
+        with
     }
 
     /// With a hub for those who listen, which keeps the last `kept` events of this node.
@@ -356,8 +403,12 @@ impl Telemetry {
         self.live.as_ref()
     }
 
-    /// Writes the log line, moves the counters, and tells whoever listens.
+    /// Writes the log line, moves the counters, makes the span, and tells whoever listens.
     pub fn record(&self, fact: &Fact<'_>) {
+        #[cfg(feature = "otel")]
+        if let Some(tracer) = &self.tracer {
+            tracer.tell(fact);
+        }
         if let Some(hub) = self.live.as_deref().filter(|hub| hub.is_awake()) {
             told::tell(hub, fact);
         }

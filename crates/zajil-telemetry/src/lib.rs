@@ -6,6 +6,7 @@ pub mod live;
 pub mod log;
 pub mod metric;
 mod stopwatch;
+pub mod trace;
 
 pub use chain::chain;
 pub use fact::{

@@ -12,7 +12,7 @@ use zajil_core::id::NodeNumber;
 use zajil_core::number::Strictness;
 use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
-use zajil_telemetry::log;
+use zajil_telemetry::{log, trace};
 
 mod access;
 mod env;
@@ -58,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) webhooks: Option<zajil_webhook::Options>,
     /// Logging.
     pub(crate) log: log::Options,
+    /// Traces; none = not made.
+    pub(crate) traces: Option<trace::Options>,
     /// Routes for an empty table.
     pub(crate) routes: Vec<Terms>,
     /// Translation rules for an empty table.

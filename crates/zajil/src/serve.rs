@@ -228,11 +228,15 @@ pub(crate) fn reopen_at_hangup(log: Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// With the hub for live streams.
+/// With the hub for live streams, and traces if they are asked for.
 fn telemetry(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<Telemetry>> {
     let (name, kept) = (config.node.name.clone(), config.live.kept_events);
     let telemetry = Telemetry::new().context("metrics")?;
-    Ok(Arc::new(telemetry.with_live(Arc::clone(clock), name, kept)))
+    let telemetry = telemetry.with_live(Arc::clone(clock), name, kept);
+    Ok(Arc::new(match &config.traces {
+        None => telemetry,
+        Some(options) => telemetry.with_traces(options).context("traces")?,
+    }))
 }
 
 /// The answer to `/readyz`, which the metrics show too.

@@ -26,6 +26,8 @@ impl Telemetry {
                     m.route_matched(route);
                 }
             }
+            // For traces only.
+            Fact::Stored { .. } | Fact::Offered { .. } | Fact::Reported { .. } => {}
             Fact::RoutingFailed { message } => {
                 m.unmatched.inc();
                 tracing::debug!(id = %message.id, "no route");
@@ -70,11 +72,8 @@ impl Telemetry {
             Fact::PartTurned { part, state } => record_part(part, state),
             Fact::Refused { door, reason } => {
                 m.refused(door, reason);
-                tracing::debug!(
-                    door = door.name(),
-                    reason = reason.code(),
-                    "request refused"
-                );
+                let (door, reason) = (door.name(), reason.code());
+                tracing::debug!(door, reason, "request refused");
             }
         }
     }

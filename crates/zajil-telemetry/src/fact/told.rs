@@ -66,7 +66,12 @@ pub(super) fn tell(hub: &Hub, fact: &Fact<'_>) {
                 Subject::default().described(told)
             });
         }
-        Fact::Webhook(_) | Fact::Enum(_) | Fact::Refused { .. } => {}
+        Fact::Webhook(_)
+        | Fact::Enum(_)
+        | Fact::Refused { .. }
+        | Fact::Stored { .. }
+        | Fact::Offered { .. }
+        | Fact::Reported { .. } => {}
     }
 }
 

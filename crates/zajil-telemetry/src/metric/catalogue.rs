@@ -192,6 +192,14 @@ pub(super) const CERTIFICATE_BAD: Entry = counter(
     "zajil_tls_certificate_failures_total",
     "Changed certificate files that could not be used; the old certificate stayed.",
 );
+pub(super) const SPANS: Entry = labelled(
+    counter(
+        "zajil_trace_spans_total",
+        "Spans by outcome: sent, failed (the collector did not take them), dropped (too many \
+         waited).",
+    ),
+    &["outcome"],
+);
 pub(super) const LATE: Entry = counter(
     "zajil_late_reports_total",
     "Reports about messages that had ended.",
@@ -356,6 +364,7 @@ pub const CATALOGUE: &[Entry] = &[
     CLOSED_EARLY,
     CERTIFICATE_DAYS,
     CERTIFICATE_BAD,
+    SPANS,
     COMMIT,
     BATCH,
     WRITER_QUEUE,

@@ -88,6 +88,7 @@ pub struct Metrics {
     closed_early: IntCounterVec,
     certificate_days: IntGauge,
     certificate_bad: IntCounter,
+    spans: IntCounterVec,
     /// `zajil_store_commit_seconds`.
     pub store_commit: Histogram,
     /// `zajil_store_batch_jobs`.
@@ -158,6 +159,7 @@ impl Metrics {
             closed_early: add(r, &rows::CLOSED_EARLY)?,
             certificate_days: add(r, &rows::CERTIFICATE_DAYS)?,
             certificate_bad: add(r, &rows::CERTIFICATE_BAD)?,
+            spans: add(r, &rows::SPANS)?,
             store_commit: add(r, &rows::COMMIT)?,
             store_batch: add(r, &rows::BATCH)?,
             store_queue: add(r, &rows::WRITER_QUEUE)?,
@@ -192,6 +194,9 @@ impl Metrics {
             drop(self.closed_early.with_label_values(&[why]));
         }
         drop(self.matched.with_label_values(&[OTHER]));
+        for outcome in ["sent", "failed", "dropped"] {
+            drop(self.spans(outcome));
+        }
         for part in ["node", "store"] {
             self.set_ready(part, Ok(()));
         }
@@ -287,6 +292,11 @@ impl Metrics {
         self.refusals
             .with_label_values(&[door.name(), reason.code()])
             .inc();
+    }
+
+    /// Spans that came to this end.
+    pub(crate) fn spans(&self, outcome: &str) -> IntCounter {
+        self.spans.with_label_values(&[outcome])
     }
 
     /// The answer to a scrape: Prometheus' text format 0.0.4.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Invalid;
-use super::keys::KEYS;
+use super::keys::keys;
 use super::place::line_of;
 
 /// The whole file.
@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) live: LiveSection,
     pub(super) webhooks: WebhooksSection,
     pub(super) log: LogSection,
+    pub(super) traces: TracesSection,
     pub(super) sms_routes: Vec<toml::Table>,
     pub(super) translation_rules: Vec<toml::Table>,
 }
@@ -228,6 +229,13 @@ pub(super) struct LogSection {
     pub(super) max_size_mib: Option<u64>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TracesSection {
+    pub(super) endpoint: Option<String>,
+    pub(super) sampling: Option<f64>,
+}
+
 /// Parses the text; an error names the line and, for an unknown key, the nearest known one.
 pub(super) fn parse(text: &str, name: &str) -> Result<File, Invalid> {
     toml::from_str(text).map_err(|error| {
@@ -256,9 +264,9 @@ fn with_hint(message: &str) -> String {
 }
 
 fn known_names() -> impl Iterator<Item = &'static str> {
-    let sections = KEYS.iter().map(|key| key.section);
+    let sections = keys().map(|key| key.section);
     let lists = ["sms_routes", "translation_rules"];
-    KEYS.iter().map(|key| key.name).chain(sections).chain(lists)
+    keys().map(|key| key.name).chain(sections).chain(lists)
 }
 
 /// The number of single-character edits between two words (Levenshtein).

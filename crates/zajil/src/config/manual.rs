@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::keys::KEYS;
+use super::keys::keys;
 
 const SEEDS: &str = "\
 Routes and rules are edited at run time, by API or command line. These lists fill an empty table at
@@ -26,7 +26,7 @@ description = \"international prefix\"
 pub(crate) fn example() -> String {
     let mut text = String::from("# Configuration of Zajil: every key with its default.\n");
     let mut section = "";
-    for key in KEYS {
+    for key in keys() {
         if key.section != section {
             section = key.section;
             text.push_str(&format!("\n[{section}]\n"));
@@ -56,7 +56,7 @@ pub(crate) fn reference() -> String {
          variables named here win over the file, and command line options over both.\n\n\
          | section | key | default | meaning |\n|---|---|---|---|\n",
     );
-    for key in KEYS {
+    for key in keys() {
         let row = writeln!(
             page,
             "| `{}` | `{}` | `{}` | {} |",

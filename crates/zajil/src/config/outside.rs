@@ -1,4 +1,4 @@
-//! ENUM and charging: the settings of what is asked outside.
+//! ENUM, charging and traces: the settings of what is asked or told outside.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -10,8 +10,9 @@ use zajil_core::enum_query::Services;
 use zajil_core::event::NodeName;
 use zajil_core::status::FinalStatus;
 use zajil_engine::Charging;
+use zajil_telemetry::trace;
 
-use super::file::{ChargingSection, DnsServer, EnumSection};
+use super::file::{ChargingSection, DnsServer, EnumSection, TracesSection};
 use super::resolve::Check;
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -20,6 +21,36 @@ const SECOND: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(10);
 /// The endings that may be refunded: the others are not undelivered, or were not paid for.
 const REFUNDABLE: [FinalStatus; 2] = [FinalStatus::Failed, FinalStatus::Expired];
+
+/// None without a collector.
+pub(super) fn traces(
+    section: TracesSection,
+    node: &str,
+    check: &mut Check<'_>,
+) -> Option<trace::Options> {
+    let sampling = section.sampling.unwrap_or(0.01);
+    if !(0.0..=1.0).contains(&sampling) {
+        check.rule("traces.sampling", "must be from 0 to 1");
+    }
+    let endpoint = section.endpoint.filter(|text| !text.is_empty())?;
+    if !endpoint.starts_with("http://") {
+        check.rule(
+            "traces.endpoint",
+            "must begin with http://: a collector beside this node carries traces further",
+        );
+    }
+    if !trace::BUILT {
+        check.rule(
+            "traces.endpoint",
+            "needs a build with traces: cargo build --release --features otel",
+        );
+    }
+    Some(trace::Options {
+        endpoint,
+        sampling,
+        node: node.to_owned(),
+    })
+}
 
 pub(super) fn number_lookup(
     section: EnumSection,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use zajil_core::event::NodeName;
 use zajil_core::id::NodeNumber;
 use zajil_core::number::Strictness;
-use zajil_core::route::Charged;
+use zajil_core::route::{Charged, Terms};
 use zajil_telemetry::log;
 
 use super::file::{File, LiveSection, LogSection, MessagesSection, MetricsSection};
@@ -92,13 +92,10 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let live = live(&file.live, &mut check);
     let webhooks = webhooks::webhooks(file.webhooks, live.mask_numbers, &mut check);
     let log = log_options(file.log, &mut check);
+    let traces = outside::traces(file.traces, &node_name, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
-    let mut charged = routes.iter().map(|terms| terms.charged == Charged::Yes);
-    if let (None, Some(at)) = (&ocs, charged.position(|charged| charged)) {
-        check.note(
-            &format!("sms_routes[{at}]"),
-            "charged is \"yes\", but there is no charging.ocs_url: nobody is charged",
-        );
+    if ocs.is_none() {
+        note_charged(&routes, &mut check);
     }
     let rules = seed::rules(&file.translation_rules, |key, rule| check.rule(key, rule));
     match (node_number, api) {
@@ -122,11 +119,23 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
             live,
             webhooks,
             log,
+            traces,
             routes,
             rules,
             notes: check.notes,
         }),
         _ => Err(Invalid(check.wrong)),
+    }
+}
+
+/// Without a charging system, a route that asks for a charge is a mistake more often than not.
+fn note_charged(routes: &[Terms], check: &mut Check<'_>) {
+    let mut charged = routes.iter().map(|terms| terms.charged == Charged::Yes);
+    if let Some(at) = charged.position(|charged| charged) {
+        check.note(
+            &format!("sms_routes[{at}]"),
+            "charged is \"yes\", but there is no charging.ocs_url: nobody is charged",
+        );
     }
 }
 

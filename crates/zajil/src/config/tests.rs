@@ -388,3 +388,28 @@ fn s11_tls_moves_the_default_port() {
         assert!(wrong.contains(rule), "{wrong}");
     }
 }
+
+#[test]
+fn s14_4_traces_are_off_and_refused_where_they_cannot_be() {
+    let config = load(None, &[], &Overrides::default()).unwrap();
+    assert_eq!(config.traces, None);
+    let lines = wrong("[traces]\nendpoint = 'https://collector/'\nsampling = 1.5\n");
+    assert!(
+        lines.contains("zajil.toml:2: traces.endpoint must begin with http://"),
+        "{lines}"
+    );
+    assert!(
+        lines.contains("zajil.toml:3: traces.sampling must be from 0 to 1"),
+        "{lines}"
+    );
+    let loaded = load_text("[traces]\nendpoint = 'http://127.0.0.1:4318/v1/traces'\n");
+    match zajil_telemetry::trace::BUILT {
+        true => assert!(
+            loaded
+                .unwrap()
+                .traces
+                .is_some_and(|traces| traces.sampling == 0.01)
+        ),
+        false => assert!(loaded.unwrap_err().to_string().contains("--features otel")),
+    }
+}

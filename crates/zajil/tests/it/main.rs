@@ -21,4 +21,6 @@ mod protected;
 mod reference_client;
 mod server;
 mod stream;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhooks;
