@@ -66,6 +66,12 @@ const PYCRATE: &str = "pycrate==0.8.1";
 /// Where the tests find the interpreter that has pycrate.
 const PYCRATE_PYTHON: &str = "PYCRATE_PYTHON";
 
+/// An SMPP client of the field, which the tests bind to us.
+const SMPPLIB: &str = "smpplib==2.2.4";
+
+/// Where the tests find the interpreter that has smpplib.
+const SMPPLIB_PYTHON: &str = "SMPPLIB_PYTHON";
+
 /// Tests that start real processes run only when this is set.
 const SLOW_TESTS: &str = "SLOW_TESTS";
 
@@ -85,8 +91,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         install::ensure_debian_package(need.binary, need.package)?;
     }
     install::ensure_cargo_tool("nextest")?;
-    let folder = Workspace::load()?.target_directory.join(PYCRATE);
-    let python = install::ensure_python_package(&folder, PYCRATE, "pycrate_mobile")?;
+    let target = Workspace::load()?.target_directory;
+    let python = |package: &str, module| {
+        install::ensure_python_package(&target.join(package), package, module)
+    };
+    let (pycrate, smpplib) = (
+        python(PYCRATE, "pycrate_mobile")?,
+        python(SMPPLIB, "smpplib")?,
+    );
     let examples_good = !arguments.is_empty()
         || succeeds(cargo(["test", "--quiet", "--workspace", "--doc"]).env(SLOW_TESTS, "1"))?;
     if !examples_good {
@@ -100,7 +112,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     nextest
         .args(arguments)
         .env(SLOW_TESTS, "1")
-        .env(PYCRATE_PYTHON, python);
+        .env(PYCRATE_PYTHON, pycrate)
+        .env(SMPPLIB_PYTHON, smpplib);
     // What an everyday build leaves out; before the others, whose summary comes last.
     let traces_good = !arguments.is_empty() || {
         let mut traces = cargo(["nextest", "run", "-p", "zajil-telemetry", "-p", "zajil"]);

@@ -21,6 +21,7 @@ pub(crate) mod report;
 pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod simulation;
+pub(crate) mod smpp_account;
 pub(crate) mod ss7;
 pub(crate) mod submit;
 pub(crate) mod webhook;

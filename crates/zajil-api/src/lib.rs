@@ -31,6 +31,7 @@ mod router;
 mod routes;
 mod seed;
 mod shelf;
+mod smpp_accounts;
 mod stream;
 mod system;
 mod table;

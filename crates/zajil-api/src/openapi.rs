@@ -28,6 +28,7 @@ const TAGS: &[(&str, &str)] = &[
     ("diagnose", "Why a message is where it is (S14.4)."),
     ("frontends", "Who delivers (S3.4, D10)."),
     ("locations", "Where subscribers are (S3.3)."),
+    ("smpp", "Applications that bind over SMPP."),
     ("mms_messages", "Multimedia messages (S3.5)."),
     ("mms_message_queues", "The same under another name (S3.5)."),
     ("ss7_events", "What happened in the SS7 network (S3.6)."),

@@ -30,7 +30,8 @@ use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
     audit, batch, bulk, cdrs, cluster, diagnose, docs, events, frontends, keys, locations,
-    messages, policies, routes, shelf, stream, system, table, translations, webhooks,
+    messages, policies, routes, shelf, smpp_accounts, stream, system, table, translations,
+    webhooks,
 };
 
 use page::{DELETE, GET, PATCH, POST, PUT, Pages, guarded};
@@ -128,6 +129,7 @@ fn pages() -> Pages {
         .merge(frontend_pages())
         .merge(location_pages())
         .merge(access_pages())
+        .merge(smpp_pages())
         .merge(cluster_pages())
         .merge(webhook_pages())
         .merge(shelf_pages::<Mms, MmsMessages>("/api/mms_messages"))
@@ -391,6 +393,34 @@ fn location_pages() -> Pages {
             (DELETE, ONE, Need::Locate),
             locations::forget,
             said::location_remove,
+        )
+}
+
+fn smpp_pages() -> Pages {
+    use says::smpp as said;
+    const ALL: &str = "/api/smpp/accounts";
+    const ONE: &str = "/api/smpp/accounts/{system_id}";
+    Pages::new()
+        .on((GET, ALL, Need::Admin), smpp_accounts::list, said::accounts)
+        .on(
+            (POST, ALL, Need::Admin),
+            smpp_accounts::create,
+            said::account_create,
+        )
+        .on(
+            (GET, ONE, Need::Admin),
+            smpp_accounts::show,
+            said::account_show,
+        )
+        .on(
+            (PATCH, ONE, Need::Admin),
+            smpp_accounts::update,
+            said::account_update,
+        )
+        .on(
+            (DELETE, ONE, Need::Admin),
+            smpp_accounts::remove,
+            said::account_remove,
         )
 }
 

@@ -24,6 +24,7 @@ pub mod port;
 pub mod queue;
 pub mod retry;
 pub mod route;
+pub mod smpp;
 pub mod status;
 pub mod tables;
 pub mod translate;

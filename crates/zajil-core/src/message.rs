@@ -13,6 +13,8 @@ use crate::number::{Msisdn, Sender};
 use crate::retry::Attempt;
 use crate::status::{FinalStatus, Status};
 
+mod transfer;
+
 /// `tp_dcs_character_set` (S2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CharacterSet {

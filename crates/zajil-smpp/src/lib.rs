@@ -1,11 +1,17 @@
-//! SMPP sessions over a connection, for either side.
+//! SMPP: the message centre that applications bind to, and links for either side.
 //!
 //! * [`link`]: one connection, from its first octet to its last: framing, windows both ways,
-//!   timers, garbage, leave-taking.
+//!   timers, garbage, leave-taking. A [`link::Handler`] says what a side does with the requests of
+//!   its peer; a [`link::Handle`] sends requests of our own and waits for their responses.
+//! * [`server`]: binds, submits and deliveries of applications; [`accounts`]: who they are.
+//! * [`text`], [`number`], [`status`]: what the two worlds call the same things.
 //! * [`tap`]: what sees the octets of a link.
-//!
-//! A [`link::Handler`] says what a side does with the requests of its peer; a [`link::Handle`]
-//! sends requests of our own and waits for their responses.
 
+pub mod accounts;
 pub mod link;
+pub mod number;
+pub mod server;
+pub mod status;
+mod submit;
 pub mod tap;
+pub mod text;

@@ -18,6 +18,7 @@ mod policy;
 mod presence;
 mod refund;
 mod routing;
+mod smpp;
 
 pub use events::{decode_events, encode_events};
 pub use extra::{Extra, decode_extra, encode_extra};
@@ -25,6 +26,7 @@ pub use policy::{decode_policy, encode_policy};
 pub use presence::{decode_location, decode_presence, encode_location, encode_presence};
 pub use refund::{decode_refund, encode_refund};
 pub use routing::{decode_route, decode_rule, encode_route, encode_rule};
+pub use smpp::{decode_smpp_account, encode_smpp_account};
 
 /// The version that is written.
 const VERSION: u32 = 1;

@@ -329,17 +329,20 @@ pub enum WebhookFact<'a> {
 pub enum Door {
     /// The REST API.
     Rest,
+    /// SMPP.
+    Smpp,
 }
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 1] = [Self::Rest];
+    pub const ALL: [Self; 2] = [Self::Rest, Self::Smpp];
 
     /// As a label.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
+            Self::Smpp => "smpp",
         }
     }
 }

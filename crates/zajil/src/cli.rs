@@ -14,6 +14,7 @@ use crate::keys::{self, AuditArgs, KeyCommand};
 use crate::operate::{self, CdrCommand, ClusterCommand, FrontendCommand};
 use crate::pdu::{self, PduCommand};
 use crate::serve::{self, Server};
+use crate::smpp_command::{self, SmppCommand};
 use crate::tail::{self, TailArgs};
 
 /// The server refused, or something else failed.
@@ -91,6 +92,13 @@ enum Command {
         #[command(subcommand)]
         command: CdrCommand,
     },
+    /// Look at the accounts of SMPP applications and edit them.
+    Smpp {
+        #[command(flatten)]
+        server: client::Remote,
+        #[command(subcommand)]
+        command: SmppCommand,
+    },
     /// Print what happens, while it happens.
     Tail {
         #[command(flatten)]
@@ -135,6 +143,9 @@ struct ServeArgs {
     /// Address of /metrics.
     #[arg(long, value_name = "IP:PORT")]
     metrics_listen: Option<SocketAddr>,
+    /// Address of SMPP.
+    #[arg(long, value_name = "IP:PORT")]
+    smpp_listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -162,6 +173,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { server, args } => keys::audit(&server, &args),
         Command::Cluster { server, command } => operate::cluster(&server, command),
         Command::Cdr { server, command } => operate::cdr(&server, command),
+        Command::Smpp { server, command } => smpp_command::run(&server, command),
         Command::Tail { server, filter } => tail::run(&server, &filter),
         Command::Doctor(args) => crate::doctor::run(args),
         Command::Backup(args) => crate::backup::run(&args),
@@ -228,6 +240,7 @@ fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         data: args.data,
         listen: args.listen,
         metrics_listen: args.metrics_listen,
+        smpp_listen: args.smpp_listen,
     };
     let config = config::load(args.config.as_deref(), &environment(), &overrides)?;
     let clock = std::sync::Arc::new(zajil_engine::system::SystemClock);
@@ -268,9 +281,13 @@ fn ready_line(server: &Server) -> String {
         Some(address) => format!("http://{address}/metrics"),
         None => "off".to_owned(),
     };
+    let smpp = match server.smpp {
+        Some(address) => address.to_string(),
+        None => "off".to_owned(),
+    };
     let data = server.data.display();
     format!(
-        "zajil ready: api {}://{} metrics {metrics} data {data}\n",
+        "zajil ready: api {}://{} metrics {metrics} smpp {smpp} data {data}\n",
         server.scheme, server.api
     )
 }

@@ -25,6 +25,7 @@ mod records;
 mod resolve;
 mod seed;
 mod shared;
+mod smpp;
 mod webhooks;
 
 pub(crate) use access::Api;
@@ -56,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) live: Live,
     /// Webhooks; none = switched off.
     pub(crate) webhooks: Option<zajil_webhook::Options>,
+    /// SMPP.
+    pub(crate) smpp: Smpp,
     /// Logging.
     pub(crate) log: log::Options,
     /// Traces; none = not made.
@@ -133,6 +136,26 @@ pub(crate) struct Live {
     pub(crate) mask_numbers: bool,
 }
 
+/// Where SMPP is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SmppListen {
+    /// Nowhere.
+    Off,
+    /// Where nobody said: where that is taken, nowhere.
+    Default(SocketAddr),
+    /// There.
+    Chosen(SocketAddr),
+}
+
+/// SMPP.
+#[derive(Debug, Clone)]
+pub(crate) struct Smpp {
+    /// Where applications bind.
+    pub(crate) listen: SmppListen,
+    /// How sessions are kept.
+    pub(crate) server: zajil_smpp::server::Options,
+}
+
 /// Call detail records (S10).
 #[derive(Debug, Clone)]
 pub(crate) struct Cdr {
@@ -183,6 +206,8 @@ pub(crate) struct Overrides {
     pub(crate) listen: Option<SocketAddr>,
     /// `--metrics-listen`.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// `--smpp-listen`.
+    pub(crate) smpp_listen: Option<SocketAddr>,
 }
 
 /// Reads a file, if one is named, and lays the variables of S11 and the command line over it.
@@ -217,6 +242,9 @@ pub(crate) fn load(
     config.metrics = overrides.metrics_listen.or(config.metrics);
     let notes = config.api.notes();
     config.notes.extend(notes);
+    if let Some(address) = overrides.smpp_listen {
+        config.smpp.listen = SmppListen::Chosen(address);
+    }
     Ok(config)
 }
 

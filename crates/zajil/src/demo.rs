@@ -34,6 +34,7 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         data: Some(data.path().to_owned()),
         listen: Some(args.listen.unwrap_or(any_port)),
         metrics_listen: Some(any_port),
+        smpp_listen: Some(any_port),
     };
     let config = config::load(None, &[], &overrides)?;
     let cdr_path = config.cdr.path.clone();

@@ -23,6 +23,8 @@ mod report;
 mod restore;
 mod serve;
 mod simulation;
+mod smpp;
+mod smpp_command;
 mod table;
 mod tail;
 mod timed;

@@ -18,7 +18,7 @@ use zajil_core::clock::Clock;
 use zajil_core::diagnose::Kept;
 use zajil_core::id::NodeNumber;
 use zajil_core::outcome::Reason;
-use zajil_core::port::CdrSink;
+use zajil_core::port::{CdrSearch, CdrSink};
 use zajil_core::webhook::Webhooks;
 use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
@@ -33,6 +33,7 @@ use crate::home::{Home, Standing};
 use crate::listen::{Listener, Observer, Service};
 use crate::outside::{Outside, readiness, watch};
 use crate::records::Records;
+use crate::smpp;
 use crate::tls::Certificates;
 
 /// How long a stopping server waits for CDRs; what is left is written after the next start.
@@ -45,6 +46,7 @@ pub(crate) struct Server {
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) smpp: Option<SocketAddr>,
     pub(crate) data: PathBuf,
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
@@ -61,6 +63,8 @@ impl Server {
         // Bound first: a second server on the same port must fail before it touches data.
         let api = Listener::bind(config.api.listen)?;
         let metrics = config.metrics.map(Listener::bind).transpose()?;
+        let smpp = smpp::listen(&config.smpp).await?;
+        let smpp_address = smpp.as_ref().map(|(_, address)| *address);
         let data = config.store.directory.clone();
         let wall: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
         let telemetry = telemetry(&config, &wall)?;
@@ -93,26 +97,24 @@ impl Server {
         let ready = ready(&mut drain, &home, (stop_doors.clone(), outside), &telemetry);
         let access = access::open(&config.api, &*store).await?;
         access::keep(&mut drain, &access, &config.api, (&store, &clock));
-        let app = zajil_api::router(zajil_api::Api {
-            intake: engine.clone(),
-            desk: engine.clone(),
-            control: engine.clone(),
-            store: Arc::clone(&store),
-            cdrs: records.search,
-            webhooks,
-            clock,
-            telemetry: Arc::clone(&telemetry),
-            options: api_options(&config, ready, (access, home.cluster())),
-        });
+        let options = api_options(&config, ready, (access, home.cluster()));
+        let things = (&store, &clock, &telemetry);
+        let app = rest(&engine, things, (records.search, webhooks), options);
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
         let service = service(app, &config.api, certificates, &telemetry);
-        let doors = open_doors((api, service), metrics, &telemetry, &stop_doors);
+        let mut doors = open_doors((api, service), metrics, &telemetry, &stop_doors);
+        if let Some((listener, _)) = smpp {
+            let (server, book) = smpp::server(&config.smpp, &engine, things).await?;
+            smpp::follow(&mut drain, book, &store);
+            doors.push(run(server.serve(listener, stop_doors.clone())));
+        }
         telemetry.record(&Fact::NodeStarted);
         Ok(Self {
             api: api_address,
             scheme,
             metrics: metrics_address,
+            smpp: smpp_address,
             data,
             engine,
             store,
@@ -172,6 +174,29 @@ async fn pump(telemetry: Arc<Telemetry>, token: CancellationToken) {
     if let Some(hub) = telemetry.live() {
         token.run_until_cancelled(hub.pump()).await;
     }
+}
+
+/// What the REST door has only where it is configured.
+type Optional = (Option<Arc<dyn CdrSearch>>, Option<Arc<dyn Webhooks>>);
+
+/// The REST door.
+fn rest(
+    engine: &Arc<Engine>,
+    (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
+    (cdrs, webhooks): Optional,
+    options: zajil_api::Options,
+) -> Router {
+    zajil_api::router(zajil_api::Api {
+        intake: engine.clone(),
+        desk: engine.clone(),
+        control: engine.clone(),
+        store: Arc::clone(store),
+        cdrs,
+        webhooks,
+        clock: Arc::clone(clock),
+        telemetry: Arc::clone(telemetry),
+        options,
+    })
 }
 
 /// The API says in a header why it refused; here that becomes a figure and a log line.

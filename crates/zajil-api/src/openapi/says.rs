@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod delivery;
 pub(crate) mod messages;
 pub(crate) mod shelf;
+pub(crate) mod smpp;
 pub(crate) mod system;
 pub(crate) mod tables;
 pub(crate) mod webhooks;

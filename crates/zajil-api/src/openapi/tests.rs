@@ -20,6 +20,7 @@ use crate::dto::report::{Cancel, Delivered, Failed};
 use crate::dto::route::RouteIn;
 use crate::dto::rule::RuleIn;
 use crate::dto::simulation::QuestionIn;
+use crate::dto::smpp_account::AccountIn;
 use crate::dto::ss7::Ss7EventIn;
 use crate::dto::submit::Submit;
 use crate::dto::webhook::{ReplayIn, WebhookIn};
@@ -82,6 +83,7 @@ fn every_field_that_is_read_is_described_and_none_besides() {
     check::<NewEvent<'_>>();
     check::<RegistrationIn<'_>>();
     check::<SightingIn<'_>>();
+    check::<AccountIn<'_>>();
     check::<PauseIn<'_>>();
     check::<RetryIn<'_>>();
     check::<RouteIn<'_>>();

@@ -30,6 +30,7 @@ impl Handler for Centre {
             }
             Pdu::SubmitSm(_) if self.at_once => Reaction::Now(taken(header)),
             Pdu::SubmitSm(_) => {
+                self.seen.lock().unwrap().push("submit".to_owned());
                 let go_on = Arc::clone(&self.go_on);
                 Reaction::Later(Box::pin(async move {
                     go_on.notified().await;
@@ -341,11 +342,13 @@ async fn requests_without_a_response_are_given_up() {
 #[tokio::test(start_paused = true)]
 async fn leaving_waits_for_what_is_under_way() {
     let centre = Centre::default();
-    let go_on = Arc::clone(&centre.go_on);
+    let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
     let ended = beside(centre, centre_options(), async |mut peer, handle| {
         peer.bind().await;
         peer.send(&submit(), 2).await;
-        tokio::task::yield_now().await;
+        while !seen.lock().unwrap().contains(&"submit".to_owned()) {
+            tokio::task::yield_now().await;
+        }
         handle.leave();
         let early = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
         assert!(early.is_err(), "{early:?}");

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) cdr: CdrSection,
     pub(super) live: LiveSection,
     pub(super) webhooks: WebhooksSection,
+    pub(super) smpp: SmppSection,
     pub(super) log: LogSection,
     pub(super) traces: TracesSection,
     pub(super) sms_routes: Vec<toml::Table>,
@@ -47,6 +48,19 @@ pub(super) struct WebhooksSection {
     pub(super) max_attempts: Option<u32>,
     pub(super) max_age_hours: Option<u64>,
     pub(super) max_waiting: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SmppSection {
+    pub(super) enabled: Option<bool>,
+    pub(super) listen: Option<String>,
+    pub(super) system_id: Option<String>,
+    pub(super) max_connections: Option<u32>,
+    pub(super) session_init_seconds: Option<u64>,
+    pub(super) enquire_link_seconds: Option<u64>,
+    pub(super) inactivity_seconds: Option<u64>,
+    pub(super) response_seconds: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

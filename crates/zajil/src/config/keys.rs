@@ -2,6 +2,7 @@
 //! and the hint for a misspelt key.
 
 mod outward;
+mod smpp;
 
 /// One key.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ const fn key(
 
 /// Every key, in the order of the manual.
 pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
-    INWARD.iter().chain(outward::KEYS)
+    INWARD.iter().chain(smpp::KEYS).chain(outward::KEYS)
 }
 
 /// What comes in, and how it is kept and decided.

@@ -65,11 +65,8 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
         notes: Vec::new(),
     };
     let directory = PathBuf::from(file.store.directory.as_deref().unwrap_or("zajil-data"));
-    let cache_mib = check.number(
-        "store.cache_mib",
-        file.store.cache_mib.unwrap_or(64).into(),
-        (4, 65_536),
-    );
+    let cache_mib = file.store.cache_mib.unwrap_or(64).into();
+    let cache_mib = check.number("store.cache_mib", cache_mib, (4, 65_536));
     let shared = shared::store(&file.store, &file.node, &mut check);
     let node_name = file
         .node
@@ -91,6 +88,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let cdr = records::cdr(file.cdr, &directory, &mut check);
     let live = live(&file.live, &mut check);
     let webhooks = webhooks::webhooks(file.webhooks, live.mask_numbers, &mut check);
+    let smpp = super::smpp::smpp(file.smpp, &mut check);
     let log = log_options(file.log, &mut check);
     let traces = outside::traces(file.traces, &node_name, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));
@@ -118,6 +116,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
             cdr,
             live,
             webhooks,
+            smpp,
             log,
             traces,
             routes,

@@ -95,6 +95,8 @@ fn d20_a_second_server_on_the_same_data_says_so() {
         "127.0.0.1:0",
         "--metrics-listen",
         "127.0.0.1:0",
+        "--smpp-listen",
+        "127.0.0.1:0",
     ];
     let second = Command::new(env!("CARGO_BIN_EXE_zajil"))
         .args(arguments)

@@ -20,6 +20,7 @@ mod pdu;
 mod protected;
 mod reference_client;
 mod server;
+mod smpp;
 mod stream;
 #[cfg(feature = "otel")]
 mod traces;

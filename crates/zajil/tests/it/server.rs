@@ -12,6 +12,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) base: String,
     pub(crate) metrics: String,
+    /// Address and port of SMPP.
+    pub(crate) smpp: String,
 }
 
 impl Server {
@@ -33,6 +35,7 @@ impl Server {
             .arg("serve")
             .args(arguments)
             .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["--smpp-listen", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
             .stdout(Stdio::piped())
@@ -49,10 +52,13 @@ impl Server {
             panic!("no ready line, but: {line:?}");
         };
         let (base, metrics) = (base.to_owned(), metrics.to_owned());
+        let mut words = line.split_whitespace().skip_while(|word| *word != "smpp");
+        let smpp = words.nth(1).unwrap().to_owned();
         Self {
             child,
             base,
             metrics,
+            smpp,
         }
     }
 

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use sms_codec::Error;
 use sms_codec::address::{Address, TypeOfNumber};
-use sms_codec::dcs::{Alphabet, Dcs, Meaning};
-use sms_codec::describe::{self, Tree};
 use sms_codec::tpdu::{Direction, Tpdu};
 use sms_codec::user_data::UserData;
 use sms_codec::validity::Validity;
 use zajil_core::clock::Timestamp;
-use zajil_core::message::{CharacterSet, TransferFields, storable};
+use zajil_core::message::{TransferFields, storable};
 use zajil_core::number::Given;
 use zajil_core::outcome::Refusal;
 
@@ -28,8 +26,8 @@ pub(super) struct Pdu {
     validity: Validity,
     /// TP-SCTS, if it is a date.
     sent: Option<i64>,
-    /// The decoded header, named field by field.
-    described: Option<Tree>,
+    /// The `tp_*` fields.
+    fields: TransferFields,
 }
 
 /// The octets of a hexadecimal text, or what is wrong at which of them.
@@ -63,12 +61,7 @@ impl Pdu {
             },
         };
         let tpdu = decoded.map_err(undecodable)?;
-        let has_header = match &tpdu {
-            Tpdu::Submit(pdu) => pdu.user_data.has_header(),
-            Tpdu::Deliver(pdu) => pdu.user_data.has_header(),
-            _ => false,
-        };
-        let described = has_header.then(|| describe::tpdu(&tpdu));
+        let fields = TransferFields::of(&tpdu);
         match tpdu {
             Tpdu::Submit(pdu) => Ok(Self {
                 address: pdu.destination,
@@ -77,7 +70,7 @@ impl Pdu {
                 user_data: pdu.user_data,
                 validity: pdu.validity,
                 sent: None,
-                described,
+                fields,
             }),
             Tpdu::Deliver(pdu) => Ok(Self {
                 address: pdu.originator,
@@ -86,7 +79,7 @@ impl Pdu {
                 user_data: pdu.user_data,
                 validity: Validity::Absent,
                 sent: pdu.timestamp.unix_seconds(),
-                described,
+                fields,
             }),
             Tpdu::Command(_)
             | Tpdu::DeliverReport(_)
@@ -153,21 +146,7 @@ impl Pdu {
 
     /// The `tp_*` fields.
     pub(super) fn transfer_fields(&self) -> TransferFields {
-        let dcs = self.user_data.dcs();
-        TransferFields {
-            data_coding_scheme: Some(dcs.0),
-            character_set: Some(match dcs.alphabet() {
-                Alphabet::Gsm7 | Alphabet::Reserved => CharacterSet::Gsm7,
-                Alphabet::EightBit => CharacterSet::EightBit,
-                Alphabet::Ucs2 => CharacterSet::Ucs2,
-            }),
-            coding_group: Some(coding_group(dcs).to_owned()),
-            compressed: Some(dcs.is_compressed()),
-            has_message_class: Some(dcs.class().is_some()),
-            message_class: dcs.class().map(sms_codec::dcs::Class::code),
-            user_data_header: self.described.as_ref().map(header),
-            concatenation: self.user_data.concatenation(),
-        }
+        self.fields.clone()
     }
 
     /// Hands out the octets that make this PDU the one it is, none of them ambiguous.
@@ -201,38 +180,4 @@ fn behind_address(direction: Direction, octets: &bytes::Bytes) -> Option<Error> 
         return None;
     }
     Tpdu::decode_with_service_centre(direction, octets).err()
-}
-
-/// The coding groups of 3GPP TS 23.038 4, in the reference's manner.
-const fn coding_group(dcs: Dcs) -> &'static str {
-    match dcs.meaning() {
-        Meaning::General {
-            automatic_deletion: false,
-            ..
-        } => "general_data_coding",
-        Meaning::General {
-            automatic_deletion: true,
-            ..
-        } => "automatic_deletion",
-        Meaning::Waiting { waiting, .. } if waiting.store => "message_waiting_store",
-        Meaning::Waiting { .. } => "message_waiting_discard",
-        Meaning::ClassOnly { .. } => "data_coding_message_class",
-        Meaning::Reserved(_) => "reserved",
-    }
-}
-
-/// The decoded elements as the text of a JSON object.
-fn header(described: &Tree) -> String {
-    const NAMES: [(&str, &str); 6] = [
-        ("udh", "elements"),
-        ("concat", "concat"),
-        ("ports", "ports"),
-        ("mwi_udh", "mwi"),
-        ("locking_shift", "locking_shift"),
-        ("single_shift", "single_shift"),
-    ];
-    let fields = NAMES
-        .into_iter()
-        .filter_map(|(name, shown)| Some((shown, described.get(name)?.clone())));
-    Tree::Group(fields.collect()).to_string()
 }

@@ -1,0 +1,268 @@
+//! An SMPP account on the wire: what a client may set, and what is shown of it.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+use zajil_core::outcome::Refusal;
+use zajil_core::smpp::password::Hashed;
+use zajil_core::smpp::{Account, BindType, DefaultAlphabet, LONGEST_SYSTEM_ID, LongText, Network};
+
+use super::At;
+use super::field::{Field, MOST_ITEMS, Read};
+use crate::openapi::schema::{self, Described, Schema, given, list, shown};
+
+/// The most sessions of an account, requests under way, and messages a second.
+const MOST_BINDS: i64 = 1_000;
+const MOST_WINDOW: i64 = 10_000;
+const MOST_RATE: i64 = 1_000_000;
+/// The longest password: more than the standard's 8, which many exceed.
+const LONGEST_PASSWORD: usize = 64;
+
+/// The body of a POST or PATCH; what is absent has its default, or stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct AccountIn<'a> {
+    #[serde(borrow)]
+    system_id: Field<'a>,
+    password: Field<'a>,
+    enabled: Field<'a>,
+    expires: Field<'a>,
+    bind_types: Field<'a>,
+    max_binds: Field<'a>,
+    allowed_ips: Field<'a>,
+    senders: Field<'a>,
+    forced_sender: Field<'a>,
+    messages_per_second: Field<'a>,
+    window: Field<'a>,
+    default_alphabet: Field<'a>,
+    long_text: Field<'a>,
+}
+
+impl AccountIn<'_> {
+    /// The password, if one is set; it is hashed elsewhere, because that takes its time.
+    pub(crate) fn take_password(&mut self) -> Read<String> {
+        let password = std::mem::take(&mut self.password);
+        password.text("password", LONGEST_PASSWORD)
+    }
+
+    /// A new account.
+    pub(crate) fn into_account(mut self, password: Hashed) -> Result<Account, Refusal> {
+        let system_id = std::mem::take(&mut self.system_id);
+        let system_id = system_id.frontend("system_id")?;
+        let system_id = system_id.ok_or_else(|| Refusal::field("system_id", "is required"))?;
+        let text = system_id.as_str();
+        let printable = text.bytes().all(|octet| octet.is_ascii_graphic());
+        if text.len() > LONGEST_SYSTEM_ID || !printable {
+            let rule = format!("must have 1 to {LONGEST_SYSTEM_ID} letters, digits and signs");
+            return Err(Refusal::field("system_id", rule));
+        }
+        let account = Account {
+            system_id,
+            password,
+            enabled: true,
+            expires: None,
+            bind_types: BindType::ALL.to_vec(),
+            max_binds: NonZeroU32::MIN.saturating_add(4),
+            networks: Vec::new(),
+            senders: Vec::new(),
+            forced_sender: None,
+            rate: None,
+            window: NonZeroU32::MIN.saturating_add(99),
+            alphabet: DefaultAlphabet::Gsm7,
+            long_text: LongText::Udh,
+        };
+        self.apply(account)
+    }
+
+    /// What the account is after this; its name and password stay.
+    pub(crate) fn apply(self, old: Account) -> Result<Account, Refusal> {
+        if self.system_id.is_given()
+            && self.system_id.frontend("system_id")?.as_ref() != Some(&old.system_id)
+        {
+            return Err(Refusal::field("system_id", "cannot be changed"));
+        }
+        let count = |field: Field<'_>, name: &str, most: i64| -> Read<NonZeroU32> {
+            let number = field.integer(name, 1, most)?;
+            Ok(number
+                .and_then(|n| u32::try_from(n).ok())
+                .and_then(NonZeroU32::new))
+        };
+        let sender = |field: Field<'_>, name: &str| -> Read<String> {
+            Ok(field.number(name)?.map(|given| given.as_str().to_owned()))
+        };
+        let kinds = BindType::ALL.map(BindType::as_str);
+        let bind_types = items(self.bind_types, "bind_types", |field, name| {
+            field.word(name, BindType::parse, &kinds)
+        })?;
+        if bind_types.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Refusal::field("bind_types", "must not be empty"));
+        }
+        let alphabets = DefaultAlphabet::ALL.map(DefaultAlphabet::as_str);
+        let alphabet =
+            self.default_alphabet
+                .word("default_alphabet", DefaultAlphabet::parse, &alphabets)?;
+        let ways = LongText::ALL.map(LongText::as_str);
+        let rate = |field: Field<'_>| count(field, "messages_per_second", MOST_RATE);
+        Ok(Account {
+            enabled: self.enabled.boolean("enabled")?.unwrap_or(old.enabled),
+            expires: self
+                .expires
+                .or_keep(old.expires, |field| field.time("expires"))?,
+            bind_types: bind_types.unwrap_or(old.bind_types),
+            max_binds: count(self.max_binds, "max_binds", MOST_BINDS)?.unwrap_or(old.max_binds),
+            networks: items(self.allowed_ips, "allowed_ips", |field, name| {
+                field.parsed(name, Network::parse)
+            })?
+            .unwrap_or(old.networks),
+            senders: items(self.senders, "senders", sender)?.unwrap_or(old.senders),
+            forced_sender: self
+                .forced_sender
+                .or_keep(old.forced_sender, |field| sender(field, "forced_sender"))?,
+            rate: self.messages_per_second.or_keep(old.rate, rate)?,
+            window: count(self.window, "window", MOST_WINDOW)?.unwrap_or(old.window),
+            alphabet: alphabet.unwrap_or(old.alphabet),
+            long_text: self
+                .long_text
+                .word("long_text", LongText::parse, &ways)?
+                .unwrap_or(old.long_text),
+            system_id: old.system_id,
+            password: old.password,
+        })
+    }
+}
+
+/// An array, each item read by `read`; null is empty.
+fn items<T>(
+    field: Field<'_>,
+    name: &str,
+    read: impl Fn(Field<'_>, &str) -> Read<T>,
+) -> Read<Vec<T>> {
+    let items = match field {
+        Field::Absent => return Ok(None),
+        Field::Null => return Ok(Some(Vec::new())),
+        Field::Array(items) if items.len() <= MOST_ITEMS => items,
+        _ => {
+            let rule = format!("must be an array of at most {} items", MOST_ITEMS);
+            return Err(Refusal::field(name, rule));
+        }
+    };
+    let item = |(at, item): (usize, Field<'_>)| {
+        let name = format!("{name}[{at}]");
+        read(item, &name)?.ok_or_else(|| Refusal::field(&name, "must not be empty"))
+    };
+    items
+        .into_iter()
+        .enumerate()
+        .map(item)
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// An account as it is shown: without its password.
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountOut<'a> {
+    id: u64,
+    system_id: &'a str,
+    enabled: bool,
+    expires: Option<At>,
+    bind_types: Vec<&'static str>,
+    max_binds: u32,
+    allowed_ips: Vec<String>,
+    senders: &'a [String],
+    forced_sender: Option<&'a str>,
+    messages_per_second: Option<u32>,
+    window: u32,
+    default_alphabet: &'static str,
+    long_text: &'static str,
+}
+
+impl<'a> AccountOut<'a> {
+    pub(crate) fn new(id: u64, account: &'a Account) -> Self {
+        Self {
+            id,
+            system_id: account.system_id.as_str(),
+            enabled: account.enabled,
+            expires: account.expires.map(At),
+            bind_types: account
+                .bind_types
+                .iter()
+                .map(|kind| kind.as_str())
+                .collect(),
+            max_binds: account.max_binds.get(),
+            allowed_ips: account.networks.iter().map(Network::to_string).collect(),
+            senders: &account.senders,
+            forced_sender: account.forced_sender.as_deref(),
+            messages_per_second: account.rate.map(NonZeroU32::get),
+            window: account.window.get(),
+            default_alphabet: account.alphabet.as_str(),
+            long_text: account.long_text.as_str(),
+        }
+    }
+}
+
+impl Described for AccountIn<'_> {
+    const NAME: &'static str = "SmppAccountInput";
+
+    fn schema() -> Schema {
+        let counts = |most| given::integer(1, most);
+        schema::object(
+            &[],
+            [
+                (
+                    "system_id",
+                    given::frontend().says("1 to 15 printable characters; required of a POST."),
+                ),
+                (
+                    "password",
+                    given::text(LONGEST_PASSWORD).says("Required of a POST; shown nowhere."),
+                ),
+                ("enabled", given::boolean()),
+                ("expires", given::time()),
+                (
+                    "bind_types",
+                    list(shown::word(KINDS), Some(MOST_ITEMS)).or_null(),
+                ),
+                ("max_binds", counts(MOST_BINDS)),
+                (
+                    "allowed_ips",
+                    list(shown::text(), Some(MOST_ITEMS)).or_null(),
+                ),
+                ("senders", list(shown::text(), Some(MOST_ITEMS)).or_null()),
+                ("forced_sender", given::sender()),
+                ("messages_per_second", counts(MOST_RATE)),
+                ("window", counts(MOST_WINDOW)),
+                ("default_alphabet", given::word(ALPHABETS)),
+                ("long_text", given::word(WAYS)),
+            ],
+        )
+    }
+}
+
+impl Described for AccountOut<'_> {
+    const NAME: &'static str = "SmppAccount";
+
+    fn schema() -> Schema {
+        schema::record([
+            ("id", shown::count()),
+            ("system_id", shown::text()),
+            ("enabled", shown::boolean()),
+            ("expires", shown::time().or_null()),
+            ("bind_types", list(shown::word(KINDS), None)),
+            ("max_binds", shown::integer(1, MOST_BINDS)),
+            ("allowed_ips", list(shown::text(), None)),
+            ("senders", list(shown::text(), None)),
+            ("forced_sender", shown::text().or_null()),
+            (
+                "messages_per_second",
+                shown::integer(1, MOST_RATE).or_null(),
+            ),
+            ("window", shown::integer(1, MOST_WINDOW)),
+            ("default_alphabet", shown::word(ALPHABETS)),
+            ("long_text", shown::word(WAYS)),
+        ])
+    }
+}
+
+const KINDS: [&str; 3] = ["transmitter", "receiver", "transceiver"];
+const ALPHABETS: [&str; 3] = ["gsm7", "latin1", "utf8"];
+const WAYS: [&str; 3] = ["udh", "sar", "payload"];

@@ -1,0 +1,238 @@
+//! What an application that binds over SMPP may do, and how its texts are written.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use crate::clock::Timestamp;
+use crate::frontend::FrontendName;
+
+pub mod password;
+
+use password::Hashed;
+
+/// The longest `system_id`, in octets (SMPP 3.4, 5.2.1).
+pub const LONGEST_SYSTEM_ID: usize = 15;
+
+/// How a session is bound (SMPP 3.4, 2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BindType {
+    /// May submit.
+    Transmitter,
+    /// Is delivered to.
+    Receiver,
+    /// Both.
+    Transceiver,
+}
+
+impl BindType {
+    /// Every type.
+    pub const ALL: [Self; 3] = [Self::Transmitter, Self::Receiver, Self::Transceiver];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transmitter => "transmitter",
+            Self::Receiver => "receiver",
+            Self::Transceiver => "transceiver",
+        }
+    }
+
+    /// The type that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// What `data_coding` 0 means to an application: the standard leaves it to the message centre.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DefaultAlphabet {
+    /// The GSM 7-bit default alphabet, a septet an octet.
+    Gsm7,
+    /// ISO 8859-1.
+    Latin1,
+    /// UTF-8, of which ASCII is a part.
+    Utf8,
+}
+
+impl DefaultAlphabet {
+    /// Every alphabet.
+    pub const ALL: [Self; 3] = [Self::Gsm7, Self::Latin1, Self::Utf8];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gsm7 => "gsm7",
+            Self::Latin1 => "latin1",
+            Self::Utf8 => "utf8",
+        }
+    }
+
+    /// The alphabet that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+/// How a text of several parts goes to an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LongText {
+    /// Part by part, each with a user data header.
+    Udh,
+    /// Part by part, with the `sar_*` parameters.
+    Sar,
+    /// Whole, in `message_payload`.
+    Payload,
+}
+
+impl LongText {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Udh, Self::Sar, Self::Payload];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udh => "udh",
+            Self::Sar => "sar",
+            Self::Payload => "payload",
+        }
+    }
+
+    /// The way that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+/// A block of IP addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+/// A text is no address, and no network in CIDR form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an IP address, or a network such as 192.0.2.0/24")]
+pub struct NotANetwork;
+
+impl Network {
+    /// An address, or a network in CIDR form.
+    ///
+    /// # Errors
+    /// [`NotANetwork`].
+    pub fn parse(text: &str) -> Result<Self, NotANetwork> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            None => most,
+            Some(bits) => bits.parse().map_err(|_| NotANetwork)?,
+        };
+        if bits > most {
+            return Err(NotANetwork);
+        }
+        Ok(Self { address, bits })
+    }
+
+    /// Whether an address is in it; an IPv4 address is the same when IPv6 carries it.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let same = |ours: u128, theirs: u128, width: u32| {
+            let shift = width - u32::from(self.bits);
+            shift >= u128::BITS || ours >> shift == theirs >> shift
+        };
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                same(ours.to_bits().into(), theirs.to_bits().into(), 32)
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => same(ours.to_bits(), theirs.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.address, self.bits)
+    }
+}
+
+/// An application's account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// `system_id`: its name, and that of the frontend that it is.
+    pub system_id: FrontendName,
+    /// Of its password.
+    pub password: Hashed,
+    /// Whether it may bind at all.
+    pub enabled: bool,
+    /// From then on it may not.
+    pub expires: Option<Timestamp>,
+    /// How it may bind; never empty.
+    pub bind_types: Vec<BindType>,
+    /// How many sessions it may have at a time.
+    pub max_binds: NonZeroU32,
+    /// Where it may come from; empty = from anywhere.
+    pub networks: Vec<Network>,
+    /// The senders that it may name; empty = any.
+    pub senders: Vec<String>,
+    /// The sender that every message of it gets, whatever it names.
+    pub forced_sender: Option<String>,
+    /// How many messages it may submit in a second; none = as many as it likes.
+    pub rate: Option<NonZeroU32>,
+    /// How many requests are under way at a time, each way.
+    pub window: NonZeroU32,
+    /// What `data_coding` 0 means.
+    pub alphabet: DefaultAlphabet,
+    /// How long texts go to it.
+    pub long_text: LongText,
+}
+
+impl Account {
+    /// The sender that a message gets which names `sender`; none when it may not name that one.
+    #[must_use]
+    pub fn sender<'a>(&'a self, sender: &'a str) -> Option<&'a str> {
+        if let Some(forced) = &self.forced_sender {
+            return Some(forced);
+        }
+        let key = crate::number::key(sender);
+        let is_allowed = |allowed: &String| crate::number::key(allowed) == key;
+        (self.senders.is_empty() || self.senders.iter().any(is_allowed)).then_some(sender)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        for (network, address, inside) in [
+            ("192.0.2.0/24", "192.0.2.200", true),
+            ("192.0.2.0/24", "192.0.3.1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "::ffff:192.0.2.7", true),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("::/0", "2001:db8::1", true),
+        ] {
+            let network = Network::parse(network).unwrap();
+            let address = address.parse().unwrap();
+            assert_eq!(network.holds(address), inside, "{network} {address}");
+        }
+        for text in ["", "192.0.2.0/33", "::/129", "host", "192.0.2.0/x"] {
+            assert_eq!(Network::parse(text), Err(NotANetwork), "{text}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The message centre that applications bind to.
+
+mod bind;
+mod deliver;
+mod session;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use smpp_codec::session::Side;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use zajil_core::clock::Clock;
+use zajil_core::port::{Desk, Intake};
+use zajil_telemetry::Telemetry;
+
+use self::session::Session;
+use crate::accounts::{Accounts, Roster, Verified};
+use crate::link::{self, Limits, Link};
+
+/// How long sessions have to take leave when the server stops.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the server works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where messages enter.
+    pub intake: Arc<dyn Intake>,
+    /// Where they leave.
+    pub desk: Arc<dyn Desk>,
+    /// Who may bind.
+    pub accounts: Arc<dyn Accounts>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where facts are told.
+    pub telemetry: Arc<Telemetry>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Parts")
+            .field("accounts", &self.accounts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the server behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Our own `system_id` in the responses to binds, at most 15 octets.
+    pub system_id: String,
+    /// The timers of every session.
+    pub limits: Limits,
+    /// More connections wait until one closes.
+    pub max_connections: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            system_id: "zajil".to_owned(),
+            limits: Limits::default(),
+            max_connections: 1_000,
+        }
+    }
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server {
+    parts: Parts,
+    options: Options,
+    roster: Roster,
+    verified: Verified,
+    connections: AtomicU64,
+}
+
+impl Server {
+    /// A server that listens to nobody yet.
+    #[must_use]
+    pub fn new(parts: Parts, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            parts,
+            options,
+            roster: Roster::default(),
+            verified: Verified::default(),
+            connections: AtomicU64::new(0),
+        })
+    }
+
+    /// Serves until `stop`, then takes leave of every session. A bug costs the session that it
+    /// meets, and is counted.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(self.options.max_connections.max(1)));
+        let mut sessions = JoinSet::new();
+        loop {
+            let next = async {
+                // The semaphore is never closed, so there always is a permit.
+                let slot = Arc::clone(&slots).acquire_owned().await.ok();
+                (slot, listener.accept().await)
+            };
+            let (slot, accepted) = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ended) = sessions.join_next() => {
+                    self.ended(ended);
+                    continue;
+                }
+                next = next => next,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let (server, stop) = (Arc::clone(&self), stop.clone());
+                    sessions.spawn(async move {
+                        server.connection(stream, peer, stop).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: one that closes makes room.
+                    tracing::warn!(%error, "an SMPP connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        drop(listener);
+        let all = async {
+            while let Some(ended) = sessions.join_next().await {
+                self.ended(ended);
+            }
+        };
+        if tokio::time::timeout(LEAVE_WITHIN, all).await.is_err() {
+            tracing::warn!("SMPP sessions were still open when the server stopped");
+        }
+    }
+
+    fn ended(&self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            self.parts.telemetry.metrics.panics.inc();
+            tracing::error!(%error, "an SMPP session panicked");
+        }
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stop: CancellationToken,
+    ) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let options = link::Options {
+            limits: self.options.limits,
+            ..link::Options::new(Side::Centre)
+        };
+        let (link, handle) = Link::new(options);
+        let peer: IpAddr = peer.ip();
+        let (session, bound) = Session::new(Arc::clone(&self), (number, peer), handle.clone());
+        let leaving = async {
+            stop.cancelled().await;
+            handle.leave();
+            std::future::pending::<()>().await;
+        };
+        let delivering = deliver::run(&self, &bound, &handle);
+        let both = futures_util::future::join(link.run(stream, session), delivering);
+        let ended = tokio::select! {
+            (ended, ()) = both => ended,
+            () = leaving => return,
+        };
+        let name = bound.account().map(|account| account.system_id.clone());
+        if let Some(name) = &name {
+            self.roster.leave(name, number);
+        }
+        let account = name.as_ref().map_or("", |name| name.as_str());
+        tracing::info!(account, %peer, %ended, "SMPP session ended");
+    }
+}

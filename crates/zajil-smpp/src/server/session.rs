@@ -1,0 +1,244 @@
+//! What the message centre makes of the requests of one session.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smpp_codec::address::{Address, Destination, Unsuccesses, Unsuccessful};
+use smpp_codec::pdu::{Bare, Bind, SmResp, SubmitMulti, SubmitMultiResp};
+use smpp_codec::session::State;
+use smpp_codec::text::Text;
+use smpp_codec::{Header, Pdu, Status};
+use tokio::time::Instant;
+use zajil_core::outcome::Reason;
+use zajil_core::smpp::{Account, BindType};
+use zajil_telemetry::{Door, Fact};
+
+use super::Server;
+use super::bind::Bound;
+use crate::link::{Answer, Handle, Handler, Next, Reaction};
+use crate::status;
+use crate::submit::Request;
+
+/// One session of the server.
+pub(super) struct Session {
+    server: Arc<Server>,
+    number: u64,
+    peer: IpAddr,
+    handle: Handle,
+    bound: Arc<Bound>,
+}
+
+impl Session {
+    pub(super) fn new(
+        server: Arc<Server>,
+        (number, peer): (u64, IpAddr),
+        handle: Handle,
+    ) -> (Self, Arc<Bound>) {
+        let bound = Arc::new(Bound::default());
+        let session = Self {
+            server,
+            number,
+            peer,
+            handle,
+            bound: Arc::clone(&bound),
+        };
+        (session, bound)
+    }
+
+    fn bind(&self, header: Header, kind: BindType, bind: Bind) -> Reaction {
+        let (server, handle) = (Arc::clone(&self.server), self.handle.clone());
+        let (place, bound) = ((self.number, self.peer), Arc::clone(&self.bound));
+        later(async move {
+            let said = bind.interface_version;
+            let response = server.bind_resp(kind, said);
+            match server.bind((kind, bind), place, handle, bound).await {
+                Status::ROK => Answer::done(response),
+                status => Answer {
+                    next: Next::Close,
+                    ..Answer::refusal(header, status)
+                },
+            }
+        })
+    }
+
+    /// Submits to one destination, if the account may submit now.
+    fn submit(
+        &self,
+        header: Header,
+        made: impl FnOnce(&Account) -> Result<Submitted, crate::text::Unusable>,
+        response: fn(SmResp) -> Pdu,
+    ) -> Reaction {
+        let Some(account) = self.bound.account() else {
+            return Reaction::Now(Answer::refusal(header, Status::RINVBNDSTS));
+        };
+        if !self.server.roster.may_submit(account, Instant::now()) {
+            self.server.refused(Reason::Overloaded);
+            return Reaction::Now(Answer::refusal(header, Status::RTHROTTLED));
+        }
+        let submission = match made(account) {
+            Ok(submission) => submission,
+            Err(unusable) => {
+                self.server.refused(Reason::Invalid);
+                let account = account.system_id.as_str();
+                tracing::debug!(account, why = unusable.why, "submit refused");
+                return Reaction::Now(Answer::refusal(header, unusable.status));
+            }
+        };
+        let server = Arc::clone(&self.server);
+        later(async move {
+            match server.take(submission).await {
+                Ok(message_id) => Answer::done(response(SmResp {
+                    message_id,
+                    ..SmResp::default()
+                })),
+                Err(status) => Answer::refusal(header, status),
+            }
+        })
+    }
+
+    fn submit_multi(&self, header: Header, pdu: SubmitMulti) -> Reaction {
+        let Some(account) = self.bound.account().map(Arc::clone) else {
+            return Reaction::Now(Answer::refusal(header, Status::RINVBNDSTS));
+        };
+        if pdu.dest_address.all().is_empty() {
+            return Reaction::Now(Answer::refusal(header, Status::RINVNUMDESTS));
+        }
+        let server = Arc::clone(&self.server);
+        later(async move {
+            let mut first = None;
+            let mut failed = Vec::new();
+            for destination in pdu.dest_address.all() {
+                let (address, outcome) = match destination {
+                    Destination::Sme(sme) => {
+                        (sme.clone(), server.one_of_many(&pdu, sme, &account).await)
+                    }
+                    Destination::List(name) => {
+                        let value = name.clone();
+                        (
+                            Address {
+                                value,
+                                ..Address::default()
+                            },
+                            Err(Status::RINVDLNAME),
+                        )
+                    }
+                };
+                match outcome {
+                    Ok(id) => first = first.or(Some(id)),
+                    Err(status) => failed.push(Unsuccessful { address, status }),
+                }
+            }
+            match first {
+                None => {
+                    let why = failed.first().map_or(Status::RSUBMITFAIL, |one| one.status);
+                    Answer::refusal(header, why)
+                }
+                Some(message_id) => Answer::done(Pdu::SubmitMultiResp(SubmitMultiResp {
+                    message_id,
+                    unsuccess_sme: Unsuccesses::new(failed).unwrap_or_default(),
+                    ..SubmitMultiResp::default()
+                })),
+            }
+        })
+    }
+
+    /// 3.4 does not know cell broadcast; 5.0 does, and we have no cells.
+    fn broadcast(&self, header: Header) -> Answer {
+        if self.bound.version() >= 0x50 {
+            return Answer::refusal(header, Status::RPROHIBITED);
+        }
+        Answer {
+            pdu: Pdu::GenericNack(Bare::default()),
+            ..Answer::refusal(header, Status::RINVCMDID)
+        }
+    }
+}
+
+type Submitted = zajil_core::port::Submission;
+
+fn later(answer: impl Future<Output = Answer> + Send + 'static) -> Reaction {
+    Reaction::Later(Box::pin(answer))
+}
+
+impl Server {
+    /// Hands a submission in; answers when it is on stable storage (D5).
+    async fn take(&self, submission: Submitted) -> Result<Text, Status> {
+        match self.parts.intake.submit(submission).await {
+            Ok(accepted) => Ok(Text::until_zero(accepted.message.id.to_string())),
+            Err(refusal) => {
+                self.refused(refusal.reason);
+                Err(status::of(refusal.reason))
+            }
+        }
+    }
+
+    async fn one_of_many(
+        &self,
+        pdu: &SubmitMulti,
+        to: &Address,
+        account: &Account,
+    ) -> Result<Text, Status> {
+        if !self.roster.may_submit(account, Instant::now()) {
+            self.refused(Reason::Overloaded);
+            return Err(Status::RTHROTTLED);
+        }
+        let now = self.parts.clock.now();
+        match Request::of_multi(pdu).to(to, account, now) {
+            Ok(submission) => self.take(submission).await,
+            Err(unusable) => {
+                self.refused(Reason::Invalid);
+                Err(unusable.status)
+            }
+        }
+    }
+
+    fn refused(&self, reason: Reason) {
+        let door = Door::Smpp;
+        self.parts.telemetry.record(&Fact::Refused { door, reason });
+    }
+}
+
+impl Handler for Session {
+    fn request(&mut self, header: Header, pdu: Pdu) -> Reaction {
+        let now = self.server.parts.clock.now();
+        match pdu {
+            Pdu::BindTransmitter(bind) => self.bind(header, BindType::Transmitter, bind),
+            Pdu::BindReceiver(bind) => self.bind(header, BindType::Receiver, bind),
+            Pdu::BindTransceiver(bind) => self.bind(header, BindType::Transceiver, bind),
+            Pdu::SubmitSm(sm) => {
+                let to = |account: &Account| {
+                    Request::of_submit(&sm).to(&sm.destination_addr, account, now)
+                };
+                self.submit(header, to, Pdu::SubmitSmResp)
+            }
+            Pdu::DataSm(data) => {
+                let to = |account: &Account| {
+                    Request::of_data(&data).to(&data.destination_addr, account, now)
+                };
+                self.submit(header, to, Pdu::DataSmResp)
+            }
+            Pdu::SubmitMulti(multi) => self.submit_multi(header, multi),
+            Pdu::QuerySm(_) => Reaction::Now(Answer::refusal(header, Status::RQUERYFAIL)),
+            Pdu::CancelSm(_) => Reaction::Now(Answer::refusal(header, Status::RCANCELFAIL)),
+            Pdu::ReplaceSm(_) => Reaction::Now(Answer::refusal(header, Status::RREPLACEFAIL)),
+            Pdu::BroadcastSm(_) | Pdu::QueryBroadcastSm(_) | Pdu::CancelBroadcastSm(_) => {
+                Reaction::Now(self.broadcast(header))
+            }
+            _ => Reaction::Now(Answer::refusal(header, Status::RINVCMDID)),
+        }
+    }
+
+    fn state(&mut self, state: State) {
+        if state.may_deliver() {
+            self.bound.delivers.notify_one();
+        }
+    }
+
+    fn refused(&mut self, header: Header, status: Status, why: &str) {
+        let account = self.bound.account();
+        let account = account.map_or("", |account| account.system_id.as_str());
+        let command = header.command_id;
+        tracing::debug!(account, peer = %self.peer, %command, %status, why, "SMPP PDU refused");
+    }
+}

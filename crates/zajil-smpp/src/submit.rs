@@ -1,0 +1,225 @@
+//! A `submit_sm`, `data_sm` or destination of a `submit_multi` as a submission.
+
+use bytes::Bytes;
+use smpp_codec::Status;
+use smpp_codec::address::Address;
+use smpp_codec::flags::{EsmClass, Mode, RegisteredDelivery};
+use smpp_codec::pdu::{DataSm, Sm, SubmitMulti};
+use smpp_codec::text::{ShortMessage, Text};
+use smpp_codec::time::Time;
+use smpp_codec::tlv::Tlvs;
+use sms_codec::address as gsm;
+use sms_codec::pid::Pid;
+use sms_codec::tpdu::{Submit, Tpdu};
+use sms_codec::user_data::UserData;
+use zajil_core::clock::Timestamp;
+use zajil_core::message::{TransferFields, storable};
+use zajil_core::number::Given;
+use zajil_core::port::Submission;
+use zajil_core::route::SourceType;
+use zajil_core::smpp::Account;
+
+use crate::number;
+use crate::text::{self, Carried, Incoming, Unusable};
+
+/// What the operations that submit have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'p> {
+    source: &'p Address,
+    esm_class: EsmClass,
+    protocol_id: u8,
+    priority: u8,
+    schedule: &'p Text,
+    validity: &'p Text,
+    registered_delivery: RegisteredDelivery,
+    replace: u8,
+    default_message: u8,
+    data_coding: u8,
+    short_message: Option<&'p ShortMessage>,
+    tlvs: &'p Tlvs,
+}
+
+impl<'p> Request<'p> {
+    pub(crate) fn of_submit(pdu: &'p Sm) -> Self {
+        Self {
+            source: &pdu.source_addr,
+            esm_class: pdu.esm_class,
+            protocol_id: pdu.protocol_id,
+            priority: pdu.priority_flag,
+            schedule: &pdu.schedule_delivery_time,
+            validity: &pdu.validity_period,
+            registered_delivery: pdu.registered_delivery,
+            replace: pdu.replace_if_present_flag,
+            default_message: pdu.sm_default_msg_id,
+            data_coding: pdu.data_coding,
+            short_message: Some(&pdu.short_message),
+            tlvs: &pdu.tlvs,
+        }
+    }
+
+    pub(crate) fn of_multi(pdu: &'p SubmitMulti) -> Self {
+        Self {
+            source: &pdu.source_addr,
+            esm_class: pdu.esm_class,
+            protocol_id: pdu.protocol_id,
+            priority: pdu.priority_flag,
+            schedule: &pdu.schedule_delivery_time,
+            validity: &pdu.validity_period,
+            registered_delivery: pdu.registered_delivery,
+            replace: pdu.replace_if_present_flag,
+            default_message: pdu.sm_default_msg_id,
+            data_coding: pdu.data_coding,
+            short_message: Some(&pdu.short_message),
+            tlvs: &pdu.tlvs,
+        }
+    }
+
+    pub(crate) fn of_data(pdu: &'p DataSm) -> Self {
+        static NONE: Text = Text::EMPTY;
+        Self {
+            source: &pdu.source_addr,
+            esm_class: pdu.esm_class,
+            protocol_id: 0,
+            priority: 0,
+            schedule: &NONE,
+            validity: &NONE,
+            registered_delivery: pdu.registered_delivery,
+            replace: 0,
+            default_message: 0,
+            data_coding: pdu.data_coding,
+            short_message: None,
+            tlvs: &pdu.tlvs,
+        }
+    }
+
+    /// The submission to one destination.
+    ///
+    /// # Errors
+    /// What the answer says, and why, for the log.
+    pub(crate) fn to(
+        &self,
+        destination: &Address,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<Submission, Unusable> {
+        self.check()?;
+        let (deliver_after, expires) = self.times(now)?;
+        let named = number::read(self.source);
+        let allowed = account.sender(&named);
+        let not_sender = unusable(Status::RINVSRCADR, "the sender is not one of the account's");
+        let source = match allowed.ok_or(not_sender)? {
+            "" => None,
+            sender => Some(Given::parse(sender).map_err(|_| not_sender)?),
+        };
+        let called = Given::parse(&number::read(destination));
+        let not_called = unusable(Status::RINVDSTADR, "the destination is not a number");
+        let incoming = Incoming {
+            esm_class: self.esm_class,
+            data_coding: self.data_coding,
+            short_message: self.short_message,
+            tlvs: self.tlvs,
+        };
+        let carried = text::read(incoming, account.alphabet)?;
+        let mut submission = Submission {
+            source,
+            destination: called.map_err(|_| not_called)?,
+            body: String::new(),
+            source_smsc: Some(account.system_id.clone()),
+            source_type: Some(SourceType::Smpp),
+            dest_smsc: None,
+            source_imsi: None,
+            dest_imsi: None,
+            parts: None,
+            part_number: None,
+            tp: TransferFields::default(),
+            send_time: None,
+            expires,
+            deliver_after,
+            raw_pdu: None,
+            raw_data: false,
+            raw_sip: false,
+            dedupe: None,
+        };
+        match carried {
+            Carried::Text(body, class) => {
+                submission.body = storable(&body);
+                submission.tp.has_message_class = class.map(|_| true);
+                submission.tp.message_class = class.map(sms_codec::dcs::Class::code);
+            }
+            Carried::UserData(data) => self.put(&mut submission, data)?,
+        }
+        Ok(submission)
+    }
+
+    /// What we cannot do is refused, not passed over.
+    fn check(&self) -> Result<(), Unusable> {
+        if self.esm_class.mode() == Mode::Forward {
+            let why = "no answer waits for a delivery here";
+            return Err(unusable(Status::RINVESMCLASS, why));
+        }
+        if self.priority > 4 {
+            return Err(unusable(Status::RINVPRTFLG, "priority_flag is 0 to 4"));
+        }
+        if self.replace != 0 {
+            let why = "a waiting message is not replaced by a submit";
+            return Err(unusable(Status::RINVREPFLAG, why));
+        }
+        if self.default_message != 0 {
+            let why = "there are no predefined messages";
+            return Err(unusable(Status::RINVDFTMSGID, why));
+        }
+        if self.registered_delivery.0 & !0x1F != 0 {
+            let why = "registered_delivery has reserved bits";
+            return Err(unusable(Status::RINVREGDLVFLG, why));
+        }
+        Ok(())
+    }
+
+    /// `deliver_after` and `expires`.
+    fn times(&self, now: Timestamp) -> Result<(Option<Timestamp>, Option<Timestamp>), Unusable> {
+        let at = |time: Time| Timestamp::from_millis(time.resolve(now.millis()));
+        let schedule = Time::parse(self.schedule)
+            .map_err(|_| unusable(Status::RINVSCHED, "schedule_delivery_time is not a time"))?;
+        let validity = Time::parse(self.validity)
+            .map_err(|_| unusable(Status::RINVEXPIRY, "validity_period is not a time"))?;
+        let deliver_after = schedule.map(at).filter(|after| *after > now);
+        let expires = validity.map(at);
+        let begins = deliver_after.unwrap_or(now);
+        if expires.is_some_and(|expires| expires <= begins) {
+            let why = "the validity ends before the delivery may begin";
+            return Err(unusable(Status::RINVEXPIRY, why));
+        }
+        Ok((deliver_after, expires))
+    }
+
+    /// One short message with a header, or data: kept as the PDU that a mobile would have sent.
+    fn put(&self, submission: &mut Submission, data: UserData) -> Result<(), Unusable> {
+        let called = submission.destination.as_str();
+        let (ton, digits) = match called.strip_prefix('+') {
+            Some(digits) => (gsm::TypeOfNumber::International, digits),
+            None => (gsm::TypeOfNumber::Unknown, called),
+        };
+        let not_called = unusable(Status::RINVDSTADR, "the destination is not a number");
+        let address = gsm::Address::new(ton, gsm::NumberingPlan::Telephone, digits)
+            .map_err(|_| not_called)?;
+        submission.body = storable(&data.text().unwrap_or_default());
+        let concatenation = data.concatenation();
+        let number = |octet: u8| std::num::NonZeroU32::new(octet.into());
+        submission.parts = concatenation
+            .and_then(|part| number(part.total))
+            .or(Some(std::num::NonZeroU32::MIN));
+        submission.part_number = concatenation.and_then(|part| number(part.sequence));
+        let mut pdu = Submit::new(address, data);
+        pdu.pid = Pid(self.protocol_id);
+        let tpdu = Tpdu::Submit(pdu);
+        submission.tp = TransferFields::of(&tpdu);
+        let octets: Bytes = tpdu.encode();
+        submission.raw_pdu = Some(octets.to_vec());
+        submission.raw_data = true;
+        Ok(())
+    }
+}
+
+const fn unusable(status: Status, why: &'static str) -> Unusable {
+    Unusable { status, why }
+}

@@ -1,0 +1,236 @@
+//! A message centre with accounts, and applications that bind to it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use smpp_codec::pdu::{Bind, Pdu, Sm, SmResp};
+use smpp_codec::session::Side;
+use smpp_codec::text::{ShortMessage, Text};
+use smpp_codec::{Header, Status};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use zajil_core::clock::Clock;
+use zajil_core::event::NodeName;
+use zajil_core::smpp::password::Hashed;
+use zajil_core::smpp::{Account, BindType, DefaultAlphabet, LongText};
+use zajil_engine::{Engine, Parts};
+use zajil_smpp::accounts::Accounts;
+use zajil_smpp::link::{self, Answer, Ended, Handle, Handler, Link, Reaction};
+use zajil_smpp::number;
+use zajil_smpp::server::{self, Server};
+use zajil_store::memory::MemoryStore;
+use zajil_telemetry::Telemetry;
+use zajil_testkit::build;
+
+/// Longer than any wait of these tests on a slow machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Accounts that a test may change.
+#[derive(Debug, Default)]
+pub(crate) struct Book(Mutex<BTreeMap<String, Arc<Account>>>);
+
+impl Book {
+    pub(crate) fn put(&self, account: Account) {
+        let name = account.system_id.to_string();
+        self.0.lock().unwrap().insert(name, Arc::new(account));
+    }
+}
+
+impl Accounts for Book {
+    fn find(&self, system_id: &str) -> Option<Arc<Account>> {
+        self.0.lock().unwrap().get(system_id).cloned()
+    }
+}
+
+/// An account with the password `secret08` that may do anything.
+pub(crate) fn account(system_id: &str) -> Account {
+    Account {
+        system_id: build::name(system_id),
+        password: Hashed::new(b"secret08", [1; 16]),
+        enabled: true,
+        expires: None,
+        bind_types: BindType::ALL.to_vec(),
+        max_binds: NonZeroU32::new(2).unwrap(),
+        networks: Vec::new(),
+        senders: Vec::new(),
+        forced_sender: None,
+        rate: None,
+        window: NonZeroU32::new(10).unwrap(),
+        alphabet: DefaultAlphabet::Gsm7,
+        long_text: LongText::Udh,
+    }
+}
+
+/// A running message centre.
+pub(crate) struct Centre {
+    pub(crate) address: SocketAddr,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) book: Arc<Book>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    stop: CancellationToken,
+}
+
+impl Drop for Centre {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
+    let (store, telemetry) = (
+        Arc::new(MemoryStore::new()),
+        Arc::new(Telemetry::new().unwrap()),
+    );
+    let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
+    let parts = Parts {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        dice: Arc::new(zajil_engine::system::ThreadDice),
+        telemetry: Arc::clone(&telemetry),
+        lookup: None,
+        charger: None,
+    };
+    let options = zajil_engine::Options {
+        node: NodeName::new("test"),
+        ..zajil_engine::Options::default()
+    };
+    let engine = Engine::start(parts, options).await.unwrap();
+    let book = Arc::new(Book::default());
+    accounts.into_iter().for_each(|account| book.put(account));
+    let parts = server::Parts {
+        intake: engine.clone(),
+        desk: engine.clone(),
+        accounts: book.clone(),
+        clock,
+        telemetry: Arc::clone(&telemetry),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    spawn(Server::new(parts, server::Options::default()).serve(listener, stop.clone()));
+    Centre {
+        address,
+        engine,
+        store,
+        book,
+        telemetry,
+        stop,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test ends with its runtime")]
+pub(crate) fn spawn<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(task)
+}
+
+/// An application: what it is delivered comes out of `delivered`.
+pub(crate) struct Esme {
+    pub(crate) handle: Handle,
+    pub(crate) delivered: mpsc::Receiver<Sm>,
+    pub(crate) ended: tokio::task::JoinHandle<Ended>,
+}
+
+/// Answers every delivery with the next status of the list, and then with success.
+struct Inbox {
+    to: mpsc::Sender<Sm>,
+    answers: Vec<Status>,
+}
+
+impl Handler for Inbox {
+    fn request(&mut self, header: Header, pdu: Pdu) -> Reaction {
+        let Pdu::DeliverSm(sm) = pdu else {
+            return Reaction::Now(Answer::refusal(header, Status::RINVCMDID));
+        };
+        self.to.try_send(sm).unwrap();
+        let status = self.answers.pop().unwrap_or(Status::ROK);
+        let pdu = Pdu::DeliverSmResp(SmResp::default());
+        Reaction::Now(Answer {
+            status,
+            ..Answer::done(pdu)
+        })
+    }
+}
+
+impl Esme {
+    pub(crate) async fn connect(centre: &Centre) -> Self {
+        Self::answering(centre, Vec::new()).await
+    }
+
+    /// The last of `answers` is used first.
+    pub(crate) async fn answering(centre: &Centre, answers: Vec<Status>) -> Self {
+        let stream = TcpStream::connect(centre.address).await.unwrap();
+        let (link, handle) = Link::new(link::Options::new(Side::Esme));
+        let (to, delivered) = mpsc::channel(1_000);
+        let ended = spawn(link.run(stream, Inbox { to, answers }));
+        Self {
+            handle,
+            delivered,
+            ended,
+        }
+    }
+
+    pub(crate) async fn bind(&self, kind: BindType, system_id: &str, password: &str) -> Status {
+        self.bind_as(kind, (system_id, password), 0x34).await.0
+    }
+
+    pub(crate) async fn bind_as(
+        &self,
+        kind: BindType,
+        (system_id, password): (&str, &str),
+        interface_version: u8,
+    ) -> (Status, Pdu) {
+        let bind = Bind {
+            system_id: Text::new(system_id.to_owned()).unwrap(),
+            password: Text::new(password.to_owned()).unwrap(),
+            interface_version,
+            ..Bind::default()
+        };
+        let response = self.handle.request(match kind {
+            BindType::Transmitter => Pdu::BindTransmitter(bind),
+            BindType::Receiver => Pdu::BindReceiver(bind),
+            BindType::Transceiver => Pdu::BindTransceiver(bind),
+        });
+        let response = response.await.unwrap();
+        (response.status, response.pdu)
+    }
+
+    /// Bound as a transceiver of an account of [`account`].
+    pub(crate) async fn bound(centre: &Centre, system_id: &str) -> Self {
+        let esme = Self::connect(centre).await;
+        let status = esme
+            .bind(BindType::Transceiver, system_id, "secret08")
+            .await;
+        assert_eq!(status, Status::ROK);
+        esme
+    }
+
+    pub(crate) async fn submit(&self, sm: Sm) -> (Status, String) {
+        let response = self.handle.request(Pdu::SubmitSm(sm)).await.unwrap();
+        let id = match response.pdu {
+            Pdu::SubmitSmResp(response) => response.message_id.to_str().into_owned(),
+            other => panic!("{other:?}"),
+        };
+        (response.status, id)
+    }
+
+    pub(crate) async fn next(&mut self) -> Sm {
+        let next = tokio::time::timeout(PATIENCE, self.delivered.recv()).await;
+        next.unwrap().unwrap()
+    }
+}
+
+pub(crate) fn sm(from: &str, to: &str, text: &[u8]) -> Sm {
+    Sm {
+        source_addr: number::write(from),
+        destination_addr: number::write(to),
+        short_message: ShortMessage::new(text.to_vec()).unwrap(),
+        ..Sm::default()
+    }
+}

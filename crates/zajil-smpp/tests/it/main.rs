@@ -1,0 +1,8 @@
+//! The message centre over real connections, with the engine and the store's model behind it.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod binds;
+#[cfg(test)]
+mod messages;

@@ -1,0 +1,166 @@
+//! `zajil smpp …`: accounts of applications that bind over SMPP.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::client::{Remote, cell, encoded, list, present, rows};
+
+const PATH: &str = "/api/smpp/accounts";
+const COLUMNS: [&str; 6] = [
+    "system_id",
+    "enabled",
+    "bind_types",
+    "max_binds",
+    "messages_per_second",
+    "expires",
+];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SmppCommand {
+    /// Look at accounts and edit them.
+    #[command(subcommand)]
+    Account(AccountCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// List accounts.
+    List,
+    /// Show one.
+    Show {
+        /// Its name.
+        system_id: String,
+    },
+    /// Add an account. The password is read from the standard input.
+    Add {
+        /// Its name, at most 15 characters.
+        system_id: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Change an account; what is not named stays.
+    Set {
+        /// Its name.
+        system_id: String,
+        /// Read a new password from the standard input.
+        #[arg(long)]
+        password: bool,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Remove an account.
+    Remove {
+        /// Its name.
+        system_id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Terms {
+    /// Whether it may bind.
+    #[arg(long)]
+    enabled: Option<bool>,
+    /// Until when (RFC 3339).
+    #[arg(long)]
+    expires: Option<String>,
+    /// transmitter, receiver, transceiver; several with commas.
+    #[arg(long, value_delimiter = ',')]
+    bind_types: Option<Vec<String>>,
+    /// How many sessions at a time.
+    #[arg(long)]
+    max_binds: Option<u32>,
+    /// From where: addresses and networks, with commas.
+    #[arg(long, value_delimiter = ',')]
+    allowed_ips: Option<Vec<String>>,
+    /// The senders that it may name, with commas.
+    #[arg(long, value_delimiter = ',')]
+    senders: Option<Vec<String>>,
+    /// The sender of all its messages.
+    #[arg(long)]
+    forced_sender: Option<String>,
+    /// How many messages it may submit in a second.
+    #[arg(long)]
+    messages_per_second: Option<u32>,
+    /// How many requests may be under way to it.
+    #[arg(long)]
+    window: Option<u32>,
+    /// What data_coding 0 means: gsm7, latin1 or utf8.
+    #[arg(long)]
+    default_alphabet: Option<String>,
+    /// How long texts go to it: udh, sar or payload.
+    #[arg(long)]
+    long_text: Option<String>,
+}
+
+impl Terms {
+    fn body(self, system_id: Option<&str>, password: Option<&str>) -> Value {
+        present(json!({
+            "system_id": system_id,
+            "password": password,
+            "enabled": self.enabled,
+            "expires": self.expires,
+            "bind_types": self.bind_types,
+            "max_binds": self.max_binds,
+            "allowed_ips": self.allowed_ips,
+            "senders": self.senders,
+            "forced_sender": self.forced_sender,
+            "messages_per_second": self.messages_per_second,
+            "window": self.window,
+            "default_alphabet": self.default_alphabet,
+            "long_text": self.long_text,
+        }))
+    }
+}
+
+/// Runs `zajil smpp …`.
+pub(crate) fn run(
+    server: &Remote,
+    SmppCommand::Account(command): SmppCommand,
+) -> anyhow::Result<ExitCode> {
+    let path = |system_id: &str| format!("{PATH}/{}", encoded(system_id));
+    match command {
+        AccountCommand::List => server.show(("GET", PATH), None, |data| {
+            let mut items = list(data).to_vec();
+            for item in &mut items {
+                let kinds = list(&item["bind_types"]).iter().map(cell);
+                item["bind_types"] = kinds.collect::<Vec<_>>().join(",").into();
+            }
+            rows(&items, &COLUMNS)
+        }),
+        AccountCommand::Show { system_id } => {
+            let pretty = |data: &Value| format!("{data:#}\n");
+            server.show(("GET", &path(&system_id)), None, pretty)
+        }
+        AccountCommand::Add { system_id, terms } => {
+            let password = password()?;
+            let body = terms.body(Some(&system_id), Some(&password));
+            let told = |_: &Value| format!("'{system_id}' may bind\n");
+            server.show(("POST", PATH), Some(&body), told)
+        }
+        AccountCommand::Set {
+            system_id,
+            password: asked,
+            terms,
+        } => {
+            let password = if asked { Some(password()?) } else { None };
+            let body = terms.body(None, password.as_deref());
+            let told = |_: &Value| format!("'{system_id}' is changed\n");
+            server.show(("PATCH", &path(&system_id)), Some(&body), told)
+        }
+        AccountCommand::Remove { system_id } => {
+            let told = |_: &Value| format!("'{system_id}' is removed\n");
+            server.show(("DELETE", &path(&system_id)), None, told)
+        }
+    }
+}
+
+/// One line: a password on the command line would stand in every list of processes.
+fn password() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    anyhow::ensure!(!password.is_empty(), "no password on the standard input");
+    Ok(password)
+}
