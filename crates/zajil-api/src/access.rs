@@ -210,8 +210,22 @@ impl Access {
             entry.touch(now);
         }
         let caller = Arc::clone(caller);
-        let client = Client { caller, address };
+        let client = Client {
+            caller,
+            address,
+            counted: verdict.map(|(_, who, rate)| (who, rate)),
+        };
+        let verdict = verdict.map(|(verdict, ..)| verdict);
         Ok(Admitted { client, verdict })
+    }
+
+    /// Counts the other messages of a call that has many (D7): the rate is one of messages, however
+    /// they come. They pass, and what comes next waits for them.
+    pub(crate) fn owe(&self, client: &Client, messages: usize, now: Timestamp) {
+        let others = u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX);
+        if let Some((who, rate)) = client.counted.filter(|_| others > 0) {
+            self.calls.owe(who, rate, since_epoch(now), others);
+        }
     }
 
     fn check_address(&self, address: Option<IpAddr>) -> Result<(), Denied> {
@@ -264,7 +278,7 @@ impl Access {
         request: &Request,
         (need, address, entry): (Need, Option<IpAddr>, Option<&Arc<Entry>>),
         now: Timestamp,
-    ) -> Result<Option<Verdict>, Denied> {
+    ) -> Result<Option<(Verdict, Counted, Paced)>, Denied> {
         let own = entry.and_then(|entry| Some((entry.record(), entry.key.rate?)));
         let (who, rate): (Counted, Paced) = match (own, &self.options.limits) {
             (Some((record, rate)), _) => (Counted::Key(record), Rate::per_second(rate).into()),
@@ -283,7 +297,7 @@ impl Access {
         };
         let verdict = self.calls.count(who, rate, since_epoch(now));
         if verdict.allowed {
-            return Ok(Some(verdict));
+            return Ok(Some((verdict, who, rate)));
         }
         let detail = format!("more than {} calls a second", verdict.limit);
         Err(Denied::limited(detail, verdict, now))

@@ -20,9 +20,9 @@ use crate::tls::{Certificates, Looked};
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 /// How often it is written down when keys were last used.
 const WRITE_USES_EVERY: Duration = Duration::from_secs(60);
-/// How often old audit entries are looked for.
+/// How often old records are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(60 * 60);
-/// Audit entries that one transaction removes.
+/// Records that one transaction removes.
 const PURGED_AT_ONCE: u32 = 1_000;
 /// How often the files of the certificate are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -62,18 +62,23 @@ pub(crate) fn certificates(
     Ok(Some(Arc::new(certificates)))
 }
 
-/// Starts what renews the keys of the guard.
+/// Starts what renews the keys of the guard, and removes what is old from the shelf: audit entries
+/// by their own setting, multimedia messages and SS7 events as event logs (S8).
 pub(crate) fn keep(
     tasks: &mut Tasks,
     access: &Arc<Access>,
-    config: &Api,
+    (audit, events): (Duration, Duration),
     (store, clock): (&Arc<dyn Store>, &Arc<dyn Clock>),
 ) {
     let keeper = Keeper {
         access: Arc::clone(access),
         store: Arc::clone(store),
         clock: Arc::clone(clock),
-        keep_audit: config.audit_retention,
+        kept: [
+            (Kind::Audit, audit),
+            (Kind::Mms, events),
+            (Kind::Ss7Event, events),
+        ],
     };
     tasks.spawn("keep keys", move |token| keeper.clone().run(token));
 }
@@ -102,7 +107,8 @@ struct Keeper {
     access: Arc<Access>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    keep_audit: Duration,
+    /// How long after they were last written records are kept.
+    kept: [(Kind, Duration); 3],
 }
 
 impl Keeper {
@@ -135,15 +141,17 @@ impl Keeper {
     }
 
     async fn purge(&self) -> Result<(), zajil_store::Error> {
-        let before = self.clock.now().minus(self.keep_audit);
-        if before == Timestamp::EPOCH {
-            return Ok(());
-        }
-        // What is left goes the next time: a bound on how long this holds up the rest.
-        for _ in 0..100 {
-            let purge = self.store.purge_shelf(Kind::Audit, before, PURGED_AT_ONCE);
-            if purge.await? < u64::from(PURGED_AT_ONCE) {
-                break;
+        for (kind, kept) in self.kept {
+            let before = self.clock.now().minus(kept);
+            if before == Timestamp::EPOCH {
+                continue;
+            }
+            // What is left goes the next time: a bound on how long this holds up the rest.
+            for _ in 0..100 {
+                let purge = self.store.purge_shelf(kind, before, PURGED_AT_ONCE);
+                if purge.await? < u64::from(PURGED_AT_ONCE) {
+                    break;
+                }
             }
         }
         Ok(())

@@ -96,7 +96,8 @@ impl Server {
         let outside = outside.with(server);
         let ready = ready(&mut drain, &home, (stop_doors.clone(), outside), &telemetry);
         let access = access::open(&config.api, &*store).await?;
-        access::keep(&mut drain, &access, &config.api, (&store, &clock));
+        let kept = (config.api.audit_retention, config.messages.event_ttl);
+        access::keep(&mut drain, &access, kept, (&store, &clock));
         let options = api_options(&config, ready, (access, home.cluster()));
         let things = (&store, &clock, &telemetry);
         let app = rest(&engine, things, (records.search, webhooks), options);

@@ -7,6 +7,8 @@ use axum::http::Extensions;
 use zajil_core::frontend::FrontendName;
 use zajil_core::outcome::{Reason, Refusal};
 
+use super::Counted;
+use super::limit::Paced;
 use super::scope::Scopes;
 
 /// Somebody with scopes.
@@ -28,6 +30,8 @@ impl Caller {
 pub(crate) struct Client {
     pub(crate) caller: Arc<Caller>,
     pub(crate) address: Option<IpAddr>,
+    /// What its call was counted against, if anything.
+    pub(super) counted: Option<(Counted, Paced)>,
 }
 
 impl Client {

@@ -12,6 +12,9 @@ use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// How many calls beyond the allowance a call that turned out to be many may owe: a batch at the
+/// most. A clock that steps back cuts a debt to as much.
+const DEBT: u64 = 1_000;
 /// Places that one hash may use.
 const WAYS: usize = 8;
 /// Sets of places: 65,536 places of 16 octets in all, 1 MiB.
@@ -105,15 +108,21 @@ impl Table {
 
     /// Counts a call of `who` at `now`, the time since some fixed instant.
     pub(crate) fn count(&self, who: impl Hash, rate: Paced, now: Duration) -> Verdict {
-        self.visit(who, rate, now, 1)
+        self.visit(who, rate, now, Visit::Count)
+    }
+
+    /// Counts so many more calls of `who`, which are made already: they are never refused, and the
+    /// next ones wait until they are paid for.
+    pub(crate) fn owe(&self, who: impl Hash, rate: Paced, now: Duration, calls: u32) {
+        self.visit(who, rate, now, Visit::Owe(calls));
     }
 
     /// What [`Table::count`] would say, without counting.
     pub(crate) fn look(&self, who: impl Hash, rate: Paced, now: Duration) -> Verdict {
-        self.visit(who, rate, now, 0)
+        self.visit(who, rate, now, Visit::Look)
     }
 
-    fn visit(&self, who: impl Hash, rate: Paced, now: Duration, calls: u64) -> Verdict {
+    fn visit(&self, who: impl Hash, rate: Paced, now: Duration, visit: Visit) -> Verdict {
         // Zero is an instant that is past: time begins after it.
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX / 2).max(1);
         let who = self.hasher.hash_one(who);
@@ -129,26 +138,49 @@ impl Table {
             Some(at) => (at, set[at].paid_at),
             None => (oldest(), 0),
         };
-        let (verdict, paid_at) = judge(paid_at, rate, now, calls);
-        // Also of a refused call: a clock that steps back cuts the debt to one allowance.
-        if calls > 0 && (verdict.allowed || known) {
+        let (verdict, paid_at) = judge(paid_at, rate, now, visit);
+        // Also of a refused call: a clock that steps back cuts the debt.
+        let is_to_last = match visit {
+            Visit::Look => false,
+            Visit::Count => verdict.allowed || known,
+            Visit::Owe(_) => true,
+        };
+        if is_to_last {
             set[at] = Place { who, paid_at };
         }
         verdict
     }
 }
 
-/// The rule: the instant so far, the rate, now and how many calls lead to a verdict and the instant
-/// from then on.
-fn judge(paid_at: u64, rate: Paced, now: u64, calls: u64) -> (Verdict, u64) {
+/// What a place is looked up for.
+#[derive(Debug, Clone, Copy)]
+enum Visit {
+    /// To know.
+    Look,
+    /// To make a call.
+    Count,
+    /// To pay for calls that were made.
+    Owe(u32),
+}
+
+/// The rule: the instant so far, the rate, now and the visit lead to a verdict and the instant from
+/// then on.
+fn judge(paid_at: u64, rate: Paced, now: u64, visit: Visit) -> (Verdict, u64) {
     let Paced { burst, interval } = rate;
     let interval = interval.max(1);
     let allowance = interval.saturating_mul(u64::from(burst));
-    let ahead = paid_at.saturating_sub(now).min(allowance);
+    let most = allowance.saturating_add(interval.saturating_mul(DEBT));
+    let ahead = paid_at.saturating_sub(now).min(most);
     let asked = ahead.saturating_add(interval);
     let allowed = asked <= allowance;
-    let moved = ahead.saturating_add(interval.saturating_mul(calls));
-    let ahead = if allowed { moved } else { ahead };
+    let ahead = match visit {
+        Visit::Count if allowed => asked,
+        Visit::Look | Visit::Count => ahead,
+        Visit::Owe(calls) => {
+            let debt = interval.saturating_mul(u64::from(calls));
+            ahead.saturating_add(debt).min(most)
+        }
+    };
     let left = allowance.saturating_sub(ahead) / interval;
     let next_in = (ahead + interval).saturating_sub(allowance);
     let verdict = Verdict {

@@ -23,6 +23,24 @@ fn s3_7_as_many_as_the_rate_pass_at_once_and_come_back_evenly() {
 }
 
 #[test]
+fn d7_a_batch_is_paid_for_by_its_messages() {
+    let (table, rate) = (Table::new(), Rate::per_second(100));
+    assert!(table.count(1_u64, rate.into(), at(0)).allowed);
+    table.owe(1_u64, rate.into(), at(0), 499);
+    // 500 messages at 100 a second, of which 100 may come at once.
+    let refused = table.count(1_u64, rate.into(), at(0));
+    assert!(!refused.allowed);
+    assert_eq!((refused.limit, refused.remaining), (100, 0));
+    assert_eq!(refused.next_in, Duration::from_millis(4_010));
+    assert_eq!(allowed(&table, 1, rate, at(4_000), 1), 0);
+    assert_eq!(allowed(&table, 1, rate, at(4_010), 5), 1);
+    // Nobody owes more than a batch.
+    table.owe(1_u64, rate.into(), at(4_010), u32::MAX);
+    assert_eq!(allowed(&table, 1, rate, at(14_010), 5), 0);
+    assert_eq!(allowed(&table, 1, rate, at(14_020), 5), 1);
+}
+
+#[test]
 fn s3_7_the_figures_for_the_headers_are_right() {
     let (table, rate) = (Table::new(), Rate::per_second(10));
     let first = table.count(1_u64, rate.into(), at(0));
