@@ -156,6 +156,8 @@ pub(crate) struct Lane {
     conn: Option<Conn>,
     /// The number in our row; none until it was read.
     n: Option<i64>,
+    /// Whether our row has been made.
+    entered: bool,
 }
 
 /// How far an attempt came.
@@ -174,6 +176,7 @@ impl Lane {
             place,
             conn: None,
             n: None,
+            entered: false,
         }
     }
 
@@ -364,18 +367,20 @@ impl Lane {
     }
 
     /// Whether the transaction that was to write this number into our row has committed. It does
-    /// not any more after this. Asks for as long as somebody may wait for the answer.
+    /// not any more after this. Asks for as long as somebody may wait for the answer, but moves the
+    /// number on only once: after a second time it would say nothing of the transaction.
     async fn resolve(&mut self, number: i64) -> Done<bool> {
         const STEP: Duration = Duration::from_millis(100);
         let watch = Stopwatch::start();
-        loop {
-            match self.ready().await {
-                // It has moved the number on by one.
-                Ok(()) => return Ok(self.n.is_some_and(|n| n == number + 1)),
+        let conn = loop {
+            match self.connect().await {
+                Ok(conn) => break conn,
                 Err(fault) if watch.elapsed() > RESOLVE => return Err(fault),
                 Err(_) => tokio::time::sleep(STEP).await,
             }
-        }
+        };
+        self.enter(conn).await?;
+        Ok(self.n.is_some_and(|n| n == number + 1))
     }
 
     /// A connection, and our row with a number that no former transaction of ours expects.
@@ -384,12 +389,22 @@ impl Lane {
             return Ok(());
         }
         self.lose();
-        let common = &self.common;
-        let conn = Conn::open(&common.dial, &common.manners, None).await?;
+        let conn = self.connect().await?;
+        self.enter(conn).await
+    }
+
+    async fn connect(&self) -> Done<Conn> {
+        Conn::open(&self.common.dial, &self.common.manners, None).await
+    }
+
+    /// Makes our row, once; later it must be there, or others have taken us for dead.
+    async fn enter(&mut self, conn: Conn) -> Done<()> {
         let parameters = bind![self.place.session, self.place.lane];
-        let rows = conn.ask(Step::new(OPEN, parameters)).await?;
+        let sql = if self.entered { REENTER } else { ENTER };
+        let rows = conn.ask(Step::new(sql, parameters)).await?;
         let row = rows.first().ok_or(Fault::Expelled)?;
         self.n = Some(row.try_get(0)?);
+        self.entered = true;
         self.conn = Some(conn);
         Ok(())
     }
@@ -422,9 +437,12 @@ fn text(fault: Fault) -> String {
     fault.into_error().to_string()
 }
 
-/// Makes our row, or moves its number on.
-const OPEN: &str = "INSERT INTO lane AS l VALUES ($1, $2, 1, 0, 0, 0) \
+/// Makes our row; a former try may have done so already.
+const ENTER: &str = "INSERT INTO lane AS l VALUES ($1, $2, 1, 0, 0, 0) \
      ON CONFLICT (session, lane) DO UPDATE SET n = l.n + 1 RETURNING n";
+
+/// Moves the number of our row on.
+const REENTER: &str = "UPDATE lane SET n = n + 1 WHERE session = $1 AND lane = $2 RETURNING n";
 
 /// Fails when the number is another one: dividing by zero undoes the transaction.
 const MARK: &str = "WITH mark AS (UPDATE lane SET n = n + 1, messages = messages + $4, \

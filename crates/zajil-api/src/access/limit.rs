@@ -12,12 +12,11 @@ use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How many calls beyond the allowance a call that turned out to be many may owe: a batch at the
-/// most. A clock that steps back cuts a debt to as much.
+/// How many calls beyond the allowance may be owed: a batch at the most.
 const DEBT: u64 = 1_000;
 /// Places that one hash may use.
 const WAYS: usize = 8;
-/// Sets of places: 65,536 places of 16 octets in all, 1 MiB.
+/// Sets of places: 65,536 places of 24 octets in all, 1.5 MiB.
 const SETS: usize = 8_192;
 const NANOS: u64 = 1_000_000_000;
 
@@ -87,6 +86,8 @@ struct Place {
     who: u64,
     /// Nanoseconds on the caller's time line.
     paid_at: u64,
+    /// How far beyond the allowance that may lead: nothing but for a batch.
+    owed: u64,
 }
 
 /// The table.
@@ -134,11 +135,17 @@ impl Table {
         // Else the place that is past for longest, or nearest to it.
         let oldest = || (0..WAYS).min_by_key(|&at| set[at].paid_at).unwrap_or(0);
         let known = at.is_some();
-        let (at, paid_at) = match at {
-            Some(at) => (at, set[at].paid_at),
-            None => (oldest(), 0),
+        let (at, place) = match at {
+            Some(at) => (at, set[at]),
+            None => (
+                oldest(),
+                Place {
+                    who,
+                    ..Place::default()
+                },
+            ),
         };
-        let (verdict, paid_at) = judge(paid_at, rate, now, visit);
+        let (verdict, place) = judge(place, rate, now, visit);
         // Also of a refused call: a clock that steps back cuts the debt.
         let is_to_last = match visit {
             Visit::Look => false,
@@ -146,7 +153,7 @@ impl Table {
             Visit::Owe(_) => true,
         };
         if is_to_last {
-            set[at] = Place { who, paid_at };
+            set[at] = place;
         }
         verdict
     }
@@ -163,14 +170,15 @@ enum Visit {
     Owe(u32),
 }
 
-/// The rule: the instant so far, the rate, now and the visit lead to a verdict and the instant from
-/// then on.
-fn judge(paid_at: u64, rate: Paced, now: u64, visit: Visit) -> (Verdict, u64) {
+/// The rule: the place so far, the rate, now and the visit lead to a verdict and the place from then
+/// on. A clock that steps back cuts the debt to what it can be.
+fn judge(place: Place, rate: Paced, now: u64, visit: Visit) -> (Verdict, Place) {
     let Paced { burst, interval } = rate;
     let interval = interval.max(1);
     let allowance = interval.saturating_mul(u64::from(burst));
     let most = allowance.saturating_add(interval.saturating_mul(DEBT));
-    let ahead = paid_at.saturating_sub(now).min(most);
+    let ahead = place.paid_at.saturating_sub(now);
+    let ahead = ahead.min(allowance.saturating_add(place.owed));
     let asked = ahead.saturating_add(interval);
     let allowed = asked <= allowance;
     let ahead = match visit {
@@ -190,7 +198,12 @@ fn judge(paid_at: u64, rate: Paced, now: u64, visit: Visit) -> (Verdict, u64) {
         full_in: Duration::from_nanos(ahead),
         next_in: Duration::from_nanos(next_in),
     };
-    (verdict, now.saturating_add(ahead))
+    let place = Place {
+        paid_at: now.saturating_add(ahead),
+        owed: ahead.saturating_sub(allowance),
+        ..place
+    };
+    (verdict, place)
 }
 
 #[cfg(test)]

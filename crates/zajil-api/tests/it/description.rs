@@ -21,6 +21,10 @@ async fn furnished() -> App {
         ),
         ("ss7_events", r#"{"event_type":"MAP_PURGE_MS"}"#),
         (
+            "smpp/accounts",
+            r#"{"system_id":"shop","password":"secret08"}"#,
+        ),
+        (
             "routes",
             r#"{"called_prefix":"+1","dest_smsc":"gateway_1"}"#,
         ),
@@ -76,6 +80,9 @@ async fn the_examples_of_the_description_work() {
         };
         for body in bodies {
             let app = furnished().await;
+            if (verb.as_str(), path.as_str()) == ("POST", "/api/smpp/accounts") {
+                app.call("DELETE /api/smpp/accounts/shop").await;
+            }
             if path.ends_with("/requeue") {
                 let ended = uri.replace("requeue", "mark_delivered");
                 app.data(&format!("POST {ended}")).await;

@@ -429,5 +429,4 @@ const INWARD: &[Key] = &[
         "\"balance\"",
         "balance: units are added to the account; cdr: the stored CDR is refunded.",
     ),
-    key("cdr", "cdr_enabled", "true", "Whether CDRs are written."),
 ];

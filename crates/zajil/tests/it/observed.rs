@@ -14,6 +14,15 @@ use crate::server::{Client, Server};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// An instant about a year after the server's now, as late as a message may be scheduled.
+fn in_a_year(client: &Client) -> String {
+    let (_, status) = client.call("GET", "/api/status", &Value::Null);
+    let now = status["timestamp"].as_str().unwrap();
+    let (year, rest) = now.split_once('-').unwrap();
+    let year: u32 = year.parse().unwrap();
+    format!("{}-{}", year + 1, rest.replacen("02-29", "02-28", 1))
+}
+
 /// Panels that are empty here, and why; none are: every name is there from the start.
 const EMPTY: [(&str, &str); 0] = [];
 
@@ -158,7 +167,7 @@ fn send_traffic(client: &Client) {
     submit(client, "+35550001");
     submit(client, "+45550001");
     let later = json!({"destination_msisdn": "+15550009", "message_body": "x",
-        "source_msisdn": "+15550001", "deliver_after": "2099-01-01T00:00:00Z"});
+        "source_msisdn": "+15550001", "deliver_after": in_a_year(client)});
     assert_eq!(post(client, "/api/messages", &later), 201);
     let body = json!({"destination_msisdn": "+15550008", "message_body": "x",
         "source_msisdn": "+15550001"});
@@ -269,6 +278,6 @@ fn the_figures_are_those_of_the_traffic(prometheus: &Prometheus) {
     let late = prometheus.number("sms_c_queue_oldest_message_age_seconds");
     assert!(
         late.unwrap() < 120.0,
-        "what is due in 2099 is not late: {late:?}"
+        "what is due in a year is not late: {late:?}"
     );
 }

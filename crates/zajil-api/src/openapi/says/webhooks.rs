@@ -71,11 +71,13 @@ pub(crate) fn rotate() -> Operation {
 }
 
 pub(crate) fn test() -> Operation {
-    on_one("testWebhook", "Sends a test event and says what came of it").answer(
-        StatusCode::OK,
-        "What came of it.",
-        data(schema::of::<PingedOut<'_>>()),
-    )
+    on_one("testWebhook", "Sends a test event and says what came of it")
+        .refuses(422)
+        .answer(
+            StatusCode::OK,
+            "What came of it.",
+            data(schema::of::<PingedOut<'_>>()),
+        )
 }
 
 pub(crate) fn dead() -> Operation {

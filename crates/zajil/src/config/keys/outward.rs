@@ -3,6 +3,7 @@
 use super::{Key, key};
 
 pub(super) const KEYS: &[Key] = &[
+    key("cdr", "cdr_enabled", "true", "Whether CDRs are written."),
     key(
         "cdr",
         "delete_message_body_after_delivery",
