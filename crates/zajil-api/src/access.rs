@@ -249,6 +249,10 @@ impl Access {
             let entry = names.and_then(|PeerNames(names)| self.keys.of_certificate(names));
             return Ok(entry.map_or(Known::Nobody, Known::Key));
         };
+        // Right ones first: whoever shares an address with somebody who guesses may call.
+        if let Some(entry) = sent.and_then(|sent| self.keys.of_secret(sent)) {
+            return Ok(Known::Key(entry));
+        }
         let who = address.map_or(0, network::neighbourhood);
         let pace = Rate::slow(GUESSES, GUESS_INTERVAL);
         let since = since_epoch(now);
@@ -259,9 +263,6 @@ impl Access {
                 verdict,
                 now,
             ));
-        }
-        if let Some(entry) = sent.and_then(|sent| self.keys.of_secret(sent)) {
-            return Ok(Known::Key(entry));
         }
         let last = self.guesses.count(Wrong::Guess(who), pace, since);
         let seldom = Rate::slow(1, TOLD_AGAIN);

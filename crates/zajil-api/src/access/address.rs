@@ -21,10 +21,12 @@ pub(crate) fn client(
         return Some(client);
     }
     let lines = headers.get_all("x-forwarded-for").iter();
-    let chain: Vec<&str> = lines.filter_map(|value| value.to_str().ok()).collect();
-    for hop in chain.iter().flat_map(|line| line.split(',')).rev() {
+    let hops = lines.flat_map(|line| line.as_bytes().split(|octet| *octet == b','));
+    let hops: Vec<&[u8]> = hops.collect();
+    for hop in hops.into_iter().rev() {
         // What cannot be read was not written by a proxy of ours, nor is anything before it.
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+        let hop = str::from_utf8(hop).ok().map(str::trim);
+        let Some(hop) = hop.and_then(|hop| hop.parse::<IpAddr>().ok()) else {
             break;
         };
         client = hop.to_canonical();

@@ -7,7 +7,8 @@ use super::*;
 fn check(peer: &str, forwarded: &[&str], expect: &str) {
     let mut request = Request::builder();
     for line in forwarded {
-        request = request.header("x-forwarded-for", *line);
+        let line = axum::http::HeaderValue::from_bytes(line.as_bytes()).unwrap();
+        request = request.header("x-forwarded-for", line);
     }
     let peer = SocketAddr::new(peer.parse().unwrap(), 4_000);
     let (parts, ()) = request
@@ -42,4 +43,6 @@ fn s3_8_what_a_client_writes_itself_into_the_header_is_not_believed() {
     // The proxy appends what it saw; all before that is the client's own word.
     check("10.0.0.1", &["127.0.0.1, 203.0.113.9"], "203.0.113.9");
     check("10.0.0.1", &["127.0.0.1, x, 10.0.0.2"], "10.0.0.2");
+    // Octets that are no text spoil their own hop and no other.
+    check("10.0.0.1", &["\u{ff}, 203.0.113.9"], "203.0.113.9");
 }
