@@ -170,8 +170,8 @@ enum Visit {
     Owe(u32),
 }
 
-/// The rule: the place so far, the rate, now and the visit lead to a verdict and the place from then
-/// on. A clock that steps back cuts the debt to what it can be.
+/// The rule: the place so far, the rate, now and the visit lead to a verdict and the place from
+/// then on. A clock that steps back cuts the debt to what it can be.
 fn judge(place: Place, rate: Paced, now: u64, visit: Visit) -> (Verdict, Place) {
     let Paced { burst, interval } = rate;
     let interval = interval.max(1);
