@@ -191,11 +191,15 @@ impl Shared {
         }
         let (settlement, rejected) = self.ask(charger, &waiting).await;
         let settled = self.write_settlement(waiting.id, settlement).await;
+        // The message is stored, so no failure from here on may read as if nothing had happened.
+        let settled = settled.map_err(|error| Error::Unknown(error.to_string()));
         let done = match settled.map_err(|error| refuse::failed(error, "message"))? {
             // The answer came after it had counted as lost, or an earlier try had stored it: the
-            // message is accepted, whatever has become of it since.
+            // message is accepted, whatever has become of it since, and also if that cannot be
+            // looked up now.
             Err(NotDone::NotYet | NotDone::AlreadyFinal(_) | NotDone::NotFound) => {
-                self.stored_message(waiting.id).await?.unwrap_or(waiting)
+                let stored = self.parts.store.message(waiting.id).await;
+                stored.ok().flatten().unwrap_or(waiting)
             }
             outcome => self.take_effect(waiting.id, outcome)?,
         };
@@ -217,11 +221,6 @@ impl Shared {
             message: done,
             repeated: false,
         })
-    }
-
-    async fn stored_message(&self, id: MessageId) -> Result<Option<Message>, Refusal> {
-        let stored = self.parts.store.message(id).await;
-        stored.map_err(|error| refuse::failed(error, "message"))
     }
 
     /// What may succeed when it is submitted again must be new then, whatever its key (D6).
