@@ -1,5 +1,5 @@
-//! What the server costs next to a server that does nothing, what a long queue costs it, and what
-//! it costs when nothing outside answers.
+//! What the server costs next to a server that does nothing, what a long queue costs it, what it
+//! costs when nothing outside answers, and what it costs to tell what was done.
 //!
 //! Figures are printed, never judged: a shared machine says little about absolute rates. The null
 //! server runs in every round beside the real one, so that the ratio means something anywhere.
@@ -9,6 +9,7 @@ mod outside;
 mod queue;
 mod rounds;
 mod server;
+mod telling;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ const LOADGEN: &str = "loadgen";
 struct Options {
     queue: bool,
     outside: bool,
+    telling: bool,
     /// Short enough to see that it works, too short to mean much.
     quick: bool,
     rounds: Option<u32>,
@@ -47,6 +49,7 @@ impl Options {
             match argument.as_str() {
                 "queue" => options.queue = true,
                 "outside" => options.outside = true,
+                "telling" => options.telling = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
                 "--seconds" => options.seconds = Some(number(argument, value()?)?),
@@ -128,6 +131,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         serde_json::to_string_pretty(&queue::run(&bench, &options)?)?
     } else if options.outside {
         serde_json::to_string_pretty(&outside::run(&bench, &options)?)?
+    } else if options.telling {
+        serde_json::to_string_pretty(&telling::run(&bench, &options)?)?
     } else {
         serde_json::to_string_pretty(&rounds::run(&bench, &options)?)?
     };

@@ -35,6 +35,8 @@ pub enum Scenario {
     SubmitAsync,
     /// Submit, lease by a polling frontend, report as delivered.
     Lifecycle,
+    /// `POST /api/messages/batch`: answered when all of its messages are durable.
+    Batch,
     /// A frontend's listing, which changes nothing.
     List,
 }
@@ -45,6 +47,7 @@ impl Scenario {
             Self::Submit => "submit",
             Self::SubmitAsync => "submit-async",
             Self::Lifecycle => "lifecycle",
+            Self::Batch => "batch",
             Self::List => "list",
         }
     }
@@ -75,6 +78,8 @@ pub struct Options {
     pub frontend: String,
     /// Messages asked for in one listing.
     pub page: u32,
+    /// Messages in one batch.
+    pub batch: usize,
     pub pollers: usize,
     pub deliverers: usize,
     /// Whose CPU time is reported as the server's.
@@ -93,6 +98,7 @@ impl Options {
             body: None,
             frontend: "bench_gw".to_owned(),
             page: 100,
+            batch: 500,
             pollers: 2,
             deliverers: 64,
             server_pid: None,
@@ -113,9 +119,23 @@ impl Options {
         })
     }
 
+    fn batch_body(&self) -> String {
+        let messages = vec![self.submit_body(); self.batch];
+        format!("{{\"messages\":[{}]}}", messages.join(","))
+    }
+
+    /// What one request of the counted operation stands for.
+    fn messages_each(&self) -> u64 {
+        match self.scenario {
+            Scenario::Batch => u64::try_from(self.batch).unwrap_or(u64::MAX),
+            _ => 1,
+        }
+    }
+
     fn check(&self) -> Result<()> {
         ensure!(self.connections > 0, "at least one connection is needed");
         ensure!(self.threads > 0, "at least one thread is needed");
+        ensure!(self.batch > 0, "a batch needs at least one message");
         if let Rate::PerSecond(rate) = self.rate {
             ensure!(
                 rate.is_finite() && rate > 0.0,
@@ -189,7 +209,7 @@ pub fn run(options: &Options) -> Result<Report> {
         .map_or(0, |load| load.count);
     let messages = operations
         .get(options.scenario.counted_operation())
-        .map_or(0, |counted| counted.ok);
+        .map_or(0, |counted| counted.ok * options.messages_each());
     let mut report = Report {
         scenario: options.scenario.name().to_owned(),
         connections: options.connections,
@@ -201,12 +221,13 @@ pub fn run(options: &Options) -> Result<Report> {
             .planned()
             .map_or(0, |planned| planned.saturating_sub(sent)),
         seconds,
+        messages,
         operations,
         client_cpu_seconds: 0.0,
         client_cpu_us_per_request: 0.0,
         server_cpu_us_per_message: None,
     };
-    report.set_cpu(cpu_after.since(cpu_before), messages);
+    report.set_cpu(cpu_after.since(cpu_before));
     Ok(report)
 }
 
@@ -223,9 +244,12 @@ fn workers(options: &Options, target: &Target, schedule: &Arc<Schedule>) -> Resu
     let body = options.submit_body();
     let request = match options.scenario {
         Scenario::Submit | Scenario::Lifecycle => {
-            Request::post(&target.host, "/api/messages", &body)?
+            Request::post(&target.host, "/api/messages", &body)
         }
-        Scenario::SubmitAsync => Request::post(&target.host, "/api/messages/create_async", &body)?,
+        Scenario::SubmitAsync => Request::post(&target.host, "/api/messages/create_async", &body),
+        Scenario::Batch => {
+            Request::post(&target.host, "/api/messages/batch", &options.batch_body())
+        }
         Scenario::List => Request::get(&target.host, &listing(options)),
     };
     let progress = Arc::new(Progress::new(options.connections));
@@ -319,7 +343,7 @@ impl Patience {
 /// The frontend must be known before messages may name it.
 async fn register(target: &Target, frontend: &str) -> Result<()> {
     let body = serde_json::json!({ "frontend_name": frontend, "frontend_type": "HTTP" });
-    let request = Request::post(&target.host, "/api/frontends", &body.to_string())?;
+    let request = Request::post(&target.host, "/api/frontends", &body.to_string());
     let mut connection = Connection::new(target.address);
     let response = connection.exchange(request.bytes()).await?;
     if response.is_success() {

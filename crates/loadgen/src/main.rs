@@ -63,6 +63,9 @@ struct Http {
     /// Messages asked for in one listing.
     #[arg(long, default_value_t = 100)]
     limit: u32,
+    /// Messages in one batch.
+    #[arg(long, default_value_t = 500)]
+    batch: usize,
     /// Connections that lease messages (lifecycle).
     #[arg(long, default_value_t = 2)]
     pollers: usize,
@@ -81,6 +84,7 @@ struct Http {
 enum Scenario {
     Submit,
     SubmitAsync,
+    Batch,
     Lifecycle,
     List,
 }
@@ -90,6 +94,7 @@ impl From<Scenario> for http::Scenario {
         match scenario {
             Scenario::Submit => Self::Submit,
             Scenario::SubmitAsync => Self::SubmitAsync,
+            Scenario::Batch => Self::Batch,
             Scenario::Lifecycle => Self::Lifecycle,
             Scenario::List => Self::List,
         }
@@ -150,6 +155,7 @@ fn options(http: &Http) -> Options {
         body: http.body_template.clone(),
         frontend: http.frontend.clone(),
         page: http.limit,
+        batch: http.batch,
         pollers: http.pollers,
         deliverers: http.deliverers,
         server_pid: http.server_pid,

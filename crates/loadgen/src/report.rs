@@ -107,7 +107,9 @@ pub struct Report {
     pub unsent: u64,
     /// The whole run, until the last worker ended.
     pub seconds: f64,
-    /// By name: `submit`, `submit-async`, `lease`, `mark_delivered`, `list`.
+    /// Submitted, or delivered in a life-cycle; a batch counts each of its own.
+    pub messages: u64,
+    /// By name: `submit`, `submit-async`, `batch`, `lease`, `mark_delivered`, `list`.
     pub operations: BTreeMap<String, Operation>,
     pub client_cpu_seconds: f64,
     pub client_cpu_us_per_request: f64,
@@ -134,8 +136,8 @@ impl Cpu {
 }
 
 impl Report {
-    /// Fills the CPU figures in; `messages` is what the server's time is divided by.
-    pub(crate) fn set_cpu(&mut self, cpu: Cpu, messages: u64) {
+    /// Fills the CPU figures in.
+    pub(crate) fn set_cpu(&mut self, cpu: Cpu) {
         let requests: u64 = self
             .operations
             .values()
@@ -145,7 +147,7 @@ impl Report {
         self.client_cpu_us_per_request = ratio(cpu.client.as_secs_f64() * 1e6, precise(requests));
         self.server_cpu_us_per_message = cpu
             .server
-            .map(|server| ratio(server.as_secs_f64() * 1e6, precise(messages)));
+            .map(|server| ratio(server.as_secs_f64() * 1e6, precise(self.messages)));
     }
 
     /// True when every request was sent and answered 2xx.

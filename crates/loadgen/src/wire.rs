@@ -2,17 +2,17 @@
 
 use std::io::Write as _;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 /// Stands in a body for the running number: seven digits, so that the length never changes.
 pub const NUMBER: &str = "%07d";
 const NUMBER_DIGITS: usize = 7;
 
-/// One request as bytes, with at most one running number inside.
+/// One request as bytes, with room for running numbers inside.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     bytes: Vec<u8>,
-    number_at: Option<usize>,
+    numbers_at: Vec<usize>,
 }
 
 impl Request {
@@ -20,40 +20,33 @@ impl Request {
         let bytes = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes();
         Self {
             bytes,
-            number_at: None,
+            numbers_at: Vec::new(),
         }
     }
 
-    /// `body` may hold [`NUMBER`] once.
-    pub(crate) fn post(host: &str, path: &str, body: &str) -> Result<Self> {
-        let (before, number, after) = match body.split_once(NUMBER) {
-            Some((before, after)) => (before, "0000000", after),
-            None => (body, "", ""),
-        };
-        ensure!(
-            !after.contains(NUMBER),
-            "the body holds {NUMBER} more than once"
-        );
-        let length = before.len() + number.len() + after.len();
-        let head = post_head(host, path, length);
-        let number_at = (!number.is_empty()).then_some(head.len() + before.len());
-        let bytes = [
-            head.as_bytes(),
-            before.as_bytes(),
-            number.as_bytes(),
-            after.as_bytes(),
-        ];
-        Ok(Self {
-            bytes: bytes.concat(),
-            number_at,
-        })
+    /// `body` may hold [`NUMBER`], more than once where it is a batch.
+    pub(crate) fn post(host: &str, path: &str, body: &str) -> Self {
+        let numbers = body.matches(NUMBER).count();
+        let length = body.len() + numbers * (NUMBER_DIGITS - NUMBER.len());
+        let mut bytes = post_head(host, path, length).into_bytes();
+        let mut numbers_at = Vec::with_capacity(numbers);
+        for (nth, text) in body.split(NUMBER).enumerate() {
+            if nth > 0 {
+                numbers_at.push(bytes.len());
+                bytes.extend([b'0'; NUMBER_DIGITS]);
+            }
+            bytes.extend(text.as_bytes());
+        }
+        Self { bytes, numbers_at }
     }
 
-    /// The bytes to send, carrying the last seven digits of `number`.
-    pub(crate) fn numbered(&mut self, mut number: u64) -> &[u8] {
-        if let Some(at) = self.number_at {
-            let digits = self.bytes.iter_mut().skip(at).take(NUMBER_DIGITS).rev();
-            for digit in digits {
+    /// The bytes to send as the `number`th request. A number that it carries is the count of those
+    /// before it, in its last seven digits.
+    pub(crate) fn numbered(&mut self, number: u64) -> &[u8] {
+        let each = u64::try_from(self.numbers_at.len()).unwrap_or(u64::MAX);
+        for (at, place) in self.numbers_at.iter().zip(0..) {
+            let mut number = number.wrapping_mul(each).wrapping_add(place);
+            for digit in self.bytes.iter_mut().skip(*at).take(NUMBER_DIGITS).rev() {
                 *digit = b'0' + (number % 10) as u8;
                 number /= 10;
             }

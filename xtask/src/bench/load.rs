@@ -31,6 +31,7 @@ pub(super) enum Amount {
 /// The part of the generator's report that is used here.
 #[derive(Debug, Deserialize)]
 struct Report {
+    messages: u64,
     operations: BTreeMap<String, Operation>,
     server_cpu_us_per_message: Option<f64>,
 }
@@ -47,6 +48,7 @@ struct Operation {
 /// One run, seen through its counted operation.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Measured {
+    /// Messages a second.
     pub(super) rate: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
@@ -104,8 +106,10 @@ fn measured(report: Report, operation: &str) -> Result<Measured> {
     let Some(counted) = report.operations.get(operation) else {
         bail!("loadgen's report has no {operation}");
     };
+    let ok = f64::from(u32::try_from(counted.ok)?);
+    let each = f64::from(u32::try_from(report.messages)?) / ok.max(1.0);
     Ok(Measured {
-        rate: counted.rate,
+        rate: counted.rate * each,
         p50_ms: counted.p50_ms,
         p99_ms: counted.p99_ms,
         cpu_us: report.server_cpu_us_per_message.unwrap_or_default(),

@@ -12,9 +12,10 @@ use super::{Bench, Options};
 const NULL: &str = "null submit";
 
 /// What is measured of the real server: the row's name and the generator's scenario.
-const ROWS: [(&str, &str); 3] = [
+const ROWS: [(&str, &str); 4] = [
     ("submit", "submit"),
     ("create_async", "submit-async"),
+    ("batch of 500", "batch"),
     ("life-cycle", "lifecycle"),
 ];
 

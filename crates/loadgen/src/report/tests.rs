@@ -21,6 +21,7 @@ fn report(operations: BTreeMap<String, Operation>) -> Report {
         rate_asked: None,
         unsent: 0,
         seconds: 2.0,
+        messages: 5,
         operations,
         client_cpu_seconds: 0.0,
         client_cpu_us_per_request: 0.0,
@@ -41,13 +42,10 @@ fn workers_add_up_and_the_json_names_every_figure() {
     let operations = BTreeMap::from([("submit".to_owned(), sum.operation(start))]);
     let mut report = report(operations);
     let server = Some(Duration::from_micros(50));
-    report.set_cpu(
-        Cpu {
-            client: Duration::from_micros(80),
-            server,
-        },
-        5,
-    );
+    report.set_cpu(Cpu {
+        client: Duration::from_micros(80),
+        server,
+    });
     assert!(!report.is_clean());
     expect![[r#"
         {
@@ -55,6 +53,7 @@ fn workers_add_up_and_the_json_names_every_figure() {
           "connections": 2,
           "unsent": 0,
           "seconds": 2.0,
+          "messages": 5,
           "operations": {
             "submit": {
               "count": 8,
@@ -88,12 +87,10 @@ fn a_run_without_any_answer_reports_zeros() {
         (0, 0.0, 0.0)
     );
     let mut report = report(BTreeMap::new());
-    report.set_cpu(
-        Cpu {
-            client: Duration::from_secs(1),
-            server: None,
-        },
-        0,
-    );
+    report.messages = 0;
+    report.set_cpu(Cpu {
+        client: Duration::from_secs(1),
+        server: None,
+    });
     assert!(report.client_cpu_us_per_request.abs() < f64::EPSILON);
 }
