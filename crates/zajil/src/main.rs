@@ -12,11 +12,14 @@ mod config;
 mod demo;
 mod docs;
 mod doctor;
+mod export;
 mod home;
 mod keys;
 mod listen;
 mod operate;
 mod outside;
+#[cfg(feature = "parquet")]
+mod parquet_file;
 mod pdu;
 mod records;
 mod report;

@@ -3,9 +3,10 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use zajil_telemetry::Stopwatch;
 
 use crate::server::{Client, Server};
 
@@ -55,7 +56,7 @@ const IN_FORCE: Duration = Duration::from_secs(30);
 
 /// Retried for as long as a change may take to be in force.
 fn outcome(mut run: impl FnMut() -> std::process::Output) -> std::process::Output {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     loop {
         let output = run();
         if output.status.success() || begun.elapsed() > IN_FORCE {
@@ -115,7 +116,7 @@ fn d5_what_was_answered_survives_a_kill() {
     let server = Server::start(data.path());
     add_account(&server.client(), "shop");
     let mut ids = Vec::new();
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     while begun.elapsed() < IN_FORCE {
         let mut child = peer(&python, &server).arg("100000").spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
