@@ -108,14 +108,23 @@ async fn join(tx: &Tx<'_>, who: &Introduction, session: i64) -> Done<NodeNumber>
     let now = read_time(&tx.ask(Step::bare(TIME)).await?)?;
     let rows = tx.ask(Step::bare(MEMBERS)).await?;
     let members: Vec<Member> = rows.iter().map(member).collect::<Done<_>>()?;
-    let holder = |number: u8| members.iter().find(|member| member.number == number);
-    let free = |number: &u8| {
-        holder(*number).is_none_or(|member| {
-            // A process that comes back need not wait for the lease of the one that has died.
-            member.name == who.name || now.since(member.seen_at) >= LEASE
-        })
-    };
+    let mut taken = Vec::with_capacity(members.len());
+    for member in &members {
+        let lent = now.since(member.seen_at) < LEASE;
+        // A process that comes back need not wait for the lease of the one that has died.
+        if lent && (member.name != who.name || lives(tx, member.number).await?) {
+            taken.push(member.number);
+        }
+    }
+    let free = |number: &u8| !taken.contains(number);
     let mine = members.iter().find(|member| member.name == who.name);
+    if let Some(member) = mine.filter(|member| !free(&member.number)) {
+        let told = format!(
+            "a node with the name {} is there, with number {}",
+            who.name, member.number
+        );
+        return Err(Error::Conflict(told).into());
+    }
     let wished = who.number.map(NodeNumber::get);
     let number = mine
         .map(|member| member.number)
@@ -135,6 +144,14 @@ async fn join(tx: &Tx<'_>, who: &Introduction, session: i64) -> Done<NodeNumber>
     ];
     tx.ask(Step::new(ENTER, values)).await?;
     Ok(NodeNumber::new(number).map_err(|error| damaged(error.to_string()))?)
+}
+
+/// Whether the process that holds a number has a connection: each of them holds a lock that ends
+/// with it (see [`Conn::open`](crate::conn::Conn::open)), so one that was killed is known at once.
+async fn lives(tx: &Tx<'_>, number: u8) -> Done<bool> {
+    const LIVES: &str = "SELECT NOT pg_try_advisory_xact_lock(session) FROM node WHERE number = $1";
+    let rows = tx.ask(Step::new(LIVES, bind![i64::from(number)])).await?;
+    Ok(rows.first().map_or(Ok(false), |row| row.try_get(0))?)
 }
 
 /// Removes a node that has gone. What its writers have counted goes to those of all; a writer that

@@ -43,6 +43,8 @@ pub(crate) use bind;
 pub(crate) struct Manners {
     /// The schema that holds the tables.
     pub(crate) schema: String,
+    /// Whose connection it is: others see that this process lives.
+    pub(crate) session: i64,
     /// After so long the database gives a statement up.
     pub(crate) statement: Duration,
     /// After so long the connection counts as lost.
@@ -67,8 +69,9 @@ impl Conn {
              SET lock_timeout = {statement}; SET idle_in_transaction_session_timeout = 5000; \
              SET default_transaction_isolation = 'read committed'; \
              SELECT set_config('synchronous_commit', 'on', false) \
-             WHERE current_setting('synchronous_commit') = 'off'",
-            manners.schema
+             WHERE current_setting('synchronous_commit') = 'off'; \
+             SELECT pg_advisory_lock_shared({})",
+            manners.schema, manners.session
         );
         let made = async {
             let link = dial.connect(heard).await?;

@@ -145,7 +145,7 @@ pub(crate) async fn prepare<'a>(conn: &Conn, batch: &'a mut Batch) -> Done<(Vec<
         leased: None,
     };
     // Last, so that what this batch reports is not leased in the same moment.
-    steps.extend(kinds.leases.iter().map(|job| job.step()));
+    steps.extend(kinds.leases.iter().flat_map(|job| job.steps()));
     Ok((steps, delta))
 }
 
@@ -224,9 +224,15 @@ impl Batch {
 
     /// What the steps have answered that [`prepare`] named.
     pub(crate) fn take_rows(&mut self, rows: Vec<Vec<tokio_postgres::Row>>) {
-        let claims = rows.into_iter().skip(self.answers.first_claim);
-        let leases = Kinds::of(&self.jobs).leases;
-        let leased = leases.iter().zip(claims).map(|(job, rows)| job.read(&rows));
+        let claims = rows.get(self.answers.first_claim..).unwrap_or_default();
+        let count = Kinds::of(&self.jobs).leases.len();
+        let leased = claims
+            .chunks_exact(2)
+            .take(count)
+            .map(|answer| match answer {
+                [claimed, messages] => Leased::read(claimed, messages),
+                _ => Err(damaged("no answer".into()).into()),
+            });
         self.answers.leased = Some(leased.collect());
     }
 

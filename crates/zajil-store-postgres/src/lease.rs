@@ -3,13 +3,13 @@
 use tokio_postgres::Row;
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
-use zajil_core::message::{Life, Message};
+use zajil_core::message::Message;
 use zajil_core::offer::Asker;
 use zajil_store::contract::OfferAsk;
 
 use crate::conn::{Step, bind};
 use crate::error::Done;
-use crate::row::{UNROUTED, message, message_columns};
+use crate::row::{UNROUTED, damaged, message_columns, message_id};
 use crate::ticket::Ticket;
 
 /// One caller's ask for messages to hold.
@@ -28,36 +28,62 @@ pub(crate) struct Leased {
     pub(crate) returned: Vec<MessageId>,
 }
 
+/// Whether a message still lives at `$2`. Its turn comes with the end of its life or before: only
+/// where that has passed does its row in `msg` have to be asked.
+macro_rules! alive {
+    () => {
+        "(q.turn > $2 OR EXISTS \
+         (SELECT 1 FROM msg m WHERE m.id = q.id AND m.expires > $2))"
+    };
+}
+
+/// Holds what was claimed, and remembers it for the next statement of the transaction. What is due
+/// has waited for `deliver_after` and since it was inserted, so of these and the end of the lease
+/// that end is the latest, except when the lease is over already.
+macro_rules! hold {
+    () => {
+        ", u AS (UPDATE q SET due = greatest(q.deliver_after, $4), leased_until = $4 FROM c \
+         WHERE q.id = c.id) SELECT set_config('zajil.claimed', \
+         coalesce(array_agg(id ORDER BY due, id)::text, '{}'), true), \
+         coalesce(array_agg(id) FILTER (WHERE held), '{}') FROM c"
+    };
+}
+
 /// Takes rows that nobody else is about to take. One queue: the index gives them in order.
 const CLAIM_ONE: &str = concat!(
-    "WITH c AS MATERIALIZED (SELECT ",
-    message_columns!(),
-    ", q.due AS place FROM q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false \
-     WHERE q.dest = $1 AND q.due <= $2 AND m.expires > $2 \
-     ORDER BY q.due, q.id LIMIT $3 FOR UPDATE OF q SKIP LOCKED), \
-     u AS (UPDATE q SET due = greatest(coalesce(q.deliver_after, c.inserted_at), $4), \
-     leased_until = $4 FROM c WHERE q.id = c.id) \
-     SELECT * FROM c ORDER BY place, id"
+    "WITH c AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
+     WHERE q.dest = $1 AND q.due <= $2 AND ",
+    alive!(),
+    " ORDER BY q.due, q.id LIMIT $3 FOR UPDATE SKIP LOCKED)",
+    hold!()
 );
 
 /// The same over two queues: candidates by each index, then those that are still free.
 const CLAIM_TWO: &str = concat!(
-    "WITH c AS MATERIALIZED (SELECT ",
-    message_columns!(),
-    ", q.due AS place FROM q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false \
+    "WITH c AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
      WHERE q.id = ANY (ARRAY(SELECT x.id FROM ( \
-       (SELECT q.due, q.id FROM q JOIN msg m ON m.id = q.id WHERE q.dest = $1 AND q.due <= $2 \
-        AND m.expires > $2 ORDER BY q.due, q.id LIMIT $3) UNION ALL \
-       (SELECT q.due, q.id FROM q JOIN msg m ON m.id = q.id WHERE q.dest = '' AND q.due <= $2 \
-        AND m.expires > $2 ORDER BY q.due, q.id LIMIT $3)) x ORDER BY x.due, x.id LIMIT $3)) \
-     AND q.dest IN ($1, '') AND q.due <= $2 FOR UPDATE OF q SKIP LOCKED), \
-     u AS (UPDATE q SET due = greatest(coalesce(q.deliver_after, c.inserted_at), $4), \
-     leased_until = $4 FROM c WHERE q.id = c.id) \
-     SELECT * FROM c ORDER BY place, id"
+       (SELECT q.due, q.id FROM q WHERE q.dest = $1 AND q.due <= $2 AND ",
+    alive!(),
+    " ORDER BY q.due, q.id LIMIT $3) UNION ALL \
+       (SELECT q.due, q.id FROM q WHERE q.dest = '' AND q.due <= $2 AND ",
+    alive!(),
+    " ORDER BY q.due, q.id LIMIT $3)) x ORDER BY x.due, x.id LIMIT $3)) \
+     AND q.dest IN ($1, '') AND q.due <= $2 FOR UPDATE SKIP LOCKED)",
+    hold!()
+);
+
+/// Reads what was claimed, after it was: only what a statement sees that begins under the claim
+/// cannot be changed any more by somebody else.
+const READ: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM unnest(current_setting('zajil.claimed')::bigint[]) WITH ORDINALITY AS c (id, n) \
+     JOIN msg m ON m.id = c.id JOIN q ON q.id = c.id LEFT JOIN fin f ON false ORDER BY c.n"
 );
 
 impl Lease {
-    pub(crate) fn step(&self) -> Step<'static> {
+    /// Claims, and reads what was claimed.
+    pub(crate) fn steps(&self) -> [Step<'static>; 2] {
         let (ask, until) = (&self.ask, self.until.millis());
         let name = ask.asker.name.as_str().to_owned();
         let sql = if ask.asker.include_unrouted {
@@ -66,26 +92,21 @@ impl Lease {
             CLAIM_ONE
         };
         let limit = i64::from(ask.limit);
-        Step::new(sql, bind![name, ask.now.millis(), limit, until])
+        let claim = Step::new(sql, bind![name, ask.now.millis(), limit, until]);
+        [claim, Step::bare(READ)]
     }
+}
 
-    /// What the step has answered.
-    pub(crate) fn read(&self, rows: &[Row]) -> Done<Leased> {
-        let mut leased = Leased::default();
-        for row in rows {
-            let mut message = message(row)?;
-            if let Life::Pending {
-                leased_until: Some(_),
-            } = message.life
-            {
-                leased.returned.push(message.id);
-            }
-            message.life = Life::Pending {
-                leased_until: Some(self.until),
-            };
-            leased.messages.push(message);
-        }
-        Ok(leased)
+impl Leased {
+    /// What the steps have answered.
+    pub(crate) fn read(claimed: &[Row], messages: &[Row]) -> Done<Self> {
+        let claimed = claimed.first().ok_or_else(|| damaged("no answer".into()))?;
+        let held: Vec<i64> = claimed.try_get(1)?;
+        let returned = held.into_iter().map(message_id);
+        Ok(Self {
+            messages: crate::row::messages(messages)?,
+            returned: returned.collect::<Result<_, _>>()?,
+        })
     }
 }
 

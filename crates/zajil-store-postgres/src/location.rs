@@ -220,12 +220,28 @@ pub(crate) async fn forget(tx: &Tx<'_>, id: u64, now: Timestamp) -> Done<bool> {
     Ok(true)
 }
 
+/// What to do about a location that somebody else is just moving messages away from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// Leave it to them.
+    Skip,
+    /// Wait until they have: the caller is about to offer what is left.
+    Await,
+}
+
 /// Moves messages away from locations that ran out; answers how many locations.
-pub(crate) async fn expire(tx: &Tx<'_>, now: Timestamp, limit: u32) -> Done<u64> {
-    const OVER: &str = "UPDATE location SET serves_until = NULL WHERE id IN (SELECT id \
+pub(crate) async fn expire(tx: &Tx<'_>, now: Timestamp, limit: u32, others: Others) -> Done<u64> {
+    const SKIP: &str = "UPDATE location SET serves_until = NULL WHERE id IN (SELECT id \
          FROM location WHERE serves_until <= $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED) \
          RETURNING number";
-    let step = Step::new(OVER, bind![now.millis(), i64::from(limit)]);
+    const AWAIT: &str = "UPDATE location SET serves_until = NULL WHERE id IN (SELECT id \
+         FROM location WHERE serves_until <= $1 ORDER BY id LIMIT $2 FOR UPDATE) \
+         RETURNING number";
+    let sql = match others {
+        Others::Skip => SKIP,
+        Others::Await => AWAIT,
+    };
+    let step = Step::new(sql, bind![now.millis(), i64::from(limit)]);
     let rows = tx.ask(step).await?;
     let mut numbers = BTreeSet::new();
     for row in &rows {

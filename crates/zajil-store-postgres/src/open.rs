@@ -78,6 +78,8 @@ pub struct PostgresStore {
     pub(crate) session: i64,
     hot: Door,
     chores: Door,
+    /// What takes long: callers do not wait behind it.
+    sweeps: Door,
     answer_within: Duration,
     pub(crate) quick: Readers,
     pub(crate) slow: Readers,
@@ -135,12 +137,12 @@ impl PostgresStore {
             return Err(OpenError::Settings(told.to_owned()));
         }
         let dial = || Dial::new(server).map_err(OpenError::Settings);
-        let quick = manners(&options, server.statement_timeout);
+        let session = new_session();
+        let quick = manners(&options, session, server.statement_timeout);
         prepare(&dial()?, &options, &quick).await.map_err(|fault| {
             let place = server.to_string();
             OpenError::Database(place, fault.into_error())
         })?;
-        let session = new_session();
         let hints = Arc::new(Hints::new(session));
         let common = |dial, manners| {
             Arc::new(Common {
@@ -151,29 +153,28 @@ impl PostgresStore {
             })
         };
         let shared = common(dial()?, quick);
-        let slow = common(dial()?, manners(&options, SURVEY));
+        let slow = common(dial()?, manners(&options, session, SURVEY));
         let ((hot, hot_jobs), (chores, chore_jobs)) = (Door::open(), Door::open());
+        let (sweeps, sweep_jobs) = Door::open();
         let closing = CancellationToken::new();
         let mut tasks = Vec::new();
         let writers = i64::from(options.writers.clamp(1, 16));
-        for lane in 0..writers + 1 {
+        let mut queues = vec![hot_jobs; usize::try_from(writers).unwrap_or(1)];
+        queues.extend([chore_jobs, sweep_jobs]);
+        for (lane, jobs) in (0..).zip(queues) {
             let place = Place { session, lane };
-            let jobs = if lane < writers {
-                &hot_jobs
-            } else {
-                &chore_jobs
-            };
-            tasks.push(run(supervise(Arc::clone(&shared), place, Arc::clone(jobs))));
+            tasks.push(run(supervise(Arc::clone(&shared), place, jobs)));
         }
         tasks.push(run(notify::serve(Arc::clone(&shared), closing.clone())));
         // The writers, the one for surveys and the one for hints have one each.
-        let others = options.writers.clamp(1, 16) + 3;
+        let others = options.writers.clamp(1, 16) + 4;
         let readers = server.pool_size.saturating_sub(others).max(1);
         let readers = usize::try_from(readers).unwrap_or(1);
         Ok(Self {
             session,
             hot,
             chores,
+            sweeps,
             answer_within: options.answer_within,
             quick: Readers::new(Arc::clone(&shared), readers, options.answer_within),
             slow: Readers::new(slow, 1, SURVEY + Duration::from_secs(1)),
@@ -205,20 +206,24 @@ impl PostgresStore {
         T: Send + 'static,
         F: for<'a> FnMut(&'a Tx<'a>) -> BoxFuture<'a, Done<T>> + Send + 'static,
     {
-        let (_, answer) = self.patience();
-        self.chore_within(work, answer).await
+        self.chore_within(work, &self.chores, self.patience()).await
     }
 
-    /// A transaction that may take long.
+    /// A transaction that may take long, behind others that may.
     pub(crate) async fn long_chore<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: for<'a> FnMut(&'a Tx<'a>) -> BoxFuture<'a, Done<T>> + Send + 'static,
     {
-        self.chore_within(work, LONG).await
+        self.chore_within(work, &self.sweeps, (LONG, LONG)).await
     }
 
-    async fn chore_within<T, F>(&self, work: F, answer: Duration) -> Result<T, Error>
+    async fn chore_within<T, F>(
+        &self,
+        work: F,
+        door: &Door,
+        (begin, answer): (Duration, Duration),
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: for<'a> FnMut(&'a Tx<'a>) -> BoxFuture<'a, Done<T>> + Send + 'static,
@@ -229,8 +234,8 @@ impl PostgresStore {
             result: None,
             ticket,
         };
-        self.count(self.chores.send(Job::Chore(Box::new(task))))?;
-        claim.redeem(self.patience().0, answer).await
+        self.count(door.send(Job::Chore(Box::new(task))))?;
+        claim.redeem(begin, answer).await
     }
 
     fn count(&self, sent: Result<(), Error>) -> Result<(), Error> {
@@ -275,6 +280,7 @@ impl PostgresStore {
     pub(crate) async fn stop(&self) {
         self.hot.close();
         self.chores.close();
+        self.sweeps.close();
         self.quick.close();
         self.slow.close();
         self.closing.cancel();
@@ -304,9 +310,10 @@ impl Drop for PostgresStore {
     }
 }
 
-fn manners(options: &Options, statement: Duration) -> Manners {
+fn manners(options: &Options, session: i64, statement: Duration) -> Manners {
     Manners {
         schema: options.schema.clone(),
+        session,
         statement,
         // The database gives up first, so that its reason is the one that is told.
         silence: statement + Duration::from_millis(500),

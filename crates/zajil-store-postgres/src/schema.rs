@@ -8,7 +8,6 @@
 //! begins every id (D21): what retention has left behind is dropped by the day. `q` holds one slim
 //! row for each pending message, and all that changes while it waits.
 
-use tokio_postgres::error::SqlState;
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
 use zajil_store::Error;
@@ -262,29 +261,36 @@ impl Day {
     }
 }
 
+/// How long a transaction waits for another one that makes or drops days, in milliseconds.
+const LOCK_WITHIN: u32 = 300;
+
 /// The tables that are cut into days.
 pub(crate) const BY_DAY: [&str; 4] = ["msg", "fin", "event", "log"];
 
-/// Makes the partitions of a day, unless they are there.
-pub(crate) async fn add_day(conn: &Conn, day: Day) -> Done<()> {
+/// What makes the partitions of a day that are not there, within a transaction.
+///
+/// They are made beside their tables and attached: unlike `PARTITION OF`, that neither waits for
+/// those who read and write nor holds them up. Who makes or drops one is waited for shortly.
+pub(crate) fn day(day: Day) -> String {
     let (from, to) = (day.floor(), day.next().floor());
-    let mut sql = format!("BEGIN; {LOCK};");
+    let mut sql = format!("SET LOCAL lock_timeout = {LOCK_WITHIN}; {LOCK};");
     for table in BY_DAY {
+        let name = format!("{table}_{}", day.name());
         sql += &format!(
-            "CREATE TABLE IF NOT EXISTS {table}_{} PARTITION OF {table} \
-             FOR VALUES FROM ({from}) TO ({to});",
-            day.name()
+            "DO $$ BEGIN IF to_regclass('{name}') IS NULL THEN \
+             CREATE TABLE {name} (LIKE {table} INCLUDING ALL); \
+             ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({to}); \
+             END IF; END $$;"
         );
     }
-    sql += "COMMIT";
-    let made = conn.batch(&sql).await;
-    if let Err(fault) = made {
+    sql
+}
+
+/// Makes the partitions of a day, unless they are there, in a transaction of its own.
+pub(crate) async fn add_day(conn: &Conn, which: Day) -> Done<()> {
+    let made = conn.batch(&format!("BEGIN; {} COMMIT", day(which))).await;
+    if made.is_err() {
         conn.batch("ROLLBACK").await?;
-        // Made by somebody else in the same moment.
-        return match &fault {
-            Fault::Sql(error) if error.code() == Some(&SqlState::DUPLICATE_TABLE) => Ok(()),
-            _ => Err(fault),
-        };
     }
-    Ok(())
+    made
 }

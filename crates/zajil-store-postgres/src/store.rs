@@ -29,6 +29,7 @@ use crate::error::Done;
 use crate::hot::Hot;
 use crate::lane::{Delta, Tx};
 use crate::lease::{self, Lease};
+use crate::location::Others;
 use crate::open::PostgresStore;
 use crate::report::{self, Reports, What};
 use crate::row::{damaged, message, messages, newest, stored};
@@ -165,6 +166,7 @@ impl Store for PostgresStore {
             ));
             let purged = purge.await?;
             if purged == Purged::default() {
+                self.make_days(now).await?;
                 self.drop_days(keep, now).await?;
             }
             Ok(purged)
@@ -173,7 +175,8 @@ impl Store for PostgresStore {
 
     fn expire_locations(&self, now: Timestamp, limit: u32) -> Reply<'_, u64> {
         Box::pin(async move {
-            let expire = self.long_chore(move |tx| Box::pin(location::expire(tx, now, limit)));
+            let expire =
+                self.long_chore(move |tx| Box::pin(location::expire(tx, now, limit, Others::Skip)));
             let handled = expire.await?;
             if handled < u64::from(limit) {
                 self.find_first_end().await?;
@@ -277,9 +280,19 @@ impl Store for PostgresStore {
         change: RoutingChange,
         base: Option<u64>,
     ) -> Reply<'_, (u64, Option<u64>)> {
-        Box::pin(chore!(self.long_chore, change, |tx, it| {
-            tables::change_routing(tx, &it, base)
-        }))
+        Box::pin(async move {
+            use RoutingChange::{ImportRoutes, ImportRules};
+            if matches!(change, ImportRoutes { .. } | ImportRules { .. }) {
+                let change = chore!(self.long_chore, change, |tx, it| {
+                    tables::change_routing(tx, &it, base)
+                });
+                return change.await;
+            }
+            chore!(self.chore, change, |tx, it| {
+                tables::change_routing(tx, &it, base)
+            })
+            .await
+        })
     }
 
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
@@ -374,9 +387,15 @@ impl Store for PostgresStore {
 
 impl PostgresStore {
     /// A location that has just run out must not offer, and its messages are unrouted.
+    /// A caller waits for it, so it does not stand behind sweeps.
     async fn tidy(&self, now: Timestamp) -> Result<(), Error> {
         if self.location_over(now) {
-            self.expire_locations(now, LOCATIONS_AT_ONCE).await?;
+            let most = LOCATIONS_AT_ONCE;
+            let expire =
+                self.chore(move |tx| Box::pin(location::expire(tx, now, most, Others::Await)));
+            if expire.await? < u64::from(most) {
+                self.find_first_end().await?;
+            }
         }
         Ok(())
     }
@@ -400,6 +419,16 @@ impl PostgresStore {
         let session = self.session;
         let step = move || Step::new(TAKE, bind![session]);
         self.quick.read(step, |rows| Ok(!rows.is_empty())).await
+    }
+
+    /// Makes the days ahead, so that no submit has to wait for its own.
+    async fn make_days(&self, now: Timestamp) -> Result<(), Error> {
+        let make = self.long_chore(move |tx| Box::pin(sweep::make_days(tx, now)));
+        match make.await {
+            // Somebody makes or drops one just now: the next sweep tries again.
+            Err(Error::Busy) => Ok(()),
+            done => done,
+        }
     }
 
     async fn drop_days(&self, keep: Retention, now: Timestamp) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use crate::error::Done;
 use crate::lane::{Delta, Tx};
 use crate::report::{self, What};
 use crate::row::{message_id, whole};
-use crate::schema::{BY_DAY, Day};
+use crate::schema::{self, BY_DAY, Day};
 use crate::tables::only;
 
 /// Tells messages whose turn has come that it has. What another node is telling is passed over.
@@ -90,6 +90,20 @@ async fn days(conn: &Conn) -> Done<Vec<Day>> {
         days.extend(Day::parse(row.try_get(0)?));
     }
     Ok(days)
+}
+
+/// How many days there are partitions for after today: a database that is away at midnight, or a
+/// sweep that fails for a day, holds nobody up.
+const AHEAD: usize = 2;
+
+/// Makes the partitions of today and of the days after it.
+pub(crate) async fn make_days(tx: &Tx<'_>, now: Timestamp) -> Done<()> {
+    let known = days(tx.conn).await?;
+    let ahead = std::iter::successors(Some(Day::at(now)), |day| Some(day.next()));
+    for day in ahead.take(AHEAD + 1).filter(|day| !known.contains(day)) {
+        tx.conn.batch(&schema::day(day)).await?;
+    }
+    Ok(())
 }
 
 /// Drops the oldest day of which nothing is left that anybody may still ask for; `false` when there

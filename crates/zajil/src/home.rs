@@ -11,11 +11,11 @@ use zajil_core::clock::Clock;
 use zajil_core::id::NodeNumber;
 use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, SharedClock};
-use zajil_store::cluster::{Cluster, HEARTBEAT, Introduction};
+use zajil_store::cluster::{Cluster, HEARTBEAT, Introduction, LEASE};
 use zajil_store::{Error, Store};
 use zajil_store_embedded::EmbeddedStore;
 use zajil_store_postgres::PostgresStore;
-use zajil_telemetry::Telemetry;
+use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::config::{Config, Shared};
 
@@ -88,7 +88,7 @@ impl Home {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             number: Some(config.node.number),
         };
-        let number = store.join(who).await.context("joining the cluster")?;
+        let number = join(&*store, who).await.context("joining the cluster")?;
         let clock = SharedClock::new(&*store)
             .await
             .context("the store's clock")?;
@@ -131,6 +131,22 @@ impl Home {
             let standing = Arc::clone(&standing);
             async move { beat(&*cluster, &engine, &standing, token).await }
         });
+    }
+}
+
+/// Takes a place. One that another process under this name has, which may just have died where the
+/// database cannot see it, is waited for as long as it is lent.
+async fn join(cluster: &dyn Cluster, who: Introduction) -> Result<NodeNumber, Error> {
+    const STEP: Duration = Duration::from_millis(500);
+    let watch = Stopwatch::start();
+    loop {
+        match cluster.join(who.clone()).await {
+            Err(Error::Conflict(why)) if watch.elapsed() < LEASE + HEARTBEAT => {
+                tracing::warn!(why, "waiting for a place in the cluster");
+                tokio::time::sleep(STEP).await;
+            }
+            joined => return joined,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The shared store against a real PostgreSQL.
 #![cfg(test)]
 
+mod answers;
+mod beside;
 mod conformance;
 #[path = "../../../zajil-store-embedded/tests/it/make.rs"]
 mod make;

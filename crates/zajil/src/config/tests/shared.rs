@@ -49,7 +49,7 @@ fn s11_2_what_cannot_be_shared_is_refused_with_its_rule() {
     assert_eq!(
         rules(text),
         [
-            "4: store.pool_size must be from 5 to 1000, not 2",
+            "4: store.pool_size must be from 6 to 1000, not 2",
             "3: store.schema must have 1 to 40 characters of a-z, 0-9 and _",
         ]
     );

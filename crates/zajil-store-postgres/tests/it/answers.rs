@@ -1,0 +1,225 @@
+//! Answers of the database that get lost on their way, and what is known afterwards.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use zajil_core::id::NodeNumber;
+use zajil_database::Server;
+use zajil_store::{Cluster as _, Error, Store as _};
+
+use crate::make::{at, draft, id};
+use crate::nodes::called;
+use crate::place::{Schema, database};
+
+/// Passes octets on to the database, in both directions.
+struct Cable {
+    /// The answers of the database no longer come through, and soon the connections are gone.
+    cut: Arc<AtomicBool>,
+    /// Likewise, but only once a transaction has committed.
+    deaf: Arc<AtomicBool>,
+    /// Nobody gets a new one.
+    pulled: Arc<AtomicBool>,
+}
+
+impl Cable {
+    /// The server is reached through it from now on.
+    async fn before(server: &mut Server) -> Self {
+        let host = server.hosts[0].clone();
+        let target = format!("{}:{}", host.name, host.port);
+        let cable = Self {
+            cut: Arc::default(),
+            deaf: Arc::default(),
+            pulled: Arc::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        server.hosts[0].port = listener.local_addr().unwrap().port();
+        let (cut, deaf) = (Arc::clone(&cable.cut), Arc::clone(&cable.deaf));
+        let pulled = Arc::clone(&cable.pulled);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test's own task; ends with its runtime"
+        )]
+        drop(tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                if pulled.load(Ordering::Acquire) {
+                    continue;
+                }
+                let server = TcpStream::connect(&target).await.unwrap();
+                tokio::spawn(pass(client, server, Arc::clone(&cut), Arc::clone(&deaf)));
+            }
+        }));
+        cable
+    }
+
+    fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::Release);
+    }
+
+    fn pull(&self, pulled: bool) {
+        self.pulled.store(pulled, Ordering::Release);
+        self.cut(pulled);
+    }
+
+    /// Lets the next commit through, and nothing after it.
+    fn pull_at_commit(&self) {
+        self.pulled.store(true, Ordering::Release);
+        self.deaf.store(true, Ordering::Release);
+    }
+
+    fn mend(&self) {
+        self.deaf.store(false, Ordering::Release);
+        self.pull(false);
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicBool>, deaf: Arc<AtomicBool>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let there = async {
+        let mut octets = [0; 8_192];
+        while let Ok(count @ 1..) = from_client.read(&mut octets).await {
+            if to_server.write_all(&octets[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    let mut swallowed = Vec::new();
+    let back = async {
+        let mut octets = [0; 8_192];
+        while let Ok(count @ 1..) = from_server.read(&mut octets).await {
+            if deaf.load(Ordering::Acquire) {
+                swallowed.extend_from_slice(&octets[..count]);
+                if swallowed.windows(7).any(|told| told == b"COMMIT\0") {
+                    return;
+                }
+                continue;
+            }
+            // The question went through, the answer does not: what became of it is unknown.
+            if cut.load(Ordering::Acquire) || to_client.write_all(&octets[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = there => {}
+        () = back => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d5_a_lost_answer_to_a_commit_is_found_out() {
+    let Some((_database, mut server)) = database().await else {
+        return;
+    };
+    let straight = Schema::new(&server);
+    let cable = Cable::before(&mut server).await;
+    let store = Arc::new(straight.node_by(&server).await);
+    let (mut callers, mut refused) = (JoinSet::new(), BTreeSet::new());
+    let mut kept = BTreeSet::new();
+    for round in 0..10_u64 {
+        for number in 1..=40 {
+            let (store, number) = (Arc::clone(&store), round * 100 + number);
+            callers.spawn(async move {
+                (
+                    number,
+                    store.accept(vec![draft(number, "gw", 0)], at(0)).await,
+                )
+            });
+        }
+        // Some have been answered, some are on their way.
+        let mut answers = vec![callers.join_next().await.unwrap().unwrap()];
+        cable.cut(true);
+        tokio::time::timeout(Duration::from_millis(50), callers.join_next())
+            .await
+            .into_iter()
+            .flatten()
+            .for_each(|answer| answers.push(answer.unwrap()));
+        cable.cut(false);
+        answers.extend(std::mem::take(&mut callers).join_all().await);
+        for (number, answer) in answers {
+            match answer {
+                Ok(_) => drop(kept.insert(number)),
+                Err(Error::Unknown(_)) => {}
+                Err(_) => drop(refused.insert(number)),
+            }
+        }
+    }
+    let other = straight.node().await;
+    let stored = |number: u64| {
+        let other = &other;
+        async move { other.message(id(number)).await.unwrap().is_some() }
+    };
+    assert!(kept.len() > 100, "{kept:?}");
+    for number in kept {
+        assert!(
+            stored(number).await,
+            "{number} was acknowledged and is gone"
+        );
+    }
+    for number in refused {
+        assert!(!stored(number).await, "{number} was refused and is there");
+    }
+    let figures = other.figures().await.unwrap();
+    let count = other.depths(at(1)).await.unwrap();
+    let counted: u64 = count.values().map(|depth| depth.total()).sum();
+    assert_eq!(figures.pending, counted, "the counts follow what committed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d5_a_commit_whose_fate_cannot_be_read_is_called_unknown_not_refused() {
+    let Some((_database, mut server)) = database().await else {
+        return;
+    };
+    let straight = Schema::new(&server);
+    let cable = Cable::before(&mut server).await;
+    let (store, other) = (straight.node_by(&server).await, straight.node().await);
+    store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
+    cable.pull_at_commit();
+    let answer = store.accept(vec![draft(2, "gw", 0)], at(0)).await;
+    // It went through: whoever said "refused" would make the client send a second one.
+    assert!(other.message(id(2)).await.unwrap().is_some());
+    assert!(matches!(answer, Err(Error::Unknown(_))), "{answer:?}");
+    let refused = store.accept(vec![draft(3, "gw", 0)], at(0)).await;
+    assert!(matches!(refused, Err(Error::Down(_))), "{refused:?}");
+    cable.mend();
+    store.accept(vec![draft(4, "gw", 0)], at(0)).await.unwrap();
+    assert!(other.message(id(3)).await.unwrap().is_none());
+    assert_eq!(other.figures().await.unwrap().pending, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d4_a_writer_whose_place_was_given_away_does_not_make_itself_another() {
+    let Some((database, mut server)) = database().await else {
+        return;
+    };
+    let straight = Schema::new(&server);
+    let cable = Cable::before(&mut server).await;
+    let (lost, heir) = (straight.node_by(&server).await, straight.node().await);
+    assert_eq!(lost.join(called("lost")).await.unwrap().get(), 0);
+    lost.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
+    cable.pull(true);
+    let name = &straight.name;
+    database.sql(&format!("UPDATE {name}.node SET seen_at = seen_at - 30001"));
+    let mut who = called("heir");
+    who.number = NodeNumber::new(0).ok();
+    assert_eq!(heir.join(who).await.unwrap().get(), 0);
+    heir.accept(vec![draft(2, "gw", 0)], at(0)).await.unwrap();
+    // Its connections are gone; it makes new ones.
+    let broken = lost.accept(vec![draft(3, "gw", 0)], at(0)).await;
+    broken.unwrap_err();
+    cable.pull(false);
+    for number in 4..8 {
+        let refused = lost.accept(vec![draft(number, "gw", 0)], at(0)).await;
+        let told = refused.unwrap_err().to_string();
+        assert!(told.contains("another node has taken the place"), "{told}");
+        assert!(heir.message(id(number)).await.unwrap().is_none());
+    }
+    // What it had counted is counted on.
+    assert_eq!(heir.figures().await.unwrap().pending, 2);
+}

@@ -1,0 +1,171 @@
+//! What somebody else does at the database in the same moment, arranged with locks.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::Edit;
+use zajil_core::offer::Asker;
+use zajil_core::port::RoutingChange;
+use zajil_database::postgres::{Dial, Link};
+use zajil_store::Store as _;
+use zajil_store::contract::{OfferAsk, Placed, Purged, Retention};
+use zajil_testkit::database::DatabaseServer;
+
+use crate::make::{at, draft, id, scene};
+use crate::place::{Schema, database};
+
+/// What must not wait for the other is done by then; what does wait, does so for a minute.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Another user of the database, in the middle of a transaction.
+async fn other(schema: &Schema, sql: &str) -> Link {
+    let link = Dial::new(&schema.server).unwrap().connect(None).await;
+    let link = link.unwrap();
+    let begin = format!("SET search_path = {}; BEGIN; {sql}", schema.name);
+    link.client.batch_execute(&begin).await.unwrap();
+    link
+}
+
+async fn end(link: Link) {
+    link.client.batch_execute("COMMIT").await.unwrap();
+}
+
+/// Until somebody waits for a lock of this kind.
+async fn until_blocked(database: &DatabaseServer, kind: &str) {
+    let waiting =
+        format!("SELECT count(*) FROM pg_locks WHERE locktype = '{kind}' AND NOT granted");
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..600 {
+        tick.tick().await;
+        if database.sql(&waiting).trim() != "0" {
+            return;
+        }
+    }
+    panic!("nobody waits for a lock of the kind {kind}");
+}
+
+fn ask() -> OfferAsk {
+    let asker = Asker {
+        name: FrontendName::parse("gw").unwrap(),
+        include_unrouted: false,
+    };
+    OfferAsk {
+        asker,
+        limit: 10,
+        now: at(5),
+    }
+}
+
+fn reworded(text: &str) -> Edit {
+    Edit {
+        body: Some((text.into(), NonZeroU32::MIN)),
+        ..Edit::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d7_a_lease_hands_out_what_an_edit_before_it_has_made() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = Arc::new(schema.node().await);
+    store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
+    // Claims stop at a gate between seeing a row and locking it.
+    let gate = other(
+        &schema,
+        "ALTER TABLE q RENAME TO q_rows; \
+         CREATE FUNCTION gate() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN \
+           IF current_query() LIKE '%SKIP LOCKED%' THEN PERFORM pg_advisory_xact_lock_shared(42); \
+           END IF; RETURN true; END $$; \
+         CREATE VIEW q AS SELECT * FROM q_rows WHERE gate(); COMMIT; \
+         BEGIN; SELECT pg_advisory_xact_lock(42)",
+    )
+    .await;
+    let poller = Arc::clone(&store);
+    let mut polls = tokio::task::JoinSet::new();
+    polls.spawn(async move { poller.lease(ask(), at(60)).await.unwrap() });
+    until_blocked(&database, "advisory").await;
+    let edited = store.edit(id(1), reworded("the new text"), scene(4)).await;
+    edited.unwrap().unwrap();
+    end(gate).await;
+    let leased = polls.join_next().await.unwrap().unwrap();
+    let bodies: Vec<_> = leased
+        .iter()
+        .map(|message| &*message.content.body)
+        .collect();
+    assert_eq!(bodies, ["the new text"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s11_2_what_takes_long_holds_no_caller_up() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = Arc::new(schema.node().await);
+    store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
+    let rival = other(&schema, "LOCK TABLE route IN ACCESS EXCLUSIVE MODE").await;
+    let importer = Arc::clone(&store);
+    let mut imports = tokio::task::JoinSet::new();
+    imports.spawn(async move {
+        let import = RoutingChange::ImportRoutes {
+            routes: Vec::new(),
+            replace: false,
+        };
+        importer.change_routing(import, None).await.unwrap()
+    });
+    until_blocked(&database, "relation").await;
+    // The first poll looks after locations that have run out; an edit has a transaction of its own.
+    let calls = async {
+        assert_eq!(store.lease(ask(), at(60)).await.unwrap().len(), 1);
+        let edited = store.edit(id(1), reworded("new"), scene(4)).await;
+        edited.unwrap().unwrap();
+    };
+    tokio::time::timeout(SOON, calls).await.unwrap();
+    end(rival).await;
+    let (version, _) = imports.join_next().await.unwrap().unwrap();
+    assert_eq!(version, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s9_3_the_days_to_come_are_made_ahead_and_a_new_one_waits_for_no_reader() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    let there = |day: i64| {
+        let (name, day) = (&schema.name, at(0).secs() / 86_400 + day);
+        let sql = format!("SELECT to_regclass('{name}.msg_{day}') IS NOT NULL");
+        database.sql(&sql).trim() == "t"
+    };
+    let hour = Duration::from_secs(3_600);
+    let keep = Retention {
+        messages: hour,
+        events: hour,
+        frontends: hour,
+    };
+    assert!(!there(0));
+    let purged = store.purge(keep, at(0), 10).await.unwrap();
+    assert_eq!(purged, Purged::default());
+    assert_eq!(
+        [-1, 0, 1, 2, 3].map(there),
+        [false, true, true, true, false]
+    );
+    // A backup or a survey reads all of it for hours, and another writer is in the middle.
+    let rival = other(
+        &schema,
+        "SELECT count(*) FROM msg; LOCK TABLE msg, fin, event, log IN ROW EXCLUSIVE MODE",
+    )
+    .await;
+    let number = MessageId::floor_of(at(9 * 86_400)).get() + 1;
+    let stored = store.accept(vec![draft(number, "gw", 9 * 86_400)], at(9 * 86_400));
+    let stored = tokio::time::timeout(SOON, stored).await.unwrap().unwrap();
+    assert!(matches!(stored[..], [Placed::Stored(Some(_))]));
+    assert!(there(9));
+    end(rival).await;
+}
