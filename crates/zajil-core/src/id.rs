@@ -103,6 +103,15 @@ impl NodeNumber {
 /// Hands out ids of one node, strictly rising even when the clock steps back.
 ///
 /// When the 131,072 ids of a second are used up it borrows from the next one, so it never waits.
+///
+/// No id may be told twice, also not by a process that follows one which died a moment ago: what
+/// that one told and could not store is known to nobody. It can have told ids of
+/// - the second that it began with, which lies ahead of its clock and is reserved in the store;
+/// - seconds that its clock had reached, which this one's clock has too;
+/// - the second after the highest stored, where it borrowed: what is not stored yet is less than a
+///   second's worth.
+///
+/// So a process begins two seconds after what the store knows and one after its clock.
 #[derive(Debug)]
 pub struct Generator {
     node: NodeNumber,
@@ -111,17 +120,23 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator whose ids lie above `floor` (the highest id the store has seen) and above every
-    /// id that a former process on this node can have shown to a client before it died: those have
-    /// at most the current second, so this one starts in the next.
+    /// A generator whose ids lie above `floor` (the highest id that was stored or reserved) and
+    /// above every id that a former process on this node can have told. To be used only once
+    /// [`Generator::opening`] is reserved.
     #[must_use]
     pub fn new(node: NodeNumber, floor: Option<MessageId>, now: Timestamp) -> Self {
-        let seen = floor.map_or(0, |id| id.0 >> SECOND_SHIFT);
+        let after_seen = floor.map_or(0, |id| (id.0 >> SECOND_SHIFT) + 2);
         Self {
             node,
-            second: seen.max(second_of(now)) + 1,
+            second: after_seen.max(second_of(now) + 1),
             sequence: 0,
         }
+    }
+
+    /// The first id to come: a process that begins after this one must begin in a later second.
+    #[must_use]
+    pub fn opening(&self) -> MessageId {
+        self.upcoming()
     }
 
     /// The next id.
@@ -134,10 +149,15 @@ impl Generator {
             self.second += 1;
             self.sequence = 0;
         }
+        let id = self.upcoming();
+        self.sequence += 1;
+        id
+    }
+
+    fn upcoming(&self) -> MessageId {
         let number = (self.second << SECOND_SHIFT)
             | (u64::from(self.node.0) << SEQUENCE_BITS)
             | u64::from(self.sequence);
-        self.sequence += 1;
         MessageId(number.clamp(1, MessageId::MAX.0))
     }
 }
@@ -186,6 +206,18 @@ mod tests {
         assert!(Generator::new(node, Some(floor), at(10)).next(at(10)) > floor);
         let mut ids = Generator::new(node, Some(floor), at(9_000));
         assert_eq!(ids.next(at(9_000)).issued_at(), at(9_001));
+    }
+
+    #[test]
+    fn d4_a_restart_in_the_same_second_starts_above_the_second_that_was_reserved() {
+        let node = NodeNumber::new(0).unwrap();
+        let mut first = Generator::new(node, None, at(100));
+        let reserved = first.opening();
+        assert_eq!(first.next(at(100)), reserved);
+        let told = (0..SEQUENCES).map(|_| first.next(at(100)));
+        let last = told.last().unwrap();
+        let second = Generator::new(node, Some(reserved), at(100)).opening();
+        assert!(second > last, "{second:?} after {last:?}");
     }
 
     #[test]

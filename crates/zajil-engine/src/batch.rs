@@ -98,16 +98,8 @@ async fn store(shared: &Shared, batch: &mut Vec<Decided>) {
 
 async fn store_one(shared: &Shared, decided: &Decided) {
     let id = decided.draft.message.id;
-    let Err(error) = place(shared, std::slice::from_ref(decided)).await else {
-        return;
-    };
-    // An attempt whose outcome was unknown may have stored it: then it is only there already.
-    match shared.parts.store.message(id).await {
-        Ok(Some(message)) => {
-            let queued_for = message.dest_smsc.as_ref();
-            shared.stored(&message, queued_for, decided.watch);
-        }
-        Ok(None) | Err(_) => tracing::error!(%id, %error, "an accepted message was not stored"),
+    if let Err(error) = place(shared, std::slice::from_ref(decided)).await {
+        tracing::error!(%id, %error, "an accepted message was not stored");
     }
 }
 
@@ -116,19 +108,20 @@ async fn store_one(shared: &Shared, decided: &Decided) {
 /// Fails only when the drafts themselves are at fault.
 async fn place(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
     let mut pause = FIRST_PAUSE;
+    // Whether an attempt before may have stored them.
+    let mut unsure = false;
     loop {
-        // Copies: the store keeps what it is given, and may have to be asked again.
-        let drafts = batch.iter().flat_map(drafts).cloned().collect();
-        let storing = Stopwatch::start();
-        match shared
-            .parts
-            .store
-            .accept(drafts, shared.parts.clock.now())
-            .await
-        {
-            Ok(places) => {
-                settle(shared, batch, (places, storing.elapsed()));
-                return Ok(());
+        let tried = if unsure {
+            store_unless_stored(shared, batch).await
+        } else {
+            store_now(shared, batch).await
+        };
+        match tried {
+            Ok(()) => return Ok(()),
+            // Another worker's attempt, or one that was cut short, may have been ours.
+            Err(Error::Conflict(_)) if !unsure && batch.len() == 1 => {
+                unsure = true;
+                continue;
             }
             Err(error @ (Error::Conflict(_) | Error::Damaged(_) | Error::NotFound)) => {
                 return Err(error);
@@ -140,12 +133,51 @@ async fn place(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
                 | Error::Unknown(_)
                 | Error::Closed),
             ) => {
+                unsure |= matches!(error, Error::Unknown(_));
                 tracing::warn!(%error, count = batch.len(), "the intake waits for the store");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
+}
+
+async fn store_now(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
+    // Copies: the store keeps what it is given, and may have to be asked again.
+    let drafts = batch.iter().flat_map(drafts).cloned().collect();
+    let storing = Stopwatch::start();
+    let now = shared.parts.clock.now();
+    let places = shared.parts.store.accept(drafts, now).await?;
+    settle(shared, batch, (places, storing.elapsed()));
+    Ok(())
+}
+
+/// After an attempt whose outcome is not known: its messages may be there, and may also have been
+/// delivered or removed since. To store one again under its id would make it end twice.
+async fn store_unless_stored(shared: &Shared, batch: &[Decided]) -> Result<(), Error> {
+    for decided in batch {
+        if !is_stored(shared, decided).await? {
+            // None is, or the store refuses the whole and they are stored one by one.
+            return store_now(shared, batch).await;
+        }
+    }
+    for decided in batch {
+        let id = decided.draft.message.id;
+        if let Some(message) = shared.parts.store.message(id).await? {
+            shared.stored(&message, message.dest_smsc.as_ref(), decided.watch);
+        }
+    }
+    Ok(())
+}
+
+/// Whether this very submit was stored: its log stays when the message is removed, and begins with
+/// when and where it was taken, which no other message under its id has in common with it.
+async fn is_stored(shared: &Shared, decided: &Decided) -> Result<bool, Error> {
+    let Draft {
+        message, events, ..
+    } = &decided.draft;
+    let lines = shared.parts.store.events(message.id).await?;
+    Ok(events.first().is_some_and(|first| lines.contains(first)))
 }
 
 fn drafts(decided: &Decided) -> impl Iterator<Item = &Draft> {

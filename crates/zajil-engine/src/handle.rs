@@ -165,6 +165,7 @@ impl Engine {
         }
         let floor = parts.store.highest_id().await?;
         let ids = Generator::new(options.node_number, floor, parts.clock.now());
+        parts.store.reserve_ids(ids.opening()).await?;
         let (intake, far_end) = mpsc::channel(options.intake_capacity.max(1));
         let stopping = CancellationToken::new();
         let mut tasks = Tasks::new(stopping.clone(), Arc::clone(&parts.telemetry));

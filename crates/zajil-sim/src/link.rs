@@ -163,6 +163,7 @@ impl Store for Link {
         outbox(limit: u32) -> Vec<(OutboxSeq, Cdr)>;
     }
     carry! { Writes:
+        reserve_ids(up_to: MessageId) -> ();
         forget_key(key: [u8; 32], id: MessageId) -> ();
         add_event(id: MessageId, event: Event) -> bool;
         purge(keep: Retention, now: Timestamp, limit: u32) -> Purged;

@@ -13,13 +13,15 @@ use crate::run::run;
 /// Seeds that are always run.
 const FIXED: std::ops::Range<u64> = 1..121;
 /// Seeds that once broke a promise: nodes that filled the tables twice, an end told twice, a submit
-/// that was refused because its message had ended already, was removed, or could not be looked up.
-const FOUND: [u64; 5] = [
+/// that was refused because its message had ended already, was removed, or could not be looked up,
+/// a message that was stored again after it had been removed.
+const FOUND: [u64; 6] = [
     15,
     64,
     28_227_453_138_894,
     28_227_453_138_924,
     209_974_707_829_632,
+    7_649_845_335_469,
 ];
 /// How long the seeds of a commit go on.
 const SLOW: Duration = Duration::from_secs(100);

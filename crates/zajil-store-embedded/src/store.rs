@@ -45,6 +45,18 @@ impl Store for EmbeddedStore {
         }))
     }
 
+    fn reserve_ids(&self, up_to: MessageId) -> Reply<'_, ()> {
+        Box::pin(self.writer.run(move |tx| {
+            tx.db
+                .prepare_cached(
+                    "INSERT INTO meta VALUES ('highest', ?1) \
+                     ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+                )?
+                .execute([up_to.as_i64()])?;
+            Ok(())
+        }))
+    }
+
     fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>> {
         let drafts: Vec<Prepared> = drafts.into_iter().map(Prepared::new).collect();
         Box::pin(self.writer.run(move |tx| accept::accept(tx, &drafts, now)))

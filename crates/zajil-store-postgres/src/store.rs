@@ -60,6 +60,17 @@ impl Store for PostgresStore {
         Box::pin(self.quick.read(|| Step::bare(look::HIGHEST), read))
     }
 
+    fn reserve_ids(&self, up_to: MessageId) -> Reply<'_, ()> {
+        const RESERVE: &str = "INSERT INTO meta AS m VALUES ('highest', $1) ON CONFLICT (name) \
+             DO UPDATE SET value = greatest(m.value, excluded.value)";
+        Box::pin(self.chore(move |tx| {
+            Box::pin(async move {
+                let step = Step::new(RESERVE, bind![up_to.as_i64()]);
+                tx.ask(step).await.map(drop)
+            })
+        }))
+    }
+
     fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>> {
         let drafts: Vec<Prepared> = drafts.into_iter().map(Prepared::new).collect();
         Box::pin(self.ask(move |ticket| {

@@ -97,6 +97,7 @@ macro_rules! each_conformance_case {
                 s4_3_a_message_that_ended_on_arrival_has_its_cdr
                 s3_3_a_message_that_comes_late_is_placed_as_of_now
                 d4_the_highest_id_never_falls
+                d4_reserved_ids_count_as_used
             }
             arranged {
                 d14_a_message_that_waits_for_its_charge_is_offered_to_nobody

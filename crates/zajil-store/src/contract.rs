@@ -238,8 +238,12 @@ pub struct OutboxSeq(pub u64);
 
 /// A home for messages and all that belongs to them. See the module for what it promises.
 pub trait Store: Shelf + Send + Sync + fmt::Debug {
-    /// The highest id ever stored, so that a restarted node hands out none twice.
+    /// The highest id ever stored or reserved, so that a restarted node hands out none twice.
     fn highest_id(&self) -> Reply<'_, Option<MessageId>>;
+
+    /// Remembers that ids up to this one may have been told to clients, stored or not. A lower one
+    /// than before changes nothing.
+    fn reserve_ids(&self, up_to: MessageId) -> Reply<'_, ()>;
 
     /// Stores messages, all or none, in one transaction. A repetition (D6) is answered in its
     /// place and does not keep the others out. Keys and locations are judged as of `now`, which may

@@ -114,6 +114,13 @@ impl Store for MemoryStore {
         self.run(|state| Ok(state.highest))
     }
 
+    fn reserve_ids(&self, up_to: MessageId) -> Reply<'_, ()> {
+        self.run(|state| {
+            state.highest = state.highest.max(Some(up_to));
+            Ok(())
+        })
+    }
+
     fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>> {
         self.run(|state| state.accept(drafts, now))
     }

@@ -1,13 +1,16 @@
 //! Asynchronous submits: bounded, never dropped, flushed at the end (D5).
 
+use std::sync::Arc;
+
 use expect_test::expect;
+use zajil_core::event::EventName;
 use zajil_core::outcome::Reason;
-use zajil_core::port::Intake as _;
+use zajil_core::port::{Desk as _, Intake as _};
 use zajil_engine::Options;
 use zajil_store::contract::{Error, Store as _};
 use zajil_testkit::build;
 
-use crate::moody::Mood;
+use crate::moody::{Mood, Moody};
 use crate::scenario::{World, run};
 
 #[tokio::test(start_paused = true)]
@@ -144,4 +147,43 @@ async fn d6_a_reply_that_cannot_be_stored_does_not_take_a_keyed_submit_with_it()
         cdr m1 delivered by None, attempts 1
     "#]]
     .assert_eq(&world.finish().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d11_a_message_that_was_removed_before_its_batch_knew_it_was_stored_stays_removed() {
+    let world = World::new(Options::default()).await;
+    world.store.expect([Mood::StoreAndForget]);
+    let submission = build::submission("1", "44700", "once");
+    let taken = world.engine.submit_async(submission).await.unwrap();
+    let id = taken.message.id;
+    while world.store.message(id).await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    world.engine.remove(id).await.unwrap();
+    world.engine.stop().await;
+    let figures = world.store.figures().await.unwrap();
+    assert_eq!((figures.pending, figures.outbox), (0, 1), "it ended once");
+    let lines = world.store.events(id).await.unwrap();
+    let inserted = lines
+        .iter()
+        .filter(|line| line.name == EventName::Inserted)
+        .count();
+    assert_eq!(inserted, 1, "{lines:?}");
+    assert_eq!(world.telemetry.metrics.intake.get(), 0);
+}
+
+/// What a process told a client of and did not store is in no store: only the process knew the id.
+#[tokio::test(start_paused = true)]
+async fn d4_processes_that_die_within_one_second_tell_no_id_twice() {
+    let store = Arc::new(Moody::default());
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let life = World::over(Arc::clone(&store), Options::default()).await;
+        store.expect([Mood::Refuse(Error::Down("away".into()))]);
+        let submission = build::submission("1", "44700", "lost");
+        let taken = life.engine.submit_async(submission).await.unwrap();
+        told.push(taken.message.id);
+        // It dies as it is: nothing that it took is stored.
+    }
+    assert!(told.is_sorted_by(|a, b| a < b), "{told:?}");
 }

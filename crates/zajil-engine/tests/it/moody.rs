@@ -100,6 +100,7 @@ impl Store for Moody {
 
     delegate! {
         highest_id() -> Option<MessageId>;
+        reserve_ids(up_to: MessageId) -> ();
         offer(ask: OfferAsk) -> Vec<Message>;
         lease(ask: OfferAsk, until: Timestamp) -> Vec<Message>;
         next_due(asker: Asker, now: Timestamp) -> Option<Timestamp>;

@@ -298,6 +298,20 @@ pub async fn d4_the_highest_id_never_falls(s: Subject) {
     assert!(matches!(s.get(70).await.life, Life::Pending { .. }));
 }
 
+pub async fn d4_reserved_ids_count_as_used(s: Subject) {
+    s.store.reserve_ids(id(40)).await.unwrap();
+    assert_eq!(s.store.highest_id().await.unwrap(), Some(id(40)));
+    s.accept(vec![unrouted(30)]).await;
+    s.store.reserve_ids(id(20)).await.unwrap();
+    assert_eq!(s.store.highest_id().await.unwrap(), Some(id(40)));
+    s.accept(vec![unrouted(50)]).await;
+    assert_eq!(s.store.highest_id().await.unwrap(), Some(id(50)));
+    s.drain().await;
+    super::purge::everything(&s, at(10 * DAY)).await;
+    s.store.reserve_ids(id(45)).await.unwrap();
+    assert_eq!(s.store.highest_id().await.unwrap(), Some(id(50)));
+}
+
 /// The store was away in between, or the first attempt to store it had an unknown outcome.
 pub async fn s3_3_a_message_that_comes_late_is_placed_as_of_now(s: Subject) {
     let ends = Some(Some(at(60)));
