@@ -208,10 +208,11 @@ impl Shared {
             took: decided.watch.elapsed(),
             queued: is_pending(&done),
         });
-        // The answer may have come so late that the message was rejected before it.
-        let late = (done.status() == Status::Final(FinalStatus::Rejected))
-            .then(|| (Reason::ChargingDown, "the answer came too late".to_owned()));
-        if let Some((reason, why)) = rejected.or(late) {
+        // What became of the message decides, not the answer: that may have come so late that
+        // another node had rejected it before, or let it go.
+        if done.status() == Status::Final(FinalStatus::Rejected) {
+            let late = || (Reason::ChargingDown, "the answer came too late".to_owned());
+            let (reason, why) = rejected.unwrap_or_else(late);
             self.forget_rejected(done.id, decided.draft.dedupe, reason)
                 .await;
             return Err(refusal(done.id, reason, &why));

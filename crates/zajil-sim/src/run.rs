@@ -91,7 +91,9 @@ async fn play(seed: u64, defect: Option<Defect>) -> Result<Finale, Error> {
 
 /// Waits until nothing is pending; `false` when that takes too long.
 async fn drain(stage: &Stage) -> Result<bool, Error> {
-    let ends = Instant::now() + DRAINED_WITHIN + stage.plan.skew * 2;
+    // A refund that did not happen is put off for as long as its charge seems to be ago, from when
+    // it seems to be: both are wrong by up to twice the skew.
+    let ends = Instant::now() + DRAINED_WITHIN + stage.plan.skew * 4;
     let mut quiet_since = None;
     while Instant::now() < ends {
         let figures = stage.store.figures().await?;
