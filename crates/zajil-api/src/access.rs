@@ -220,11 +220,21 @@ impl Access {
     }
 
     /// Counts the other messages of a call that has many (D7): the rate is one of messages, however
-    /// they come. They pass, and what comes next waits for them.
-    pub(crate) fn owe(&self, client: &Client, messages: usize, now: Timestamp) {
+    /// they come. They pass unless the caller owes already, and what comes next waits for them.
+    pub(crate) fn owe(
+        &self,
+        client: &Client,
+        messages: usize,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
         let others = u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX);
-        if let Some((who, rate)) = client.counted.filter(|_| others > 0) {
-            self.calls.owe(who, rate, since_epoch(now), others);
+        let Some((who, rate)) = client.counted.filter(|_| others > 0) else {
+            return Ok(());
+        };
+        let verdict = self.calls.owe(who, rate, since_epoch(now), others);
+        match verdict.allowed {
+            true => Ok(()),
+            false => Err(too_many(verdict, now)),
         }
     }
 
@@ -300,8 +310,7 @@ impl Access {
         if verdict.allowed {
             return Ok(Some((verdict, who, rate)));
         }
-        let detail = format!("more than {} calls a second", verdict.limit);
-        Err(Denied::limited(detail, verdict, now))
+        Err(too_many(verdict, now))
     }
 }
 
@@ -329,6 +338,11 @@ fn check_terms(entry: &Entry, address: Option<IpAddr>, now: Timestamp) -> Result
         return Ok(());
     }
     Err(forbidden("the key may not be used from this address"))
+}
+
+fn too_many(verdict: Verdict, now: Timestamp) -> Denied {
+    let detail = format!("more than {} calls a second", verdict.limit);
+    Denied::limited(detail, verdict, now)
 }
 
 fn since_epoch(now: Timestamp) -> Duration {

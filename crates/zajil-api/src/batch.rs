@@ -25,7 +25,9 @@ pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Re
     let payload = body::read(payload, limit, &api.options).await?;
     let items = body::object::<BatchIn<'_>>(&payload)?.into_items()?;
     let client = Client::of(&parts.extensions)?;
-    api.options.access.owe(client, items.len(), api.now());
+    if let Err(denied) = api.options.access.owe(client, items.len(), api.now()) {
+        return Ok(denied.answer());
+    }
     let key = submit::key(&parts)?;
     let read = |(index, raw)| submission(&api, raw, key.as_deref().map(|key| (key, index)));
     let read: Vec<Each<Submission>> = items.into_iter().enumerate().map(read).collect();
@@ -49,7 +51,9 @@ pub(crate) async fn report(api: Shared, request: Request) -> Result<Response, Re
     let payload = body::read(payload, limit, &api.options).await?;
     let items = body::object::<BatchReportIn<'_>>(&payload)?.into_items()?;
     let client = Client::of(&parts.extensions)?;
-    api.options.access.owe(client, items.len(), api.now());
+    if let Err(denied) = api.options.access.owe(client, items.len(), api.now()) {
+        return Ok(denied.answer());
+    }
     let mut read = Vec::with_capacity(items.len());
     for item in items {
         read.push(match batch::report(item) {

@@ -112,10 +112,11 @@ impl Table {
         self.visit(who, rate, now, Visit::Count)
     }
 
-    /// Counts so many more calls of `who`, which are made already: they are never refused, and the
-    /// next ones wait until they are paid for.
-    pub(crate) fn owe(&self, who: impl Hash, rate: Paced, now: Duration, calls: u32) {
-        self.visit(who, rate, now, Visit::Owe(calls));
+    /// Counts so many more calls of `who`, which come with one that was counted: the next ones
+    /// wait until they are paid for. Refused, and not counted, of somebody who owes already: of
+    /// batches that come at once, one passes.
+    pub(crate) fn owe(&self, who: impl Hash, rate: Paced, now: Duration, calls: u32) -> Verdict {
+        self.visit(who, rate, now, Visit::Owe(calls))
     }
 
     /// What [`Table::count`] would say, without counting.
@@ -150,7 +151,7 @@ impl Table {
         let is_to_last = match visit {
             Visit::Look => false,
             Visit::Count => verdict.allowed || known,
-            Visit::Owe(_) => true,
+            Visit::Owe(_) => verdict.allowed,
         };
         if is_to_last {
             set[at] = place;
@@ -166,7 +167,7 @@ enum Visit {
     Look,
     /// To make a call.
     Count,
-    /// To pay for calls that were made.
+    /// To pay for the others of a batch.
     Owe(u32),
 }
 
@@ -180,14 +181,17 @@ fn judge(place: Place, rate: Paced, now: u64, visit: Visit) -> (Verdict, Place) 
     let ahead = place.paid_at.saturating_sub(now);
     let ahead = ahead.min(allowance.saturating_add(place.owed));
     let asked = ahead.saturating_add(interval);
-    let allowed = asked <= allowance;
+    let allowed = match visit {
+        Visit::Look | Visit::Count => asked <= allowance,
+        Visit::Owe(_) => ahead <= allowance,
+    };
     let ahead = match visit {
         Visit::Count if allowed => asked,
-        Visit::Look | Visit::Count => ahead,
-        Visit::Owe(calls) => {
+        Visit::Owe(calls) if allowed => {
             let debt = interval.saturating_mul(u64::from(calls));
             ahead.saturating_add(debt).min(most)
         }
+        Visit::Look | Visit::Count | Visit::Owe(_) => ahead,
     };
     let left = allowance.saturating_sub(ahead) / interval;
     let next_in = (ahead + interval).saturating_sub(allowance);

@@ -26,7 +26,7 @@ fn s3_7_as_many_as_the_rate_pass_at_once_and_come_back_evenly() {
 fn d7_a_batch_is_paid_for_by_its_messages() {
     let (table, rate) = (Table::new(), Rate::per_second(100));
     assert!(table.count(1_u64, rate.into(), at(0)).allowed);
-    table.owe(1_u64, rate.into(), at(0), 499);
+    assert!(table.owe(1_u64, rate.into(), at(0), 499).allowed);
     // 500 messages at 100 a second, of which 100 may come at once.
     let refused = table.count(1_u64, rate.into(), at(0));
     assert!(!refused.allowed);
@@ -35,9 +35,24 @@ fn d7_a_batch_is_paid_for_by_its_messages() {
     assert_eq!(allowed(&table, 1, rate, at(4_000), 1), 0);
     assert_eq!(allowed(&table, 1, rate, at(4_010), 5), 1);
     // Nobody owes more than a batch.
-    table.owe(1_u64, rate.into(), at(4_010), u32::MAX);
+    assert!(table.owe(1_u64, rate.into(), at(4_010), u32::MAX).allowed);
     assert_eq!(allowed(&table, 1, rate, at(14_010), 5), 0);
     assert_eq!(allowed(&table, 1, rate, at(14_020), 5), 1);
+}
+
+#[test]
+fn d7_of_batches_that_come_at_once_one_passes_and_the_others_pay_nothing() {
+    let (table, rate) = (Table::new(), Rate::per_second(100));
+    for _ in 0..3 {
+        assert!(table.count(1_u64, rate.into(), at(0)).allowed);
+    }
+    assert!(table.owe(1_u64, rate.into(), at(0), 499).allowed);
+    for _ in 0..2 {
+        let refused = table.owe(1_u64, rate.into(), at(0), 499);
+        assert!(!refused.allowed);
+        // 502 calls are counted, 100 of them may come at once.
+        assert_eq!(refused.next_in, Duration::from_millis(4_030));
+    }
 }
 
 #[test]
