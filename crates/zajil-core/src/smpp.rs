@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use crate::clock::Timestamp;
 use crate::frontend::FrontendName;
 
+pub mod carrier;
 pub mod password;
 
 use password::Hashed;
@@ -55,11 +56,13 @@ pub enum DefaultAlphabet {
     Latin1,
     /// UTF-8, of which ASCII is a part.
     Utf8,
+    /// ASCII (IA5): a text with any other letter goes as UCS-2.
+    Ascii,
 }
 
 impl DefaultAlphabet {
     /// Every alphabet.
-    pub const ALL: [Self; 3] = [Self::Gsm7, Self::Latin1, Self::Utf8];
+    pub const ALL: [Self; 4] = [Self::Gsm7, Self::Latin1, Self::Utf8, Self::Ascii];
 
     /// The word in JSON.
     #[must_use]
@@ -68,6 +71,7 @@ impl DefaultAlphabet {
             Self::Gsm7 => "gsm7",
             Self::Latin1 => "latin1",
             Self::Utf8 => "utf8",
+            Self::Ascii => "ascii",
         }
     }
 

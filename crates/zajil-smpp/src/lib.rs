@@ -4,13 +4,17 @@
 //!   timers, garbage, leave-taking. A [`link::Handler`] says what a side does with the requests of
 //!   its peer; a [`link::Handle`] sends requests of our own and waits for their responses.
 //! * [`server`]: binds, submits and deliveries of applications; [`accounts`]: who they are.
+//! * [`client`]: binds to carriers, submits what is routed to them, takes what they deliver.
 //! * [`text`], [`number`], [`status`]: what the two worlds call the same things.
+//! * [`sim`]: a carrier that is not there, for tests and demos.
 //! * [`tap`]: what sees the octets of a link.
 
 pub mod accounts;
+pub mod client;
 pub mod link;
 pub mod number;
 pub mod server;
+pub mod sim;
 pub mod status;
 mod submit;
 pub mod tap;

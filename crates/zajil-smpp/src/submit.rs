@@ -13,11 +13,12 @@ use sms_codec::pid::Pid;
 use sms_codec::tpdu::{Submit, Tpdu};
 use sms_codec::user_data::UserData;
 use zajil_core::clock::Timestamp;
+use zajil_core::frontend::FrontendName;
 use zajil_core::message::{TransferFields, storable};
 use zajil_core::number::Given;
 use zajil_core::port::Submission;
 use zajil_core::route::SourceType;
-use zajil_core::smpp::Account;
+use zajil_core::smpp::{Account, DefaultAlphabet};
 
 use crate::number;
 use crate::text::{self, Carried, Incoming, Unusable};
@@ -103,11 +104,36 @@ impl<'p> Request<'p> {
         now: Timestamp,
     ) -> Result<Submission, Unusable> {
         self.check()?;
-        let (deliver_after, expires) = self.times(now)?;
         let named = number::read(self.source);
         let allowed = account.sender(&named);
         let not_sender = unusable(Status::RINVSRCADR, "the sender is not one of the account's");
-        let source = match allowed.ok_or(not_sender)? {
+        let sender = allowed.ok_or(not_sender)?;
+        let from = (&account.system_id, account.alphabet);
+        self.submission((sender, destination), from, now)
+    }
+
+    /// The submission of a message that a carrier delivers.
+    ///
+    /// # Errors
+    /// What the answer says, and why, for the log.
+    pub(crate) fn of_carrier(
+        &self,
+        destination: &Address,
+        from: (&FrontendName, DefaultAlphabet),
+        now: Timestamp,
+    ) -> Result<Submission, Unusable> {
+        self.submission((&number::read(self.source), destination), from, now)
+    }
+
+    fn submission(
+        &self,
+        (sender, destination): (&str, &Address),
+        (source_smsc, alphabet): (&FrontendName, DefaultAlphabet),
+        now: Timestamp,
+    ) -> Result<Submission, Unusable> {
+        let (deliver_after, expires) = self.times(now)?;
+        let not_sender = unusable(Status::RINVSRCADR, "the sender is no number and no name");
+        let source = match sender {
             "" => None,
             sender => Some(Given::parse(sender).map_err(|_| not_sender)?),
         };
@@ -119,12 +145,12 @@ impl<'p> Request<'p> {
             short_message: self.short_message,
             tlvs: self.tlvs,
         };
-        let carried = text::read(incoming, account.alphabet)?;
+        let carried = text::read(incoming, alphabet)?;
         let mut submission = Submission {
             source,
             destination: called.map_err(|_| not_called)?,
             body: String::new(),
-            source_smsc: Some(account.system_id.clone()),
+            source_smsc: Some(source_smsc.clone()),
             source_type: Some(SourceType::Smpp),
             dest_smsc: None,
             source_imsi: None,

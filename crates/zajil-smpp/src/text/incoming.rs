@@ -95,7 +95,7 @@ fn coding(
     let default = match default {
         DefaultAlphabet::Gsm7 => Coding::Gsm7,
         DefaultAlphabet::Latin1 => Coding::Latin1,
-        DefaultAlphabet::Utf8 => Coding::Utf8,
+        DefaultAlphabet::Utf8 | DefaultAlphabet::Ascii => Coding::Utf8,
     };
     // dest_addr_subunit 1: to the display (5.0, 4.8.4.23).
     let display = pdu.tlvs.u8(Tag::DEST_ADDR_SUBUNIT) == Some(1);

@@ -90,6 +90,9 @@ impl Writing {
                 matches!(plan.alphabet, segment::Alphabet::Gsm7(_)) && latin1::encode(body).is_ok()
             }
             DefaultAlphabet::Utf8 => true,
+            DefaultAlphabet::Ascii => {
+                matches!(plan.alphabet, segment::Alphabet::Gsm7(_)) && body.is_ascii()
+            }
         };
         let class = class.map(Class::code);
         let data_coding = match (fits, class) {
@@ -114,7 +117,7 @@ impl Writing {
         match self.alphabet {
             DefaultAlphabet::Gsm7 => gsm7::encode(text, Shift::DEFAULT).unwrap_or(unicode),
             DefaultAlphabet::Latin1 => latin1::encode(text).unwrap_or(unicode),
-            DefaultAlphabet::Utf8 => text.as_bytes().to_vec(),
+            DefaultAlphabet::Utf8 | DefaultAlphabet::Ascii => text.as_bytes().to_vec(),
         }
     }
 }
@@ -177,6 +180,10 @@ fn one_part(data: &UserData, alphabet: DefaultAlphabet) -> Piece {
         DefaultAlphabet::Gsm7 => text.septets(),
         DefaultAlphabet::Latin1 => text.text().and_then(|text| latin1::encode(&text).ok()),
         DefaultAlphabet::Utf8 => text.text().map(String::into_bytes),
+        DefaultAlphabet::Ascii => {
+            let text = text.text().filter(|text| text.is_ascii());
+            text.map(String::into_bytes)
+        }
     };
     let (body, data_coding) = match dcs.alphabet() {
         Alphabet::EightBit => (data.body().to_vec(), 0x04),

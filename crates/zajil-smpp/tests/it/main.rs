@@ -5,4 +5,6 @@ mod bench;
 #[cfg(test)]
 mod binds;
 #[cfg(test)]
+mod carriers;
+#[cfg(test)]
 mod messages;

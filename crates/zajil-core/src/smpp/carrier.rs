@@ -1,0 +1,269 @@
+//! Somebody else's message centre that we bind to, and how messages are written for it.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::{BindType, DefaultAlphabet, LongText};
+use crate::frontend::FrontendName;
+
+/// How we bind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BindMode {
+    /// Each session both submits and is delivered to.
+    Transceiver,
+    /// Each bind is two sessions: one that submits, one that is delivered to.
+    Pair,
+    /// Sessions only submit; nothing comes back, receipts neither.
+    Transmitter,
+    /// Sessions are only delivered to.
+    Receiver,
+}
+
+impl BindMode {
+    /// Every mode.
+    pub const ALL: [Self; 4] = [
+        Self::Transceiver,
+        Self::Pair,
+        Self::Transmitter,
+        Self::Receiver,
+    ];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transceiver => "transceiver",
+            Self::Pair => "pair",
+            Self::Transmitter => "transmitter",
+            Self::Receiver => "receiver",
+        }
+    }
+
+    /// The mode that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
+    }
+
+    /// The sessions of one bind.
+    #[must_use]
+    pub const fn sessions(self) -> &'static [BindType] {
+        match self {
+            Self::Transceiver => &[BindType::Transceiver],
+            Self::Pair => &[BindType::Transmitter, BindType::Receiver],
+            Self::Transmitter => &[BindType::Transmitter],
+            Self::Receiver => &[BindType::Receiver],
+        }
+    }
+}
+
+/// Where a carrier listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Host {
+    name: String,
+    port: u16,
+}
+
+/// A text names no host and port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be host:port, an IPv6 address in brackets")]
+pub struct NotAHost;
+
+impl Host {
+    /// `host:port`; an IPv6 address stands in brackets.
+    ///
+    /// # Errors
+    /// [`NotAHost`].
+    pub fn parse(text: &str) -> Result<Self, NotAHost> {
+        let (name, port) = text.rsplit_once(':').ok_or(NotAHost)?;
+        let port = port.parse().ok().filter(|port| *port != 0);
+        let name = match name.strip_prefix('[').and_then(|n| n.strip_suffix(']')) {
+            Some(address) => {
+                let address: Ipv6Addr = address.parse().map_err(|_| NotAHost)?;
+                address.to_string()
+            }
+            None => {
+                let plain = |octet: u8| octet.is_ascii_alphanumeric() || b".-_".contains(&octet);
+                if name.is_empty() || name.len() > 253 || !name.bytes().all(plain) {
+                    return Err(NotAHost);
+                }
+                name.to_owned()
+            }
+        };
+        Ok(Self {
+            name,
+            port: port.ok_or(NotAHost)?,
+        })
+    }
+
+    /// The name or address, without brackets.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port, from 1.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.contains(':') {
+            write!(out, "[{}]:{}", self.name, self.port)
+        } else {
+            write!(out, "{}:{}", self.name, self.port)
+        }
+    }
+}
+
+/// What we say who we are with. A client must be able to say it, so it is kept as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// A password; the door checks its length.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The password itself, for the bind and the store.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("****")
+    }
+}
+
+/// Type of number and numbering plan that addresses are sent with; what is none follows from the
+/// number: international, short or alphanumeric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// TON of numbers; that of letters is always 5.
+    pub ton: Option<u8>,
+    /// NPI of numbers; that of letters is always 0.
+    pub npi: Option<u8>,
+}
+
+/// A carrier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carrier {
+    /// Its name, and that of the frontend that it is.
+    pub name: FrontendName,
+    /// Whether we bind to it.
+    pub enabled: bool,
+    /// Where it listens, tried in order; never empty.
+    pub hosts: Vec<Host>,
+    /// Who we are to it.
+    pub system_id: String,
+    /// With what we prove it.
+    pub password: Password,
+    /// `system_type` of the bind.
+    pub system_type: String,
+    /// `interface_version` of the bind: 0x33, 0x34 or 0x50.
+    pub version: u8,
+    /// How we bind.
+    pub bind: BindMode,
+    /// How many binds there are at a time; two sessions each for a pair.
+    pub binds: NonZeroU32,
+    /// `address_range` of the bind.
+    pub address_range: String,
+    /// TON and NPI of the address range; 0 without.
+    pub range_plan: Plan,
+    /// The sender of every message to it.
+    pub forced_sender: Option<String>,
+    /// How senders are sent.
+    pub source_plan: Plan,
+    /// How destinations are sent.
+    pub destination_plan: Plan,
+    /// What the default alphabet is to it.
+    pub alphabet: DefaultAlphabet,
+    /// `data_coding` of a text in that alphabet, for those that do not take it as 0.
+    pub text_coding: u8,
+    /// How long texts go to it.
+    pub long_text: LongText,
+    /// Whether it is told until when a message is worth delivering.
+    pub send_validity: bool,
+    /// Requests under way in one session.
+    pub window: NonZeroU32,
+    /// Messages, that is parts, in a second over all sessions of a node; none = as many as it takes.
+    pub rate: Option<NonZeroU32>,
+    /// It is asked whether it is there after so much silence.
+    pub enquire_link: Duration,
+    /// It has so long for a response.
+    pub response: Duration,
+}
+
+impl Carrier {
+    /// A carrier with this name, host and `system_id`, and the defaults for the rest.
+    #[must_use]
+    pub fn new(name: FrontendName, host: Host, (system_id, password): (String, Password)) -> Self {
+        Self {
+            name,
+            enabled: true,
+            hosts: vec![host],
+            system_id,
+            password,
+            system_type: String::new(),
+            version: 0x34,
+            bind: BindMode::Transceiver,
+            binds: NonZeroU32::MIN,
+            address_range: String::new(),
+            range_plan: Plan::default(),
+            forced_sender: None,
+            source_plan: Plan::default(),
+            destination_plan: Plan::default(),
+            alphabet: DefaultAlphabet::Gsm7,
+            text_coding: 0,
+            long_text: LongText::Udh,
+            send_validity: true,
+            window: NonZeroU32::MIN.saturating_add(9),
+            rate: None,
+            enquire_link: Duration::from_secs(30),
+            response: Duration::from_secs(10),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_read_and_written() {
+        for text in [
+            "smsc.example.net:2775",
+            "192.0.2.1:2776",
+            "[2001:db8::1]:2775",
+        ] {
+            assert_eq!(Host::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "host",
+            "host:0",
+            "host:70000",
+            ":2775",
+            "a b:1",
+            "2001:db8::1:2775",
+        ] {
+            assert_eq!(Host::parse(text), Err(NotAHost), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_told() {
+        let told = format!("{:?}", Password::new("secret08".to_owned()));
+        assert_eq!(told, "****");
+    }
+}
