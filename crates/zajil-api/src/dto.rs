@@ -22,6 +22,7 @@ pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod simulation;
 pub(crate) mod smpp_account;
+pub(crate) mod smpp_carrier;
 pub(crate) mod ss7;
 pub(crate) mod submit;
 pub(crate) mod webhook;

@@ -31,7 +31,7 @@ mod router;
 mod routes;
 mod seed;
 mod shelf;
-mod smpp_accounts;
+mod smpp_parties;
 mod stream;
 mod system;
 mod table;

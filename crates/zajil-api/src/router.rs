@@ -11,6 +11,8 @@ use axum::response::Response;
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{CdrSearch, Control, Desk, Intake};
+use zajil_core::smpp::Account;
+use zajil_core::smpp::carrier::Carrier;
 use zajil_core::webhook::Webhooks;
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
@@ -18,20 +20,20 @@ use zajil_telemetry::Telemetry;
 use crate::access::Need;
 use crate::dto::mms::Mms;
 use crate::dto::ss7::Ss7Event;
-use crate::openapi::Listed;
 use crate::openapi::says::shelf::{MmsMessages, MmsQueues, Named, Ss7Events};
 use crate::openapi::says::{self, tables};
+use crate::openapi::{Listed, Operation};
 use crate::options::Options;
 use crate::request_id::RequestIds;
 use crate::routes::Routes;
 use crate::shelf::Shelved;
+use crate::smpp_parties::Party;
 use crate::stream::Places;
 use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
     audit, batch, bulk, cdrs, cluster, diagnose, docs, events, frontends, keys, locations,
-    messages, policies, routes, shelf, smpp_accounts, stream, system, table, translations,
-    webhooks,
+    messages, policies, routes, shelf, smpp_parties, stream, system, table, translations, webhooks,
 };
 
 use page::{DELETE, GET, PATCH, POST, PUT, Pages, guarded};
@@ -398,29 +400,47 @@ fn location_pages() -> Pages {
 
 fn smpp_pages() -> Pages {
     use says::smpp as said;
-    const ALL: &str = "/api/smpp/accounts";
-    const ONE: &str = "/api/smpp/accounts/{system_id}";
-    Pages::new()
-        .on((GET, ALL, Need::Admin), smpp_accounts::list, said::accounts)
-        .on(
-            (POST, ALL, Need::Admin),
-            smpp_accounts::create,
-            said::account_create,
-        )
-        .on(
-            (GET, ONE, Need::Admin),
-            smpp_accounts::show,
+    const ACCOUNTS: &str = "/api/smpp/accounts";
+    const ACCOUNT: &str = "/api/smpp/accounts/{system_id}";
+    const CARRIERS: &str = "/api/smpp/carriers";
+    const CARRIER: &str = "/api/smpp/carriers/{name}";
+    party_pages::<Account>(
+        (ACCOUNTS, said::accounts, said::account_create),
+        (
+            ACCOUNT,
             said::account_show,
-        )
-        .on(
-            (PATCH, ONE, Need::Admin),
-            smpp_accounts::update,
             said::account_update,
-        )
-        .on(
-            (DELETE, ONE, Need::Admin),
-            smpp_accounts::remove,
             said::account_remove,
+        ),
+    )
+    .merge(party_pages::<Carrier>(
+        (CARRIERS, said::carriers, said::carrier_create),
+        (
+            CARRIER,
+            said::carrier_show,
+            said::carrier_update,
+            said::carrier_remove,
+        ),
+    ))
+}
+
+/// What a page says of itself.
+type Said = fn() -> Operation;
+
+/// The pages of whom we speak SMPP with: all of them, and one.
+fn party_pages<T: Party>(
+    (all, list, create): (&'static str, Said, Said),
+    (one, show, update, remove): (&'static str, Said, Said, Said),
+) -> Pages {
+    Pages::new()
+        .on((GET, all, Need::Admin), smpp_parties::list::<T>, list)
+        .on((POST, all, Need::Admin), smpp_parties::create::<T>, create)
+        .on((GET, one, Need::Admin), smpp_parties::show::<T>, show)
+        .on((PATCH, one, Need::Admin), smpp_parties::update::<T>, update)
+        .on(
+            (DELETE, one, Need::Admin),
+            smpp_parties::remove::<T>,
+            remove,
         )
 }
 

@@ -19,6 +19,7 @@ mod presence;
 mod refund;
 mod routing;
 mod smpp;
+mod smpp_carrier;
 
 pub use events::{decode_events, encode_events};
 pub use extra::{Extra, decode_extra, encode_extra};
@@ -27,6 +28,7 @@ pub use presence::{decode_location, decode_presence, encode_location, encode_pre
 pub use refund::{decode_refund, encode_refund};
 pub use routing::{decode_route, decode_rule, encode_route, encode_rule};
 pub use smpp::{decode_smpp_account, encode_smpp_account};
+pub use smpp_carrier::{decode_smpp_carrier, encode_smpp_carrier};
 
 /// The version that is written.
 const VERSION: u32 = 1;

@@ -110,6 +110,8 @@ impl Server {
             smpp::follow(&mut drain, book, &store);
             doors.push(run(server.serve(listener, stop_doors.clone())));
         }
+        let (client, carriers) = smpp::client(&mut drain, &engine, things);
+        doors.push(run(client.run(carriers, stop_doors.clone())));
         telemetry.record(&Fact::NodeStarted);
         Ok(Self {
             api: api_address,

@@ -1,4 +1,4 @@
-//! The SMPP server within the process: its accounts from the shelf, its listener.
+//! SMPP within the process: the server with its accounts and listener, the client of carriers.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,23 +8,25 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Clock;
 use zajil_core::smpp::Account;
 use zajil_engine::Engine;
 use zajil_engine::tasks::Tasks;
 use zajil_smpp::accounts::Accounts;
+use zajil_smpp::client::{self, Carriers, Client};
 use zajil_smpp::server::{Parts, Server};
-use zajil_store::record::decode_smpp_account;
+use zajil_store::record::{decode_smpp_account, decode_smpp_carrier};
 use zajil_store::shelf::{Kind, Page, Start};
 use zajil_store::{Error, Store};
 use zajil_telemetry::Telemetry;
 
 use crate::config::{Smpp, SmppListen};
 
-/// A change of an account is in force after this at the latest.
+/// A change of an account or carrier is in force after this at the latest.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// So many accounts are read at a time.
+/// So many records are read at a time.
 const PAGE: u32 = 1_000;
 
 /// Every account, as the shelf had them a second ago at the most.
@@ -38,57 +40,72 @@ impl Accounts for Book {
 }
 
 impl Book {
-    /// Reads all accounts. One that cannot be read is left out, and an operator is told.
-    pub(crate) async fn read(&self, store: &dyn Store) -> Result<u64, Error> {
-        // Before the records: what changes meanwhile is read again.
-        let revision = store.shelf_revision(Kind::SmppAccount).await?;
-        let mut accounts = HashMap::new();
-        let mut last = 0;
-        loop {
-            let page = Page {
-                kind: Kind::SmppAccount,
-                from: Start::After(last),
-                offset: 0,
-                limit: PAGE,
-            };
-            let records = store.shelf(page).await?;
-            let Some(record) = records.last() else {
-                break;
-            };
-            last = record.id;
-            for record in &records {
-                match decode_smpp_account(&record.body) {
-                    Ok(account) => {
-                        accounts.insert(account.system_id.to_string(), Arc::new(account));
-                    }
-                    Err(error) => {
-                        tracing::error!(id = record.id, %error, "an SMPP account is not usable");
-                    }
+    fn put(&self, accounts: Vec<Account>) {
+        let named = |account: Account| (account.system_id.to_string(), Arc::new(account));
+        self.0
+            .store(Arc::new(accounts.into_iter().map(named).collect()));
+    }
+}
+
+/// Every record of a kind, and the revision that they are of. One that cannot be read is left out,
+/// and an operator is told.
+async fn read<T>(
+    store: &dyn Store,
+    kind: Kind,
+    decode: fn(&str) -> Result<T, Error>,
+) -> Result<(u64, Vec<T>), Error> {
+    // Before the records: what changes meanwhile is read again.
+    let revision = store.shelf_revision(kind).await?;
+    let mut all = Vec::new();
+    let mut last = 0;
+    loop {
+        let page = Page {
+            kind,
+            from: Start::After(last),
+            offset: 0,
+            limit: PAGE,
+        };
+        let records = store.shelf(page).await?;
+        let Some(record) = records.last() else {
+            return Ok((revision, all));
+        };
+        last = record.id;
+        for record in &records {
+            match decode(&record.body) {
+                Ok(one) => all.push(one),
+                Err(error) => {
+                    tracing::error!(%kind, id = record.id, %error, "a record is not usable");
                 }
             }
         }
-        self.0.store(Arc::new(accounts));
-        Ok(revision)
     }
+}
 
-    /// Keeps up with the shelf until the token is cancelled.
-    pub(crate) async fn follow(&self, store: &dyn Store, token: CancellationToken) {
-        let mut known = None;
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
-        loop {
-            tokio::select! {
-                () = token.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
-            match store.shelf_revision(Kind::SmppAccount).await {
-                Ok(revision) if Some(revision) == known => {}
-                Ok(_) => match self.read(store).await {
-                    Ok(revision) => known = Some(revision),
-                    Err(error) => tracing::warn!(%error, "SMPP accounts were not read"),
-                },
-                // The store tells of its own troubles.
-                Err(_) => {}
-            }
+/// Reads a kind again whenever it has changed, until the token is cancelled.
+async fn keep_up<T>(
+    (store, kind): (&dyn Store, Kind),
+    decode: fn(&str) -> Result<T, Error>,
+    take: impl Fn(Vec<T>) + Send,
+    token: CancellationToken,
+) {
+    let mut known = None;
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match store.shelf_revision(kind).await {
+            Ok(revision) if Some(revision) == known => {}
+            Ok(_) => match read(store, kind, decode).await {
+                Ok((revision, all)) => {
+                    take(all);
+                    known = Some(revision);
+                }
+                Err(error) => tracing::warn!(%kind, %error, "records were not read"),
+            },
+            // The store tells of its own troubles.
+            Err(_) => {}
         }
     }
 }
@@ -100,7 +117,8 @@ pub(crate) async fn server(
     (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
 ) -> anyhow::Result<(Arc<Server>, Arc<Book>)> {
     let book = Arc::new(Book::default());
-    book.read(&**store).await.context("reading SMPP accounts")?;
+    let accounts = read(&**store, Kind::SmppAccount, decode_smpp_account).await;
+    book.put(accounts.context("reading SMPP accounts")?.1);
     let parts = Parts {
         intake: engine.clone(),
         desk: engine.clone(),
@@ -116,8 +134,39 @@ pub(crate) fn follow(tasks: &mut Tasks, book: Arc<Book>, store: &Arc<dyn Store>)
     let store = Arc::clone(store);
     tasks.spawn("SMPP accounts", move |token| {
         let (book, store) = (Arc::clone(&book), Arc::clone(&store));
-        async move { book.follow(&*store, token).await }
+        async move {
+            let of = (&*store, Kind::SmppAccount);
+            keep_up(of, decode_smpp_account, |all| book.put(all), token).await;
+        }
     });
+}
+
+/// The client of carriers, and the list of them that it follows.
+pub(crate) fn client(
+    tasks: &mut Tasks,
+    engine: &Arc<Engine>,
+    (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
+) -> (Arc<Client>, watch::Receiver<Carriers>) {
+    let parts = client::Parts {
+        intake: engine.clone(),
+        desk: engine.clone(),
+        clock: Arc::clone(clock),
+        dice: Arc::new(zajil_engine::system::ThreadDice),
+        telemetry: Arc::clone(telemetry),
+    };
+    let (list, carriers) = watch::channel(Carriers::default());
+    let (store, list) = (Arc::clone(store), Arc::new(list));
+    tasks.spawn("SMPP carriers", move |token| {
+        let (store, list) = (Arc::clone(&store), Arc::clone(&list));
+        async move {
+            let of = (&*store, Kind::SmppCarrier);
+            let take = |all: Vec<_>| {
+                list.send_replace(all.into_iter().map(Arc::new).collect());
+            };
+            keep_up(of, decode_smpp_carrier, take, token).await;
+        }
+    });
+    (Client::new(parts), carriers)
 }
 
 /// Opens the listener. Nobody has to move a port that he did not choose: where the default one is

@@ -1,4 +1,6 @@
-//! `zajil smpp …`: accounts of applications that bind over SMPP.
+//! `zajil smpp …`: accounts of applications that bind over SMPP, carriers that we bind to.
+
+mod carrier;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,9 @@ pub(crate) enum SmppCommand {
     /// Look at accounts and edit them.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Look at carriers that we bind to, and edit them.
+    #[command(subcommand)]
+    Carrier(carrier::CarrierCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,7 +91,7 @@ pub(crate) struct Terms {
     /// How many requests may be under way to it.
     #[arg(long)]
     window: Option<u32>,
-    /// What data_coding 0 means: gsm7, latin1 or utf8.
+    /// What data_coding 0 means: gsm7, latin1, utf8 or ascii.
     #[arg(long)]
     default_alphabet: Option<String>,
     /// How long texts go to it: udh, sar or payload.
@@ -115,10 +120,14 @@ impl Terms {
 }
 
 /// Runs `zajil smpp …`.
-pub(crate) fn run(
-    server: &Remote,
-    SmppCommand::Account(command): SmppCommand,
-) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(server: &Remote, command: SmppCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        SmppCommand::Account(command) => account(server, command),
+        SmppCommand::Carrier(command) => carrier::run(server, command),
+    }
+}
+
+fn account(server: &Remote, command: AccountCommand) -> anyhow::Result<ExitCode> {
     let path = |system_id: &str| format!("{PATH}/{}", encoded(system_id));
     match command {
         AccountCommand::List => server.show(("GET", PATH), None, |data| {

@@ -13,10 +13,10 @@ use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 
 /// The most sessions of an account, requests under way, and messages a second.
 const MOST_BINDS: i64 = 1_000;
-const MOST_WINDOW: i64 = 10_000;
-const MOST_RATE: i64 = 1_000_000;
+pub(crate) const MOST_WINDOW: i64 = 10_000;
+pub(crate) const MOST_RATE: i64 = 1_000_000;
 /// The longest password: more than the standard's 8, which many exceed.
-const LONGEST_PASSWORD: usize = 64;
+pub(crate) const LONGEST_PASSWORD: usize = 64;
 
 /// The body of a POST or PATCH; what is absent has its default, or stays.
 #[derive(Debug, Default, Deserialize)]
@@ -50,12 +50,7 @@ impl AccountIn<'_> {
         let system_id = std::mem::take(&mut self.system_id);
         let system_id = system_id.frontend("system_id")?;
         let system_id = system_id.ok_or_else(|| Refusal::field("system_id", "is required"))?;
-        let text = system_id.as_str();
-        let printable = text.bytes().all(|octet| octet.is_ascii_graphic());
-        if text.len() > LONGEST_SYSTEM_ID || !printable {
-            let rule = format!("must have 1 to {LONGEST_SYSTEM_ID} letters, digits and signs");
-            return Err(Refusal::field("system_id", rule));
-        }
+        printable(system_id.as_str(), "system_id", LONGEST_SYSTEM_ID)?;
         let account = Account {
             system_id,
             password,
@@ -81,12 +76,6 @@ impl AccountIn<'_> {
         {
             return Err(Refusal::field("system_id", "cannot be changed"));
         }
-        let count = |field: Field<'_>, name: &str, most: i64| -> Read<NonZeroU32> {
-            let number = field.integer(name, 1, most)?;
-            Ok(number
-                .and_then(|n| u32::try_from(n).ok())
-                .and_then(NonZeroU32::new))
-        };
         let sender = |field: Field<'_>, name: &str| -> Read<String> {
             Ok(field.number(name)?.map(|given| given.as_str().to_owned()))
         };
@@ -131,8 +120,26 @@ impl AccountIn<'_> {
     }
 }
 
+/// What the standard can carry in a C-octet string.
+pub(crate) fn printable(text: &str, name: &str, most: usize) -> Result<(), Refusal> {
+    let graphic = text.bytes().all(|octet| octet.is_ascii_graphic());
+    if text.len() > most || !graphic {
+        let rule = format!("must have 1 to {most} letters, digits and signs");
+        return Err(Refusal::field(name, rule));
+    }
+    Ok(())
+}
+
+/// A number from 1.
+pub(crate) fn count(field: Field<'_>, name: &str, most: i64) -> Read<NonZeroU32> {
+    let number = field.integer(name, 1, most)?;
+    Ok(number
+        .and_then(|n| u32::try_from(n).ok())
+        .and_then(NonZeroU32::new))
+}
+
 /// An array, each item read by `read`; null is empty.
-fn items<T>(
+pub(crate) fn items<T>(
     field: Field<'_>,
     name: &str,
     read: impl Fn(Field<'_>, &str) -> Read<T>,
@@ -264,5 +271,5 @@ impl Described for AccountOut<'_> {
 }
 
 const KINDS: [&str; 3] = ["transmitter", "receiver", "transceiver"];
-const ALPHABETS: [&str; 3] = ["gsm7", "latin1", "utf8"];
-const WAYS: [&str; 3] = ["udh", "sar", "payload"];
+pub(crate) const ALPHABETS: [&str; 4] = ["gsm7", "latin1", "utf8", "ascii"];
+pub(crate) const WAYS: [&str; 3] = ["udh", "sar", "payload"];

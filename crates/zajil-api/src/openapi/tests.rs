@@ -21,6 +21,7 @@ use crate::dto::route::RouteIn;
 use crate::dto::rule::RuleIn;
 use crate::dto::simulation::QuestionIn;
 use crate::dto::smpp_account::AccountIn;
+use crate::dto::smpp_carrier::CarrierIn;
 use crate::dto::ss7::Ss7EventIn;
 use crate::dto::submit::Submit;
 use crate::dto::webhook::{ReplayIn, WebhookIn};
@@ -84,6 +85,7 @@ fn every_field_that_is_read_is_described_and_none_besides() {
     check::<RegistrationIn<'_>>();
     check::<SightingIn<'_>>();
     check::<AccountIn<'_>>();
+    check::<CarrierIn<'_>>();
     check::<PauseIn<'_>>();
     check::<RetryIn<'_>>();
     check::<RouteIn<'_>>();

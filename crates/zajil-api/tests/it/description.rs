@@ -25,6 +25,10 @@ async fn furnished() -> App {
             r#"{"system_id":"shop","password":"secret08"}"#,
         ),
         (
+            "smpp/carriers",
+            r#"{"name":"upstream","hosts":["h:1"],"system_id":"us","password":"x"}"#,
+        ),
+        (
             "routes",
             r#"{"called_prefix":"+1","dest_smsc":"gateway_1"}"#,
         ),
@@ -82,6 +86,9 @@ async fn the_examples_of_the_description_work() {
             let app = furnished().await;
             if (verb.as_str(), path.as_str()) == ("POST", "/api/smpp/accounts") {
                 app.call("DELETE /api/smpp/accounts/shop").await;
+            }
+            if (verb.as_str(), path.as_str()) == ("POST", "/api/smpp/carriers") {
+                app.call("DELETE /api/smpp/carriers/upstream").await;
             }
             if path.ends_with("/requeue") {
                 let ended = uri.replace("requeue", "mark_delivered");

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod backup;
+mod carriers;
 mod cdr_outage;
 mod cdr_report;
 mod cdr_servers;

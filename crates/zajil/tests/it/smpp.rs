@@ -140,31 +140,35 @@ fn d5_what_was_answered_survives_a_kill() {
     }
 }
 
+/// Runs `zajil smpp account …` or `zajil smpp carrier …`; answers its exit code and what it says.
+pub(crate) fn smpp_command(
+    server: &Server,
+    whom: &str,
+    arguments: &[&str],
+    input: &str,
+) -> (Option<i32>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_zajil"))
+        .args(["smpp", "--server", &server.base, whom])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
 /// Accounts from the command line: the password comes from the standard input and is shown nowhere.
 #[test]
 fn accounts_are_kept_from_the_command_line() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
-    let run = |arguments: &[&str], input: &str| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_zajil"))
-            .args(["smpp", "--server", &server.base])
-            .arg("account")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(text).unwrap())
-    };
+    let run = |arguments: &[&str], input: &str| smpp_command(&server, "account", arguments, input);
     let added = run(&["add", "shop", "--senders", "SHOP,40404"], "secret08\n");
     assert_eq!(added.0, Some(0), "{}", added.1);
     let again = run(&["add", "shop"], "secret08\n");

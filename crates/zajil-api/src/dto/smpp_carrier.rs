@@ -1,0 +1,359 @@
+//! An SMPP carrier on the wire: what a client may set, and what is shown of it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zajil_core::outcome::Refusal;
+use zajil_core::smpp::carrier::{BindMode, Carrier, Host, Password, Plan};
+use zajil_core::smpp::{DefaultAlphabet, LONGEST_SYSTEM_ID, LongText};
+
+use super::field::{Field, MOST_ITEMS, Read};
+use super::smpp_account::{
+    ALPHABETS, LONGEST_PASSWORD, MOST_RATE, MOST_WINDOW, WAYS, count, items, printable,
+};
+use crate::openapi::schema::{self, Described, Schema, given, list, shown};
+
+/// The most binds to a carrier, from one node.
+const MOST_BINDS: i64 = 100;
+/// The longest timer, in seconds.
+const LONGEST_TIMER: i64 = 3_600;
+/// The longest `system_type` and `address_range` (SMPP 3.4, 5.2.3, 5.2.7).
+const LONGEST_SYSTEM_TYPE: usize = 12;
+const LONGEST_RANGE: usize = 40;
+/// Words for `interface_version`, and the octets they stand for.
+const VERSIONS: [(&str, u8); 3] = [("3.3", 0x33), ("3.4", 0x34), ("5.0", 0x50)];
+
+/// The body of a POST or PATCH; what is absent has its default, or stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CarrierIn<'a> {
+    #[serde(borrow)]
+    name: Field<'a>,
+    enabled: Field<'a>,
+    hosts: Field<'a>,
+    system_id: Field<'a>,
+    password: Field<'a>,
+    system_type: Field<'a>,
+    interface_version: Field<'a>,
+    bind: Field<'a>,
+    binds: Field<'a>,
+    address_range: Field<'a>,
+    address_range_ton: Field<'a>,
+    address_range_npi: Field<'a>,
+    forced_sender: Field<'a>,
+    source_ton: Field<'a>,
+    source_npi: Field<'a>,
+    destination_ton: Field<'a>,
+    destination_npi: Field<'a>,
+    default_alphabet: Field<'a>,
+    text_data_coding: Field<'a>,
+    long_text: Field<'a>,
+    send_validity: Field<'a>,
+    window: Field<'a>,
+    messages_per_second: Field<'a>,
+    enquire_link_seconds: Field<'a>,
+    response_seconds: Field<'a>,
+}
+
+impl CarrierIn<'_> {
+    /// A new carrier.
+    pub(crate) fn into_carrier(mut self) -> Result<Carrier, Refusal> {
+        let required = |name: &str| Refusal::field(name, "is required");
+        let name = std::mem::take(&mut self.name).frontend("name")?;
+        let name = name.ok_or_else(|| required("name"))?;
+        let hosts = hosts(std::mem::take(&mut self.hosts))?.ok_or_else(|| required("hosts"))?;
+        let host = hosts.first().cloned().ok_or_else(|| required("hosts"))?;
+        let system_id = system_id(std::mem::take(&mut self.system_id))?;
+        let system_id = system_id.ok_or_else(|| required("system_id"))?;
+        let password = password(std::mem::take(&mut self.password))?;
+        let password = password.ok_or_else(|| required("password"))?;
+        let carrier = Carrier {
+            hosts,
+            ..Carrier::new(name, host, (system_id, password))
+        };
+        self.apply(carrier)
+    }
+
+    /// What the carrier is after this; its name stays.
+    pub(crate) fn apply(self, old: Carrier) -> Result<Carrier, Refusal> {
+        if self.name.is_given() && self.name.frontend("name")?.as_ref() != Some(&old.name) {
+            return Err(Refusal::field("name", "cannot be changed"));
+        }
+        let plan = |(ton, npi): (Field<'_>, Field<'_>), names: [&str; 2], old: Plan| {
+            let [ton_name, npi_name] = names;
+            Ok::<_, Refusal>(Plan {
+                ton: ton.or_keep(old.ton, |field| octet(field, ton_name))?,
+                npi: npi.or_keep(old.npi, |field| octet(field, npi_name))?,
+            })
+        };
+        let range = ["address_range_ton", "address_range_npi"];
+        let source = ["source_ton", "source_npi"];
+        let destination = ["destination_ton", "destination_npi"];
+        let modes = BindMode::ALL.map(BindMode::as_str);
+        let versions = VERSIONS.map(|(word, _)| word);
+        let version = |word: &str| VERSIONS.iter().find(|known| known.0 == word);
+        let rate = |field: Field<'_>| count(field, "messages_per_second", MOST_RATE);
+        let sender = |field: Field<'_>| -> Read<String> {
+            let given = field.number("forced_sender")?;
+            Ok(given.map(|given| given.as_str().to_owned()))
+        };
+        let text = |field: Field<'_>, name: &str, most: usize, old: String| {
+            if !field.is_given() {
+                return Ok(old);
+            }
+            let text = field.text(name, most)?.unwrap_or_default();
+            printable(&text, name, most).map(|()| text)
+        };
+        Ok(Carrier {
+            enabled: self.enabled.boolean("enabled")?.unwrap_or(old.enabled),
+            hosts: hosts(self.hosts)?.unwrap_or(old.hosts),
+            system_id: system_id(self.system_id)?.unwrap_or(old.system_id),
+            password: password(self.password)?.unwrap_or(old.password),
+            system_type: text(
+                self.system_type,
+                "system_type",
+                LONGEST_SYSTEM_TYPE,
+                old.system_type,
+            )?,
+            version: self
+                .interface_version
+                .word("interface_version", version, &versions)?
+                .map_or(old.version, |known| known.1),
+            bind: self
+                .bind
+                .word("bind", BindMode::parse, &modes)?
+                .unwrap_or(old.bind),
+            binds: count(self.binds, "binds", MOST_BINDS)?.unwrap_or(old.binds),
+            address_range: text(
+                self.address_range,
+                "address_range",
+                LONGEST_RANGE,
+                old.address_range,
+            )?,
+            range_plan: plan(
+                (self.address_range_ton, self.address_range_npi),
+                range,
+                old.range_plan,
+            )?,
+            forced_sender: self.forced_sender.or_keep(old.forced_sender, sender)?,
+            source_plan: plan((self.source_ton, self.source_npi), source, old.source_plan)?,
+            destination_plan: plan(
+                (self.destination_ton, self.destination_npi),
+                destination,
+                old.destination_plan,
+            )?,
+            alphabet: self
+                .default_alphabet
+                .word("default_alphabet", DefaultAlphabet::parse, &ALPHABETS)?
+                .unwrap_or(old.alphabet),
+            text_coding: octet(self.text_data_coding, "text_data_coding")?
+                .unwrap_or(old.text_coding),
+            long_text: self
+                .long_text
+                .word("long_text", LongText::parse, &WAYS)?
+                .unwrap_or(old.long_text),
+            send_validity: self
+                .send_validity
+                .boolean("send_validity")?
+                .unwrap_or(old.send_validity),
+            window: count(self.window, "window", MOST_WINDOW)?.unwrap_or(old.window),
+            rate: self.messages_per_second.or_keep(old.rate, rate)?,
+            enquire_link: seconds(self.enquire_link_seconds, "enquire_link_seconds")?
+                .unwrap_or(old.enquire_link),
+            response: seconds(self.response_seconds, "response_seconds")?.unwrap_or(old.response),
+            name: old.name,
+        })
+    }
+}
+
+fn hosts(field: Field<'_>) -> Read<Vec<Host>> {
+    let hosts = items(field, "hosts", |field, name| {
+        field.parsed(name, Host::parse)
+    })?;
+    if hosts.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Refusal::field("hosts", "must not be empty"));
+    }
+    Ok(hosts)
+}
+
+fn system_id(field: Field<'_>) -> Read<String> {
+    let text = field.text("system_id", LONGEST_SYSTEM_ID)?;
+    if let Some(text) = &text {
+        printable(text, "system_id", LONGEST_SYSTEM_ID)?;
+    }
+    Ok(text)
+}
+
+fn password(field: Field<'_>) -> Read<Password> {
+    let text = field.text("password", LONGEST_PASSWORD)?;
+    Ok(text.map(Password::new))
+}
+
+fn octet(field: Field<'_>, name: &str) -> Read<u8> {
+    let number = field.integer(name, 0, u8::MAX.into())?;
+    Ok(number.and_then(|number| u8::try_from(number).ok()))
+}
+
+fn seconds(field: Field<'_>, name: &str) -> Read<Duration> {
+    let number = count(field, name, LONGEST_TIMER)?;
+    Ok(number.map(|seconds| Duration::from_secs(seconds.get().into())))
+}
+
+/// A carrier as it is shown: without its password.
+#[derive(Debug, Serialize)]
+pub(crate) struct CarrierOut<'a> {
+    id: u64,
+    name: &'a str,
+    enabled: bool,
+    hosts: Vec<String>,
+    system_id: &'a str,
+    system_type: &'a str,
+    interface_version: &'static str,
+    bind: &'static str,
+    binds: u32,
+    address_range: &'a str,
+    address_range_ton: Option<u8>,
+    address_range_npi: Option<u8>,
+    forced_sender: Option<&'a str>,
+    source_ton: Option<u8>,
+    source_npi: Option<u8>,
+    destination_ton: Option<u8>,
+    destination_npi: Option<u8>,
+    default_alphabet: &'static str,
+    text_data_coding: u8,
+    long_text: &'static str,
+    send_validity: bool,
+    window: u32,
+    messages_per_second: Option<u32>,
+    enquire_link_seconds: u64,
+    response_seconds: u64,
+}
+
+impl<'a> CarrierOut<'a> {
+    pub(crate) fn new(id: u64, carrier: &'a Carrier) -> Self {
+        let version = VERSIONS.iter().find(|known| known.1 == carrier.version);
+        Self {
+            id,
+            name: carrier.name.as_str(),
+            enabled: carrier.enabled,
+            hosts: carrier.hosts.iter().map(Host::to_string).collect(),
+            system_id: &carrier.system_id,
+            system_type: &carrier.system_type,
+            interface_version: version.map_or("3.4", |known| known.0),
+            bind: carrier.bind.as_str(),
+            binds: carrier.binds.get(),
+            address_range: &carrier.address_range,
+            address_range_ton: carrier.range_plan.ton,
+            address_range_npi: carrier.range_plan.npi,
+            forced_sender: carrier.forced_sender.as_deref(),
+            source_ton: carrier.source_plan.ton,
+            source_npi: carrier.source_plan.npi,
+            destination_ton: carrier.destination_plan.ton,
+            destination_npi: carrier.destination_plan.npi,
+            default_alphabet: carrier.alphabet.as_str(),
+            text_data_coding: carrier.text_coding,
+            long_text: carrier.long_text.as_str(),
+            send_validity: carrier.send_validity,
+            window: carrier.window.get(),
+            messages_per_second: carrier.rate.map(NonZeroU32::get),
+            enquire_link_seconds: carrier.enquire_link.as_secs(),
+            response_seconds: carrier.response.as_secs(),
+        }
+    }
+}
+
+const MODES: [&str; 4] = ["transceiver", "pair", "transmitter", "receiver"];
+
+impl Described for CarrierIn<'_> {
+    const NAME: &'static str = "SmppCarrierInput";
+
+    fn schema() -> Schema {
+        let counts = |most| given::integer(1, most);
+        let octet = || given::integer(0, u8::MAX.into());
+        let versions = VERSIONS.map(|(word, _)| word);
+        schema::object(
+            &[],
+            [
+                (
+                    "name",
+                    given::frontend().says("The frontend that the carrier is; required of a POST."),
+                ),
+                ("enabled", given::boolean()),
+                (
+                    "hosts",
+                    list(shown::text(), Some(MOST_ITEMS))
+                        .or_null()
+                        .says("host:port, tried in order; required of a POST."),
+                ),
+                (
+                    "system_id",
+                    given::text(LONGEST_SYSTEM_ID).says("Required of a POST."),
+                ),
+                (
+                    "password",
+                    given::text(LONGEST_PASSWORD).says("Required of a POST; shown nowhere."),
+                ),
+                ("system_type", given::text(LONGEST_SYSTEM_TYPE)),
+                ("interface_version", given::word(versions)),
+                ("bind", given::word(MODES)),
+                ("binds", counts(MOST_BINDS)),
+                ("address_range", given::text(LONGEST_RANGE)),
+                ("address_range_ton", octet()),
+                ("address_range_npi", octet()),
+                ("forced_sender", given::sender()),
+                ("source_ton", octet()),
+                ("source_npi", octet()),
+                ("destination_ton", octet()),
+                ("destination_npi", octet()),
+                ("default_alphabet", given::word(ALPHABETS)),
+                ("text_data_coding", octet()),
+                ("long_text", given::word(WAYS)),
+                ("send_validity", given::boolean()),
+                ("window", counts(MOST_WINDOW)),
+                ("messages_per_second", counts(MOST_RATE)),
+                ("enquire_link_seconds", counts(LONGEST_TIMER)),
+                ("response_seconds", counts(LONGEST_TIMER)),
+            ],
+        )
+    }
+}
+
+impl Described for CarrierOut<'_> {
+    const NAME: &'static str = "SmppCarrier";
+
+    fn schema() -> Schema {
+        let octet = || shown::integer(0, u8::MAX.into());
+        let versions = VERSIONS.map(|(word, _)| word);
+        schema::record([
+            ("id", shown::count()),
+            ("name", shown::text()),
+            ("enabled", shown::boolean()),
+            ("hosts", list(shown::text(), None)),
+            ("system_id", shown::text()),
+            ("system_type", shown::text()),
+            ("interface_version", shown::word(versions)),
+            ("bind", shown::word(MODES)),
+            ("binds", shown::integer(1, MOST_BINDS)),
+            ("address_range", shown::text()),
+            ("address_range_ton", octet().or_null()),
+            ("address_range_npi", octet().or_null()),
+            ("forced_sender", shown::text().or_null()),
+            ("source_ton", octet().or_null()),
+            ("source_npi", octet().or_null()),
+            ("destination_ton", octet().or_null()),
+            ("destination_npi", octet().or_null()),
+            ("default_alphabet", shown::word(ALPHABETS)),
+            ("text_data_coding", octet()),
+            ("long_text", shown::word(WAYS)),
+            ("send_validity", shown::boolean()),
+            ("window", shown::integer(1, MOST_WINDOW)),
+            (
+                "messages_per_second",
+                shown::integer(1, MOST_RATE).or_null(),
+            ),
+            ("enquire_link_seconds", shown::integer(1, LONGEST_TIMER)),
+            ("response_seconds", shown::integer(1, LONGEST_TIMER)),
+        ])
+    }
+}

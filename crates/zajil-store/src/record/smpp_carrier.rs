@@ -1,0 +1,152 @@
+//! An SMPP carrier as a JSON object. Its password is in it as it is: a client must say it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use zajil_core::smpp::carrier::{BindMode, Carrier, Host, Password, Plan};
+use zajil_core::smpp::{DefaultAlphabet, LongText};
+
+use super::{Form, VERSION, damaged, decode, encode, name};
+use crate::contract::Error;
+
+/// Version 1.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CarrierForm {
+    v: u32,
+    name: String,
+    enabled: bool,
+    hosts: Vec<String>,
+    system_id: String,
+    password: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    system_type: String,
+    version: u8,
+    bind: String,
+    binds: NonZeroU32,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    address_range: String,
+    #[serde(default, skip_serializing_if = "is_plain")]
+    range_plan: [Option<u8>; 2],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forced_sender: Option<String>,
+    #[serde(default, skip_serializing_if = "is_plain")]
+    source_plan: [Option<u8>; 2],
+    #[serde(default, skip_serializing_if = "is_plain")]
+    destination_plan: [Option<u8>; 2],
+    alphabet: String,
+    text_coding: u8,
+    long_text: String,
+    send_validity: bool,
+    window: NonZeroU32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate: Option<NonZeroU32>,
+    enquire_link_ms: u64,
+    response_ms: u64,
+}
+
+impl Form for CarrierForm {
+    const WHAT: &'static str = "SMPP carrier";
+
+    fn version(&self) -> u32 {
+        self.v
+    }
+}
+
+fn is_plain(plan: &[Option<u8>; 2]) -> bool {
+    *plan == [None, None]
+}
+
+/// Writes a carrier.
+#[must_use]
+pub fn encode_smpp_carrier(carrier: &Carrier) -> String {
+    let plan = |plan: Plan| [plan.ton, plan.npi];
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    encode(&CarrierForm {
+        v: VERSION,
+        name: carrier.name.to_string(),
+        enabled: carrier.enabled,
+        hosts: carrier.hosts.iter().map(Host::to_string).collect(),
+        system_id: carrier.system_id.clone(),
+        password: carrier.password.reveal().to_owned(),
+        system_type: carrier.system_type.clone(),
+        version: carrier.version,
+        bind: carrier.bind.as_str().to_owned(),
+        binds: carrier.binds,
+        address_range: carrier.address_range.clone(),
+        range_plan: plan(carrier.range_plan),
+        forced_sender: carrier.forced_sender.clone(),
+        source_plan: plan(carrier.source_plan),
+        destination_plan: plan(carrier.destination_plan),
+        alphabet: carrier.alphabet.as_str().to_owned(),
+        text_coding: carrier.text_coding,
+        long_text: carrier.long_text.as_str().to_owned(),
+        send_validity: carrier.send_validity,
+        window: carrier.window,
+        rate: carrier.rate,
+        enquire_link_ms: millis(carrier.enquire_link),
+        response_ms: millis(carrier.response),
+    })
+}
+
+/// Reads a carrier.
+///
+/// # Errors
+/// [`Error::Damaged`] when the text is not a carrier of a known version.
+pub fn decode_smpp_carrier(text: &str) -> Result<Carrier, Error> {
+    let form: CarrierForm = decode(text)?;
+    let bad = |why: &'static str| damaged(CarrierForm::WHAT, why);
+    let host = |text: &String| Host::parse(text).map_err(|why| damaged(CarrierForm::WHAT, why));
+    let plan = |[ton, npi]: [Option<u8>; 2]| Plan { ton, npi };
+    Ok(Carrier {
+        name: name(CarrierForm::WHAT, &form.name)?,
+        enabled: form.enabled,
+        hosts: form.hosts.iter().map(host).collect::<Result<_, _>>()?,
+        system_id: form.system_id,
+        password: Password::new(form.password),
+        system_type: form.system_type,
+        version: form.version,
+        bind: BindMode::parse(&form.bind).ok_or_else(|| bad("an unknown bind mode"))?,
+        binds: form.binds,
+        address_range: form.address_range,
+        range_plan: plan(form.range_plan),
+        forced_sender: form.forced_sender,
+        source_plan: plan(form.source_plan),
+        destination_plan: plan(form.destination_plan),
+        alphabet: DefaultAlphabet::parse(&form.alphabet)
+            .ok_or_else(|| bad("an unknown alphabet"))?,
+        text_coding: form.text_coding,
+        long_text: LongText::parse(&form.long_text)
+            .ok_or_else(|| bad("an unknown way of long texts"))?,
+        send_validity: form.send_validity,
+        window: form.window,
+        rate: form.rate,
+        enquire_link: Duration::from_millis(form.enquire_link_ms),
+        response: Duration::from_millis(form.response_ms),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 1 has written it; a reader of later versions must still read it.
+    #[test]
+    fn version_1_is_read() {
+        let text = [
+            r#"{"v":1,"name":"up","enabled":true,"hosts":["smsc.example.net:2775"],"#,
+            r#""system_id":"zajil","password":"secret08","version":52,"bind":"pair","binds":2,"#,
+            r#""destination_plan":[1,null],"alphabet":"latin1","text_coding":3,"long_text":"sar","#,
+            r#""send_validity":true,"window":10,"rate":50,"enquire_link_ms":30000,"#,
+            r#""response_ms":10000}"#,
+        ]
+        .concat();
+        let carrier = decode_smpp_carrier(&text).unwrap();
+        assert_eq!(carrier.bind, BindMode::Pair);
+        assert_eq!(carrier.destination_plan.ton, Some(1));
+        assert_eq!(carrier.password.reveal(), "secret08");
+        assert_eq!(encode_smpp_carrier(&carrier), text);
+    }
+}
