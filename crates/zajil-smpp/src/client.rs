@@ -1,8 +1,8 @@
 //! The links to other people's message centres: each carrier is a frontend that leases messages.
 //!
-//! For every enabled carrier there is one task, and within it one for each session. A session leases
-//! only what it has room for, so a carrier that is down or slow leaves its messages where they are,
-//! in the queue, for the next session, node or frontend.
+//! For every enabled carrier there is one task, and within it one for each session. A session
+//! leases only what it has room for, so a carrier that is down or slow leaves its messages where
+//! they are, in the queue, for the next session, node or frontend.
 
 mod backoff;
 mod deliver;

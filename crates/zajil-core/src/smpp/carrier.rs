@@ -196,7 +196,7 @@ pub struct Carrier {
     pub send_validity: bool,
     /// Requests under way in one session.
     pub window: NonZeroU32,
-    /// Messages, that is parts, in a second over all sessions of a node; none = as many as it takes.
+    /// Parts of messages in a second, over all sessions of a node; none = as many as it takes.
     pub rate: Option<NonZeroU32>,
     /// It is asked whether it is there after so much silence.
     pub enquire_link: Duration,
