@@ -76,46 +76,17 @@ impl CarrierIn<'_> {
     }
 
     /// What the carrier is after this; its name stays.
-    pub(crate) fn apply(self, old: Carrier) -> Result<Carrier, Refusal> {
-        if self.name.is_given() && self.name.frontend("name")?.as_ref() != Some(&old.name) {
+    pub(crate) fn apply(mut self, old: Carrier) -> Result<Carrier, Refusal> {
+        let name = std::mem::take(&mut self.name);
+        if name.is_given() && name.frontend("name")?.as_ref() != Some(&old.name) {
             return Err(Refusal::field("name", "cannot be changed"));
         }
-        let plan = |(ton, npi): (Field<'_>, Field<'_>), names: [&str; 2], old: Plan| {
-            let [ton_name, npi_name] = names;
-            Ok::<_, Refusal>(Plan {
-                ton: ton.or_keep(old.ton, |field| octet(field, ton_name))?,
-                npi: npi.or_keep(old.npi, |field| octet(field, npi_name))?,
-            })
-        };
-        let range = ["address_range_ton", "address_range_npi"];
-        let source = ["source_ton", "source_npi"];
-        let destination = ["destination_ton", "destination_npi"];
         let modes = BindMode::ALL.map(BindMode::as_str);
         let versions = VERSIONS.map(|(word, _)| word);
         let version = |word: &str| VERSIONS.iter().find(|known| known.0 == word);
         let rate = |field: Field<'_>| count(field, "messages_per_second", MOST_RATE);
-        let sender = |field: Field<'_>| -> Read<String> {
-            let given = field.number("forced_sender")?;
-            Ok(given.map(|given| given.as_str().to_owned()))
-        };
-        let text = |field: Field<'_>, name: &str, most: usize, old: String| {
-            if !field.is_given() {
-                return Ok(old);
-            }
-            let text = field.text(name, most)?.unwrap_or_default();
-            printable(&text, name, most).map(|()| text)
-        };
-        Ok(Carrier {
+        let mut new = Carrier {
             enabled: self.enabled.boolean("enabled")?.unwrap_or(old.enabled),
-            hosts: hosts(self.hosts)?.unwrap_or(old.hosts),
-            system_id: system_id(self.system_id)?.unwrap_or(old.system_id),
-            password: password(self.password)?.unwrap_or(old.password),
-            system_type: text(
-                self.system_type,
-                "system_type",
-                LONGEST_SYSTEM_TYPE,
-                old.system_type,
-            )?,
             version: self
                 .interface_version
                 .word("interface_version", version, &versions)?
@@ -125,24 +96,73 @@ impl CarrierIn<'_> {
                 .word("bind", BindMode::parse, &modes)?
                 .unwrap_or(old.bind),
             binds: count(self.binds, "binds", MOST_BINDS)?.unwrap_or(old.binds),
-            address_range: text(
-                self.address_range,
-                "address_range",
-                LONGEST_RANGE,
-                old.address_range,
-            )?,
-            range_plan: plan(
+            window: count(self.window, "window", MOST_WINDOW)?.unwrap_or(old.window),
+            rate: self.messages_per_second.or_keep(old.rate, rate)?,
+            ..old
+        };
+        put(&mut new.hosts, hosts(self.hosts)?);
+        put(&mut new.system_id, system_id(self.system_id)?);
+        put(&mut new.password, password(self.password)?);
+        let kind = graphic(self.system_type, "system_type", LONGEST_SYSTEM_TYPE)?;
+        put(&mut new.system_type, kind);
+        let range = graphic(self.address_range, "address_range", LONGEST_RANGE)?;
+        put(&mut new.address_range, range);
+        let enquire_link = seconds(self.enquire_link_seconds, "enquire_link_seconds")?;
+        put(&mut new.enquire_link, enquire_link);
+        put(
+            &mut new.response,
+            seconds(self.response_seconds, "response_seconds")?,
+        );
+        let writing = Writing {
+            plans: [
                 (self.address_range_ton, self.address_range_npi),
-                range,
-                old.range_plan,
-            )?,
-            forced_sender: self.forced_sender.or_keep(old.forced_sender, sender)?,
-            source_plan: plan((self.source_ton, self.source_npi), source, old.source_plan)?,
-            destination_plan: plan(
+                (self.source_ton, self.source_npi),
                 (self.destination_ton, self.destination_npi),
+            ],
+            forced_sender: self.forced_sender,
+            default_alphabet: self.default_alphabet,
+            text_data_coding: self.text_data_coding,
+            long_text: self.long_text,
+            send_validity: self.send_validity,
+        };
+        writing.apply(new)
+    }
+}
+
+/// How messages are written.
+struct Writing<'a> {
+    plans: [(Field<'a>, Field<'a>); 3],
+    forced_sender: Field<'a>,
+    default_alphabet: Field<'a>,
+    text_data_coding: Field<'a>,
+    long_text: Field<'a>,
+    send_validity: Field<'a>,
+}
+
+impl Writing<'_> {
+    fn apply(self, old: Carrier) -> Result<Carrier, Refusal> {
+        let plan = |(ton, npi): (Field<'_>, Field<'_>), names: [&str; 2], old: Plan| {
+            let [ton_name, npi_name] = names;
+            Ok::<_, Refusal>(Plan {
+                ton: ton.or_keep(old.ton, |field| octet(field, ton_name))?,
+                npi: npi.or_keep(old.npi, |field| octet(field, npi_name))?,
+            })
+        };
+        let sender = |field: Field<'_>| -> Read<String> {
+            let given = field.number("forced_sender")?;
+            Ok(given.map(|given| given.as_str().to_owned()))
+        };
+        let [range, source, destination] = self.plans;
+        let of_range = ["address_range_ton", "address_range_npi"];
+        Ok(Carrier {
+            range_plan: plan(range, of_range, old.range_plan)?,
+            source_plan: plan(source, ["source_ton", "source_npi"], old.source_plan)?,
+            destination_plan: plan(
                 destination,
+                ["destination_ton", "destination_npi"],
                 old.destination_plan,
             )?,
+            forced_sender: self.forced_sender.or_keep(old.forced_sender, sender)?,
             alphabet: self
                 .default_alphabet
                 .word("default_alphabet", DefaultAlphabet::parse, &ALPHABETS)?
@@ -157,14 +177,25 @@ impl CarrierIn<'_> {
                 .send_validity
                 .boolean("send_validity")?
                 .unwrap_or(old.send_validity),
-            window: count(self.window, "window", MOST_WINDOW)?.unwrap_or(old.window),
-            rate: self.messages_per_second.or_keep(old.rate, rate)?,
-            enquire_link: seconds(self.enquire_link_seconds, "enquire_link_seconds")?
-                .unwrap_or(old.enquire_link),
-            response: seconds(self.response_seconds, "response_seconds")?.unwrap_or(old.response),
-            name: old.name,
+            ..old
         })
     }
+}
+
+fn put<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+/// What a field of the bind can carry; null is empty.
+fn graphic(field: Field<'_>, name: &str, most: usize) -> Read<String> {
+    field
+        .change(|field| {
+            let text = field.text(name, most)?.unwrap_or_default();
+            printable(&text, name, most).map(|()| Some(text))
+        })
+        .map(Option::flatten)
 }
 
 fn hosts(field: Field<'_>) -> Read<Vec<Host>> {

@@ -130,11 +130,8 @@ impl Carrier {
             let seats = lock(&self.sessions).clone();
             for seat in seats {
                 let request = seat.handle.request(Pdu::DeliverSm(sm.clone()));
-                match timeout(ANSWER, request).await {
-                    Ok(Ok(response)) => {
-                        tracing::debug!(status = %response.status, "simulated carrier: delivered");
-                    }
-                    Ok(Err(_)) | Err(_) => {}
+                if let Ok(Ok(response)) = timeout(ANSWER, request).await {
+                    tracing::debug!(status = %response.status, "simulated carrier: delivered");
                 }
             }
         }

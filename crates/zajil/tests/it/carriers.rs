@@ -1,12 +1,13 @@
 //! Carriers behind the real binary: kept, followed, submitted to, and what a crash leaves.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use zajil_smpp::sim;
+use zajil_telemetry::Stopwatch;
 
 use crate::server::{Client, Server};
 use crate::smpp::smpp_command;
@@ -55,7 +56,7 @@ impl Drop for Sim {
 }
 
 fn wait_for<T>(mut poll: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     loop {
         if let Some(answer) = poll() {
             return answer;
