@@ -87,6 +87,12 @@ impl RegisteredDelivery {
         }
     }
 
+    /// Bits 3-2: the acknowledgements that the receiving application is asked for.
+    #[must_use]
+    pub const fn acks(self) -> u8 {
+        self.0 & 0x0C
+    }
+
     /// Whether states on the way are to be told.
     #[must_use]
     pub const fn wants_intermediate(self) -> bool {

@@ -228,6 +228,7 @@ async fn submit_again(api: &Api, former: &Message) -> Result<Message, Refusal> {
         raw_pdu: content.raw_pdu,
         raw_data: content.raw_data,
         raw_sip: content.raw_sip,
+        origin: None,
         dedupe: Some(Dedupe {
             key: digest,
             body: digest,

@@ -76,11 +76,15 @@ pub enum EventName {
     Deleted,
     /// A report came after its end and changed nothing (D11).
     LateReport,
+    /// A receipt about it was taken by its application (D19).
+    ReceiptSent,
+    /// A receipt about it was refused for good, or not taken in time.
+    ReceiptFailed,
     /// Added by an outside system through `POST /api/events`, under a name of its own.
     Other(Box<str>),
 }
 
-const FIXED: [(EventName, &str); 17] = [
+const FIXED: [(EventName, &str); 19] = [
     (EventName::Inserted, "message_inserted"),
     (EventName::NumberTranslated, "number_translated"),
     (EventName::EnumLookup, "enum_lookup"),
@@ -98,6 +102,8 @@ const FIXED: [(EventName, &str); 17] = [
     (EventName::Updated, "message_updated"),
     (EventName::Deleted, "message_deleted"),
     (EventName::LateReport, "late_report"),
+    (EventName::ReceiptSent, "receipt_sent"),
+    (EventName::ReceiptFailed, "receipt_failed"),
 ];
 
 const ATTEMPT: &str = "delivery_attempt_";

@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod policy;
 pub mod port;
 pub mod queue;
+pub mod receipt;
 pub mod retry;
 pub mod route;
 pub mod smpp;

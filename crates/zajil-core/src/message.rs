@@ -11,6 +11,7 @@ use crate::frontend::FrontendName;
 use crate::id::MessageId;
 use crate::number::{Msisdn, Sender};
 use crate::retry::Attempt;
+use crate::smpp::Origin;
 use crate::status::{FinalStatus, Status};
 
 mod transfer;
@@ -138,6 +139,8 @@ pub struct Arranged {
     pub fallback: Option<Fallback>,
     /// How many parts the charging system has taken the price of.
     pub debited: Option<NonZeroU32>,
+    /// What its application wants to hear of it, and calls things.
+    pub origin: Option<Box<Origin>>,
 }
 
 /// Where a message is in its life.

@@ -22,7 +22,9 @@ use crate::number::{Given, Msisdn, Sender};
 use crate::offer::Asker;
 use crate::outcome::Refusal;
 use crate::policy::{Pause, Policy};
+use crate::receipt::Receipt;
 use crate::route::{Route, RouteId, SourceType, choose};
+use crate::smpp::Origin;
 use crate::status::FinalStatus;
 pub use crate::tables::{Routing, RoutingChange};
 use crate::translate;
@@ -73,6 +75,8 @@ pub struct Submission {
     pub raw_sip: bool,
     /// What makes two submits the same (D6, S9.2).
     pub dedupe: Option<Dedupe>,
+    /// What its application wants to hear of it, and calls things.
+    pub origin: Option<Box<Origin>>,
 }
 
 /// How a repeated submit is recognised: both are digests made by the door.
@@ -128,6 +132,43 @@ pub struct Ask {
     pub wait: Option<Duration>,
 }
 
+/// Who asks for the receipts of an account.
+#[derive(Debug, Clone)]
+pub struct ReceiptAsk {
+    /// The account.
+    pub account: FrontendName,
+    /// At most this many, 1 to 1,000.
+    pub limit: u32,
+    /// Take them for this long, so that nobody else gets them.
+    pub lease: Duration,
+    /// Wait this long for the first to fall due.
+    pub wait: Duration,
+}
+
+/// A receipt that was handed out, and has to be answered for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// Its place: what is told of it names this.
+    pub place: u64,
+    /// How often it was put off.
+    pub tries: u32,
+    /// What it says.
+    pub receipt: Receipt,
+}
+
+/// What its application said to a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptAnswer {
+    /// It took it.
+    Taken,
+    /// It refused it for good, for this reason.
+    Refused(String),
+    /// It could not take it: later, the longer the more often it was tried.
+    Later,
+    /// It was not sent: it keeps its place.
+    Unsent,
+}
+
 /// The door out: register, offer, lease, report.
 pub trait Desk: Send + Sync {
     /// Registers a frontend or renews its registration; `true` when it began a new stretch.
@@ -135,6 +176,12 @@ pub trait Desk: Send + Sync {
 
     /// The messages for a frontend, longest due first, leased if asked. Empty after the wait.
     fn offer(&self, ask: Ask) -> Answer<'_, Vec<Message>>;
+
+    /// The receipts that an account is owed, longest due first; empty after the wait (D19).
+    fn receipts(&self, ask: ReceiptAsk) -> Answer<'_, Vec<Handed>>;
+
+    /// Says what became of a receipt.
+    fn answer_receipt(&self, handed: Handed, answer: ReceiptAnswer) -> Answer<'_, ()>;
 
     /// Reports what became of a message.
     ///

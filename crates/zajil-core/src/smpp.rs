@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 
 use crate::clock::Timestamp;
 use crate::frontend::FrontendName;
+use crate::id::MessageId;
+use crate::receipt::On;
 
 pub mod carrier;
 pub mod password;
@@ -169,6 +171,40 @@ impl fmt::Display for Network {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}/{}", self.address, self.bits)
     }
+}
+
+/// An address as an application named it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Named {
+    /// Its type of number.
+    pub ton: u8,
+    /// Its numbering plan.
+    pub npi: u8,
+    /// Its digits or characters, at most 20.
+    pub value: String,
+}
+
+/// What an application said of a message besides what the message is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// Which endings it wants a receipt for.
+    pub receipt: On,
+    /// Whether it wants to be told of failed attempts.
+    pub intermediate: bool,
+    /// The acknowledgements that it asks the far end for: bits 3-2 of `registered_delivery`.
+    pub acks: u8,
+    /// What kind of message it is to the far end: bits 5-2 of `esm_class`.
+    pub kind: u8,
+    /// The sender, as it was named.
+    pub source: Named,
+    /// The destination, as it was named.
+    pub destination: Named,
+    /// `user_message_reference`.
+    pub reference: Option<u16>,
+    /// `service_type`.
+    pub service_type: String,
+    /// The id under which the application knows it, where that is not the message's own.
+    pub known_as: Option<MessageId>,
 }
 
 /// An application's account.

@@ -266,7 +266,12 @@ impl Shared {
     }
 
     /// Routes a message whose numbers are settled.
-    fn place(&self, submission: Submission, known: Known<'_>, mut events: Vec<Event>) -> Decided {
+    fn place(
+        &self,
+        mut submission: Submission,
+        known: Known<'_>,
+        mut events: Vec<Event>,
+    ) -> Decided {
         let Known {
             numbers,
             counted: (parts, tp),
@@ -290,6 +295,7 @@ impl Shared {
             None => self.route(&self.control.load(), &query, due, (&mut events, &scene)),
         };
         let dedupe = submission.dedupe;
+        let origin = submission.origin.take();
         let content = content(submission, numbers, parts, tp);
         let message = Message {
             id: self.next_id(scene.now),
@@ -304,6 +310,7 @@ impl Shared {
             arranged: Arranged {
                 fallback: routed.fallback,
                 debited: None,
+                origin,
             },
             origin_node: scene.node.clone(),
             life: life(routed.ended, &scene),
@@ -351,6 +358,7 @@ impl Shared {
         if queued {
             self.hints.wake(queued_for);
         } else {
+            self.wake_for_receipt(message, &[]);
             self.record(&Fact::EndedAtOnce { message });
         }
     }

@@ -20,8 +20,8 @@ use zajil_core::number::Strictness;
 use zajil_core::outcome::Refusal;
 use zajil_core::policy::{Pause, Policy};
 use zajil_core::port::{
-    Accepted, Answer, Ask, Charger, Control, Desk, Each, Intake, NumberLookup, Question, Routing,
-    RoutingChange, Simulation, Submission,
+    Accepted, Answer, Ask, Charger, Control, Desk, Each, Handed, Intake, NumberLookup, Question,
+    ReceiptAnswer, ReceiptAsk, Routing, RoutingChange, Simulation, Submission,
 };
 use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
@@ -78,6 +78,8 @@ pub struct Options {
     pub fingerprint_ttl: Duration,
     /// `message_retention_hours`: how long finished messages stay in the queue store.
     pub message_retention: Duration,
+    /// `receipt_retention_hours`: how long a receipt waits for its application.
+    pub receipt_retention: Duration,
     /// `event_ttl_days`.
     pub event_ttl: Duration,
     /// How long frontends that are gone stay in the history.
@@ -107,6 +109,7 @@ impl Default for Options {
             dead_letter_time: DAY,
             fingerprint_ttl: 5 * MINUTE,
             message_retention: DAY,
+            receipt_retention: 3 * DAY,
             event_ttl: 7 * DAY,
             frontend_history: 30 * DAY,
             retention_check_interval: HOUR,
@@ -180,6 +183,7 @@ impl Engine {
             compiling: tokio::sync::Mutex::new(()),
             frontends: RwLock::new(HashMap::new()),
             hints: Hub::default(),
+            receipt_hints: Hub::default(),
             policies: ArcSwap::default(),
             rests: Mutex::default(),
             intake,
@@ -224,6 +228,7 @@ impl Engine {
     async fn hear(&self, hint: Hint) {
         let shared = &self.shared;
         if let Hint::Queue(queue) = &hint {
+            shared.receipt_hints.wake(queue.as_ref());
             return shared.hints.wake(queue.as_ref());
         }
         // What fails here is tried again by the round of the second.
@@ -236,6 +241,7 @@ impl Engine {
         }
         if hint == Hint::Everything {
             shared.hints.wake_all();
+            shared.receipt_hints.wake_all();
         }
     }
 
@@ -344,6 +350,14 @@ impl Desk for Engine {
 
     fn offer(&self, ask: Ask) -> Answer<'_, Vec<Message>> {
         Box::pin(self.shared.offer(ask))
+    }
+
+    fn receipts(&self, ask: ReceiptAsk) -> Answer<'_, Vec<Handed>> {
+        Box::pin(self.shared.receipts(ask))
+    }
+
+    fn answer_receipt(&self, handed: Handed, answer: ReceiptAnswer) -> Answer<'_, ()> {
+        Box::pin(self.shared.answer_receipt(handed, answer))
     }
 
     fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message> {

@@ -15,6 +15,7 @@ mod many;
 mod numbers;
 mod offer;
 mod policy;
+mod receipts;
 mod refund;
 mod refuse;
 mod reply;

@@ -175,7 +175,7 @@ impl Shared {
             charge_failed: false,
             arranged: Arranged {
                 fallback: routed.fallback,
-                debited: None,
+                ..Arranged::default()
             },
             origin_node: scene.node.clone(),
             life: life(routed.ended, scene),

@@ -112,6 +112,7 @@ impl Shared {
         if let Some(from) = &done.fell_back_from {
             self.record(&Fact::Handed(HandedFact::FellBack { message, from }));
         }
+        self.wake_for_receipt(message, &done.events);
         match message.ending() {
             None => self.hints.wake(done.queued_for.as_ref()),
             Some(ending) => match ending.how {

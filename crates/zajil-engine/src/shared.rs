@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     /// Every frontend that is known to have registered, and until when it counts as active.
     pub(crate) frontends: RwLock<HashMap<FrontendName, Timestamp>>,
     pub(crate) hints: Hub,
+    /// Who waits for receipts, by account.
+    pub(crate) receipt_hints: Hub,
     /// What operators have decided about frontends.
     pub(crate) policies: ArcSwap<Policies>,
     /// Which frontends are congested.

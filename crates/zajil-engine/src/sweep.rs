@@ -18,6 +18,7 @@ use crate::tasks::Tasks;
 const LIMIT: u32 = 500;
 const SECOND: Duration = Duration::from_secs(1);
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
+const MINUTE: Duration = Duration::from_secs(60);
 /// For what reads the whole queue.
 const FIFTEEN_SECONDS: Duration = Duration::from_secs(15);
 
@@ -48,6 +49,9 @@ pub(crate) fn start(tasks: &mut Tasks, shared: &Arc<Shared>) {
         }),
         round("refunds", FIVE_SECONDS, |shared| {
             Box::pin(shared.give_back())
+        }),
+        round("give up receipts", MINUTE, |shared| {
+            Box::pin(shared.give_up_receipts())
         }),
         round("refresh routing", SECOND, |shared| {
             Box::pin(shared.refresh_routing())
@@ -192,6 +196,8 @@ impl Shared {
         metrics.queue_oldest.set(gauge(late));
         metrics.outbox.set(gauge(figures.outbox));
         metrics.refunds_waiting.set(gauge(figures.refunds));
+        let receipts = self.parts.store.receipts_owed().await?;
+        metrics.receipts_waiting.set(gauge(receipts));
         Ok(())
     }
 

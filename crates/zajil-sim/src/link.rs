@@ -21,6 +21,7 @@ use zajil_store::contract::{
     Draft, Error, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged,
     Refund, Reply, Reported, Retention, Store,
 };
+use zajil_store::receipts::{Owed, ReceiptSeq, Receipts, Told};
 use zajil_store::shelf::{Change, Kind, Page, Record, Shelf};
 
 use crate::line::Line;
@@ -198,6 +199,18 @@ impl Store for Link {
         figures() -> Figures;
         depths(now: Timestamp) -> BTreeMap<Home, Depth>;
         close() -> ();
+    }
+}
+
+impl Receipts for Link {
+    carry! { Writes:
+        lease_receipts(account: FrontendName, limit: u32, now: Timestamp, until: Timestamp)
+            -> Vec<Owed>;
+        tell_receipts(told: Vec<(ReceiptSeq, Told)>) -> ();
+    }
+    carry! { Reads:
+        stale_receipts(before: Timestamp, limit: u32) -> Vec<Owed>;
+        receipts_owed() -> u64;
     }
 }
 

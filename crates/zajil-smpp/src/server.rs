@@ -2,6 +2,8 @@
 
 mod bind;
 mod deliver;
+mod pump;
+mod receipts;
 mod session;
 
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +26,9 @@ use crate::link::{self, Limits, Link};
 
 /// How long sessions have to take leave when the server stops.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// No account's window is wider.
+const WIDEST_WINDOW: usize = 10_000;
 
 /// What the server works with.
 #[derive(Clone)]
@@ -158,6 +163,8 @@ impl Server {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let options = link::Options {
             limits: self.options.limits,
+            // Which account it is, and so how wide its window, is not known before its bind.
+            window_out: WIDEST_WINDOW,
             ..link::Options::new(Side::Centre)
         };
         let (link, handle) = Link::new(options);

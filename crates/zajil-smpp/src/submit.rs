@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use smpp_codec::Status;
 use smpp_codec::address::Address;
-use smpp_codec::flags::{EsmClass, Mode, RegisteredDelivery};
+use smpp_codec::flags::{EsmClass, Final, Mode, RegisteredDelivery};
 use smpp_codec::pdu::{DataSm, Sm, SubmitMulti};
 use smpp_codec::text::{ShortMessage, Text};
 use smpp_codec::time::Time;
-use smpp_codec::tlv::Tlvs;
+use smpp_codec::tlv::{Tag, Tlvs};
 use sms_codec::address as gsm;
 use sms_codec::pid::Pid;
 use sms_codec::tpdu::{Submit, Tpdu};
@@ -17,8 +17,9 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::message::{TransferFields, storable};
 use zajil_core::number::Given;
 use zajil_core::port::Submission;
+use zajil_core::receipt::On;
 use zajil_core::route::SourceType;
-use zajil_core::smpp::{Account, DefaultAlphabet};
+use zajil_core::smpp::{Account, DefaultAlphabet, Named, Origin};
 
 use crate::number;
 use crate::text::{self, Carried, Incoming, Unusable};
@@ -26,6 +27,7 @@ use crate::text::{self, Carried, Incoming, Unusable};
 /// What the operations that submit have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'p> {
+    service_type: &'p Text,
     source: &'p Address,
     esm_class: EsmClass,
     protocol_id: u8,
@@ -43,6 +45,7 @@ pub(crate) struct Request<'p> {
 impl<'p> Request<'p> {
     pub(crate) fn of_submit(pdu: &'p Sm) -> Self {
         Self {
+            service_type: &pdu.service_type,
             source: &pdu.source_addr,
             esm_class: pdu.esm_class,
             protocol_id: pdu.protocol_id,
@@ -60,6 +63,7 @@ impl<'p> Request<'p> {
 
     pub(crate) fn of_multi(pdu: &'p SubmitMulti) -> Self {
         Self {
+            service_type: &pdu.service_type,
             source: &pdu.source_addr,
             esm_class: pdu.esm_class,
             protocol_id: pdu.protocol_id,
@@ -78,6 +82,7 @@ impl<'p> Request<'p> {
     pub(crate) fn of_data(pdu: &'p DataSm) -> Self {
         static NONE: Text = Text::EMPTY;
         Self {
+            service_type: &pdu.service_type,
             source: &pdu.source_addr,
             esm_class: pdu.esm_class,
             protocol_id: 0,
@@ -165,6 +170,7 @@ impl<'p> Request<'p> {
             raw_data: false,
             raw_sip: false,
             dedupe: None,
+            origin: self.origin(destination).map(Box::new),
         };
         match carried {
             Carried::Text(body, class) => {
@@ -177,10 +183,39 @@ impl<'p> Request<'p> {
         Ok(submission)
     }
 
+    /// What the application said besides, where it said anything.
+    fn origin(&self, destination: &Address) -> Option<Origin> {
+        let asked = self.registered_delivery;
+        let kind = self.esm_class.kind();
+        let reference = self.tlvs.u16(Tag::USER_MESSAGE_REFERENCE);
+        let plain = asked.0 == 0 && kind == 0 && reference.is_none();
+        (!plain || !self.service_type.is_empty()).then(|| Origin {
+            receipt: match asked.at_the_end() {
+                Final::Never => On::Never,
+                Final::Always => On::Always,
+                Final::Failure => On::Failure,
+                Final::Success => On::Success,
+            },
+            intermediate: asked.wants_intermediate(),
+            acks: asked.acks(),
+            kind,
+            source: named(self.source),
+            destination: named(destination),
+            reference,
+            service_type: self.service_type.to_str().into_owned(),
+            known_as: None,
+        })
+    }
+
     /// What we cannot do is refused, not passed over.
     fn check(&self) -> Result<(), Unusable> {
         if self.esm_class.mode() == Mode::Forward {
             let why = "no answer waits for a delivery here";
+            return Err(unusable(Status::RINVESMCLASS, why));
+        }
+        let kind = self.esm_class.kind();
+        if ![0, EsmClass::DELIVERY_ACK, EsmClass::MANUAL_ACK].contains(&kind) {
+            let why = "receipts and notifications are not submitted";
             return Err(unusable(Status::RINVESMCLASS, why));
         }
         if self.priority > 4 {
@@ -243,6 +278,14 @@ impl<'p> Request<'p> {
         submission.raw_pdu = Some(octets.to_vec());
         submission.raw_data = true;
         Ok(())
+    }
+}
+
+fn named(address: &Address) -> Named {
+    Named {
+        ton: address.ton,
+        npi: address.npi,
+        value: address.value.to_str().into_owned(),
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod incoming;
 mod outgoing;
+mod plain;
 
 pub use incoming::{Carried, Incoming, Unusable, read};
 pub use outgoing::{Piece, write};
+pub use plain::plain;
 
 #[cfg(test)]
 mod tests;

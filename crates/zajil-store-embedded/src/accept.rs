@@ -61,6 +61,8 @@ fn place(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Done<Placed> {
     tx.delta.messages += 1;
     if let Life::Ended(_) = message.life {
         tx.finish(message, &[], false)?;
+        // Its lines are there already.
+        tx.owe(message, &prepared.draft.events)?;
         return Ok(Placed::Stored(None));
     }
     tx.delta.pending += 1;

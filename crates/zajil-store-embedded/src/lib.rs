@@ -11,6 +11,7 @@ mod offer;
 mod open;
 mod parts;
 mod reader;
+mod receipts;
 mod refund;
 mod report;
 mod row;

@@ -97,6 +97,7 @@ pub(crate) fn remove(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<Resu
     match lifecycle::report(&mut message, &Report::Removed, scene) {
         Ok(events) => {
             tx.finish(&message, &events, true)?;
+            tx.owe(&message, &events)?;
             tx.dequeue(&message, &before)?;
         }
         Err(Unchanged::AlreadyFinal(_)) => {
@@ -120,6 +121,7 @@ pub(crate) fn settle(
     events: Vec<Event>,
     scene: &Scene,
 ) -> Done<Reported> {
+    tx.owe(&message, &events)?;
     if let Life::Ended(_) = message.life {
         tx.finish(&message, &events, false)?;
         tx.dequeue(&message, before)?;

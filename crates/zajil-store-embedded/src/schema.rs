@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -133,6 +133,21 @@ CREATE UNIQUE INDEX shelf_name ON shelf (kind, name) WHERE name IS NOT NULL;
 CREATE TABLE shelf_kind (
   kind TEXT PRIMARY KEY, last_id INTEGER NOT NULL, revision INTEGER NOT NULL
 ) WITHOUT ROWID;
+";
+
+/// Receipts that applications are owed, one a message at the most.
+const V7: &str = "
+CREATE TABLE receipt (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  message_id INTEGER NOT NULL UNIQUE,
+  account TEXT NOT NULL,
+  due INTEGER NOT NULL,
+  made_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  record TEXT NOT NULL
+);
+CREATE INDEX receipt_due ON receipt (account, due, seq);
+CREATE INDEX receipt_made ON receipt (made_at);
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

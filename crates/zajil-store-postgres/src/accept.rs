@@ -171,6 +171,7 @@ pub(crate) fn place<'a>(
             answers.push(Placed::Stored(match message.life {
                 Life::Ended(_) => {
                     ends.push(message, &[], false)?;
+                    ends.receipts.push(message, &prepared.draft.events);
                     delta.outbox += 1;
                     None
                 }

@@ -16,6 +16,7 @@ use crate::lane::Delta;
 use crate::lease::{Lease, Leased};
 use crate::location::{self, Serving};
 use crate::notify::Hints;
+use crate::receipts;
 use crate::report::{self, Desk, Reports, What};
 use crate::row::damaged;
 
@@ -257,6 +258,7 @@ impl Batch {
                 Hot::Report(job) => {
                     let answer = outcomes.next().ok_or_else(missing);
                     for done in answer.iter().flatten().flatten() {
+                        receipts::touch(hints, done);
                         if done.message.ending().is_none() {
                             hints.touch(done.queued_for.as_ref());
                         }

@@ -16,6 +16,7 @@ mod look;
 mod notify;
 mod open;
 mod read;
+mod receipts;
 mod report;
 mod row;
 mod schema;

@@ -19,6 +19,7 @@ use crate::conn::{Step, bind};
 use crate::error::Done;
 use crate::lane::{Delta, Tx};
 use crate::location::{self, Serving};
+use crate::receipts;
 use crate::row::{
     EndRows, QueueRows, damaged, found, message, message_columns, newest, queue, storable,
 };
@@ -150,6 +151,7 @@ impl Desk {
         let outcome = match (changed, what) {
             (Ok(events), What::Remove) => {
                 round.ends.push(message, &events, true)?;
+                round.ends.receipts.push(message, &events);
                 round.gone.push(id.as_i64());
                 round.parts.push(id.as_i64());
                 self.count(&[-1, -1, 1]);
@@ -199,6 +201,7 @@ impl Desk {
         events: Vec<Event>,
     ) -> Result<Reported, Error> {
         let message = &current.message;
+        round.ends.receipts.push(message, &events);
         if let Life::Ended(_) = message.life {
             round.ends.push(message, &events, false)?;
             round.gone.push(message.id.as_i64());
@@ -427,6 +430,7 @@ pub(crate) async fn all(
     tx.count(desk.delta);
     tx.conn.ask_all(desk.steps()).await?;
     for done in outcomes.iter().flatten() {
+        receipts::touch(&tx.hints, done);
         if done.message.ending().is_none() {
             tx.hints.touch(done.queued_for.as_ref());
         }

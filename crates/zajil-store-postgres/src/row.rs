@@ -18,6 +18,7 @@ use zajil_store::{Error, record};
 
 use crate::conn::{Step, bind};
 use crate::error::Done;
+use crate::receipts::ReceiptRows;
 
 /// The queue of messages that neither a route nor a location decides. A message that waits for its
 /// charge is in none: its `dest` is null.
@@ -283,6 +284,7 @@ pub(crate) struct EndRows {
     events: Vec<String>,
     logged_at: Vec<i64>,
     refunds: Vec<(i64, String)>,
+    pub(crate) receipts: ReceiptRows,
 }
 
 impl EndRows {
@@ -356,6 +358,7 @@ impl EndRows {
             let (ids, records): (Vec<i64>, Vec<String>) = self.refunds.into_iter().unzip();
             Step::new(REFUND, bind![ids, records])
         });
-        ended.into_iter().chain(refunded)
+        let all = ended.into_iter().chain(refunded);
+        all.chain(self.receipts.step())
     }
 }

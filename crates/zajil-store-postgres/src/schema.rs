@@ -16,7 +16,7 @@ use crate::conn::{Conn, Step, bind};
 use crate::error::{Done, Fault};
 
 /// Every step from an empty schema to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1];
+const STEPS: &[&str] = &[V1, V2];
 
 /// The newest form that this version knows.
 pub(crate) const KNOWN: usize = STEPS.len();
@@ -160,6 +160,23 @@ CREATE TABLE node (
   draining boolean NOT NULL
 );
 CREATE TABLE duty (name text PRIMARY KEY, session bigint NOT NULL, until bigint NOT NULL);
+";
+
+/// Receipts that applications are owed, one a message at the most.
+const V2: &str = "
+CREATE SEQUENCE receipt_seq;
+CREATE TABLE receipt (
+  seq bigint PRIMARY KEY DEFAULT nextval('receipt_seq'),
+  message_id bigint NOT NULL UNIQUE,
+  account text NOT NULL,
+  due bigint NOT NULL,
+  made_at bigint NOT NULL,
+  tries bigint NOT NULL DEFAULT 0,
+  record text NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX receipt_due ON receipt (account, due, seq);
+CREATE INDEX receipt_made ON receipt (made_at);
 ";
 
 /// Brings the schema to this version's form, making it when it is not there.

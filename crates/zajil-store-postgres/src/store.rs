@@ -458,7 +458,7 @@ impl PostgresStore {
 }
 
 /// Adds a line to a log that is there. `false` when there is none.
-async fn log_if_known(tx: &Tx<'_>, id: MessageId, event: &Event) -> Done<bool> {
+pub(crate) async fn log_if_known(tx: &Tx<'_>, id: MessageId, event: &Event) -> Done<bool> {
     const NEWER: &str = "UPDATE log SET newest = greatest(newest, $2) WHERE id = $1";
     const LOG: &str = "INSERT INTO event SELECT $1, nextval('event_n'), $2, $3 \
          WHERE EXISTS (SELECT 1 FROM q WHERE id = $1) \

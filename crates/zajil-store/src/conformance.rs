@@ -37,6 +37,7 @@ pub mod offer;
 pub mod outbox;
 pub mod parts;
 pub mod purge;
+pub mod receipts;
 pub mod remove;
 pub mod reopen;
 pub mod report;
@@ -263,6 +264,15 @@ macro_rules! each_conformance_case {
                 of_many_changes_from_one_revision_one_wins
                 a_record_beyond_its_limits_is_refused
             }
+            receipts {
+                d19_an_ending_owes_the_receipt_that_was_asked_for
+                d19_every_way_to_end_owes_its_receipt
+                d19_a_refused_submit_owes_nothing
+                d19_a_state_on_the_way_gives_place_to_the_next
+                d19_a_leased_receipt_is_given_to_nobody_else
+                d19_what_is_told_of_a_receipt_decides
+                d19_the_oldest_receipts_are_found_whosever_they_are
+            }
             outbox {
                 s10_2_every_ending_has_exactly_one_entry
                 s10_2_entries_come_in_the_order_of_the_endings
@@ -295,6 +305,9 @@ macro_rules! each_reopen_case {
                 d4_ids_go_on_where_they_were
                 the_shelf_survives_closing_and_opening
                 d15_random_operations_agree_over_restarts
+            }
+            receipts {
+                d19_receipts_survive_closing_and_opening
             }
         }
     };

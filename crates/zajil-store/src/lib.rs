@@ -7,10 +7,12 @@ pub mod cluster;
 pub mod conformance;
 pub mod contract;
 pub mod memory;
+pub mod receipts;
 pub mod record;
 mod refusal;
 pub mod shelf;
 
 pub use cluster::Cluster;
 pub use contract::{Endings, Error, Reply, Store};
+pub use receipts::Receipts;
 pub use shelf::Shelf;

@@ -29,6 +29,7 @@ use crate::contract::{
 mod keep;
 mod presence;
 mod queue;
+mod receipts;
 mod routing;
 mod shelf;
 
@@ -53,6 +54,7 @@ struct State {
     last_outbox: u64,
     /// Each with the instant that it is put off to.
     refunds: BTreeMap<MessageId, (Timestamp, Refund)>,
+    receipts: receipts::Book,
     locations: BTreeMap<u64, Location>,
     last_location: u64,
     /// The locations whose expiry a sweep has handled.

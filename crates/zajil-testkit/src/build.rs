@@ -47,6 +47,7 @@ pub fn submission(from: &str, to: &str, body: &str) -> Submission {
         raw_data: false,
         raw_sip: false,
         dedupe: None,
+        origin: None,
     }
 }
 

@@ -113,6 +113,8 @@ pub(crate) struct Messages {
     pub(crate) fingerprint_ttl: Duration,
     /// `message_retention_hours`.
     pub(crate) retention: Duration,
+    /// `receipt_retention_hours`.
+    pub(crate) receipt_retention: Duration,
     /// `retention_check_interval_minutes`.
     pub(crate) retention_check: Duration,
     /// `event_ttl_days`.

@@ -420,6 +420,7 @@ fn engine_options(config: &Config, number: NodeNumber) -> zajil_engine::Options 
         dead_letter_time: messages.dead_letter_time,
         fingerprint_ttl: messages.fingerprint_ttl,
         message_retention: messages.retention,
+        receipt_retention: messages.receipt_retention,
         event_ttl: messages.event_ttl,
         frontend_history: messages.frontend_history,
         retention_check_interval: messages.retention_check,

@@ -86,6 +86,7 @@ impl Raw<'_> {
             raw_data: true,
             raw_sip: false,
             dedupe: None,
+            origin: None,
         };
         submission.dedupe = Some(fingerprint(&submission, &pdu));
         Ok(submission)

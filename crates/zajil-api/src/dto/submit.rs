@@ -115,6 +115,7 @@ impl Submit<'_> {
                 .unwrap_or(false),
             raw_sip: self.raw_sip_flag.boolean("raw_sip_flag")?.unwrap_or(false),
             dedupe: None,
+            origin: None,
         };
         if submission
             .parts

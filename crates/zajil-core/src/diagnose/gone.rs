@@ -68,6 +68,8 @@ fn is_end(event: &Event) -> bool {
         | EventName::Requeued
         | EventName::Updated
         | EventName::LateReport
+        | EventName::ReceiptSent
+        | EventName::ReceiptFailed
         | EventName::Other(_) => false,
     }
 }

@@ -22,6 +22,7 @@ use zajil_store::contract::{
     Refund, Reply, Reported, Retention, Store,
 };
 use zajil_store::memory::MemoryStore;
+use zajil_store::receipts::{Owed, ReceiptSeq, Receipts, Told};
 use zajil_store::shelf::{Change, Kind, Page, Record, Shelf};
 
 #[derive(Debug, Default)]
@@ -140,6 +141,16 @@ impl Store for Moody {
         figures() -> Figures;
         depths(now: Timestamp) -> BTreeMap<Home, Depth>;
         close() -> ();
+    }
+}
+
+impl Receipts for Moody {
+    delegate! {
+        lease_receipts(account: FrontendName, limit: u32, now: Timestamp, until: Timestamp)
+            -> Vec<Owed>;
+        tell_receipts(told: Vec<(ReceiptSeq, Told)>) -> ();
+        stale_receipts(before: Timestamp, limit: u32) -> Vec<Owed>;
+        receipts_owed() -> u64;
     }
 }
 

@@ -3,36 +3,46 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use smpp_codec::pdu::Sm;
+use smpp_codec::text::Text;
+use smpp_codec::tlv::Tag;
 use smpp_codec::{Pdu, Status};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::Semaphore;
 use zajil_core::frontend::{FrontendName, FrontendType, Registration};
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
-use zajil_core::port::{Answer as Ported, Ask};
+use zajil_core::port::{Answer, Ask};
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
-use zajil_core::smpp::{Account, LongText};
+use zajil_core::smpp::{Account, LongText, Origin};
 
 use super::Server;
 use super::bind::Bound;
+use super::pump::{self, Source};
+use super::receipts::Receipts;
 use crate::link::{Handle, Lost};
 use crate::{number, text};
 
 /// A message comes back after this when nobody has reported on it: a session that ends reports at
 /// once, so only a crash waits for it.
 const LEASE: Duration = Duration::from_secs(60);
-/// How long one look for messages waits for the first.
-const WAIT: Duration = Duration::from_secs(20);
+/// How long one look for messages or receipts waits for the first.
+pub(super) const WAIT: Duration = Duration::from_secs(20);
 /// A registration lives 90 s (S3.4).
 const REGISTER_EVERY: Duration = Duration::from_secs(30);
-/// After an error of ours nothing is asked for so long.
-const PAUSE: Duration = Duration::from_secs(1);
+
+/// A session that is delivered to.
+pub(super) struct Session<'s> {
+    pub(super) server: &'s Server,
+    pub(super) account: &'s Account,
+    pub(super) bound: &'s Bound,
+    handle: &'s Handle,
+    /// What the account may have under way at a time, messages and receipts together.
+    window: Semaphore,
+}
 
 /// Delivers to a session from its bind to its end.
-pub(super) async fn run(server: &Arc<Server>, bound: &Arc<Bound>, handle: &Handle) {
+pub(super) async fn run(server: &Server, bound: &Bound, handle: &Handle) {
     tokio::select! {
         () = handle.ended() => return,
         () = bound.delivers.notified() => {}
@@ -40,64 +50,64 @@ pub(super) async fn run(server: &Arc<Server>, bound: &Arc<Bound>, handle: &Handl
     let Some(account) = bound.account() else {
         return;
     };
-    // Without optional parameters only headers tell parts from each other.
-    let long = if bound.knows_parameters() {
-        account.long_text
-    } else {
-        LongText::Udh
-    };
     let room = usize::try_from(account.window.get()).unwrap_or(usize::MAX);
-    let mut active = FuturesUnordered::new();
-    let mut asking: OptionFuture<Ported<'_, Vec<Message>>> = None.into();
-    let mut is_asking = false;
-    let mut ask_after = Instant::now();
-    let mut register_at = Instant::now() + REGISTER_EVERY;
-    while !handle.is_leaving() {
-        let free = room.saturating_sub(active.len());
-        if !is_asking && free > 0 && ask_after <= Instant::now() {
-            asking = Some(server.parts.desk.offer(ask(account, free))).into();
-            is_asking = true;
-        }
-        tokio::select! {
-            () = handle.ended() => {}
-            () = sleep_until(register_at) => {
-                register_at = Instant::now() + REGISTER_EVERY;
-                register(server, account, bound.version()).await;
-            }
-            () = sleep_until(ask_after), if !is_asking && free > 0 => {}
-            // Never dropped half-way: what it has leased would wait for the lease to end.
-            Some(offered) = &mut asking, if is_asking => {
-                is_asking = false;
-                match offered {
-                    Ok(messages) => active.extend(messages.into_iter().map(|message| {
-                        deliver(server, (account, long), handle, message)
-                    })),
-                    Err(refusal) => {
-                        tracing::warn!(%refusal, "no messages could be asked for");
-                        ask_after = Instant::now() + PAUSE;
-                    }
-                }
-            }
-            Some(()) = active.next(), if !active.is_empty() => {}
-        }
+    let session = Session {
+        server,
+        account,
+        bound,
+        handle,
+        window: Semaphore::new(room.min(Semaphore::MAX_PERMITS)),
+    };
+    let (messages, receipts) = (Messages(&session), Receipts(&session));
+    let both = futures_util::future::join(
+        pump::run(&messages, handle, room),
+        pump::run(&receipts, handle, room),
+    );
+    tokio::select! {
+        ((), ()) = both => {}
+        () = session.stay_registered() => {}
     }
-    while active.next().await.is_some() {}
-    if is_asking && let Some(Ok(messages)) = asking.await {
-        for message in messages {
-            give_back(server, &message).await;
+}
+
+impl Session<'_> {
+    /// Sends a request when the account's window has room; answers the status of its response.
+    pub(super) async fn request(&self, pdu: Pdu) -> Result<Status, Lost> {
+        let _place = self.window.acquire().await.map_err(|_| Lost::Unsent)?;
+        self.handle.request(pdu).await.map(|done| done.status)
+    }
+
+    async fn stay_registered(&self) {
+        loop {
+            tokio::time::sleep(REGISTER_EVERY).await;
+            register(self.server, self.account, self.bound.version()).await;
         }
     }
 }
 
-fn ask(account: &Account, free: usize) -> Ask {
-    Ask {
-        asker: Asker {
-            name: account.system_id.clone(),
-            include_unrouted: false,
-        },
-        limit: u32::try_from(free).unwrap_or(u32::MAX),
-        lease: Some(LEASE),
-        wait: Some(WAIT),
+/// The messages for the account of a session.
+struct Messages<'s>(&'s Session<'s>);
+
+impl Source for Messages<'_> {
+    type Item = Message;
+
+    fn ask(&self, limit: usize) -> Answer<'_, Vec<Message>> {
+        self.0.server.parts.desk.offer(Ask {
+            asker: Asker {
+                name: self.0.account.system_id.clone(),
+                include_unrouted: false,
+            },
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            lease: Some(LEASE),
+            wait: Some(WAIT),
+        })
+    }
+
+    async fn work(&self, message: Message) {
+        deliver(self.0, message).await;
+    }
+
+    async fn give_back(&self, message: Message) {
+        give_back(self.0.server, &message).await;
     }
 }
 
@@ -117,16 +127,19 @@ pub(super) async fn register(server: &Server, account: &Account, version: u8) {
 }
 
 /// Delivers one message, and reports what became of it.
-async fn deliver(
-    server: &Server,
-    (account, long): (&Account, LongText),
-    handle: &Handle,
-    message: Message,
-) {
+async fn deliver(session: &Session<'_>, message: Message) {
+    let (server, account) = (session.server, session.account);
     let by = &account.system_id;
+    // Without optional parameters only headers tell parts from each other.
+    let parameters = session.bound.knows_parameters();
+    let long = if parameters {
+        account.long_text
+    } else {
+        LongText::Udh
+    };
     let mut outcome = Ok(());
     for piece in text::write(&message, account.alphabet, long) {
-        let pdu = Pdu::DeliverSm(Sm {
+        let mut pdu = Sm {
             source_addr: number::write(message.content.source.as_str()),
             destination_addr: number::write(message.content.destination.as_str()),
             esm_class: piece.esm_class,
@@ -134,10 +147,13 @@ async fn deliver(
             short_message: piece.short_message,
             tlvs: piece.tlvs,
             ..Sm::default()
-        });
-        outcome = match handle.request(pdu).await {
-            Ok(response) if response.status.is_ok() => Ok(()),
-            Ok(response) => Err(Failure::Refused(response.status)),
+        };
+        if let Some(origin) = &message.arranged.origin {
+            carry(origin, &mut pdu, parameters);
+        }
+        outcome = match session.request(Pdu::DeliverSm(pdu)).await {
+            Ok(Status::ROK) => Ok(()),
+            Ok(status) => Err(Failure::Refused(status)),
             Err(lost) => Err(Failure::Lost(lost)),
         };
         if outcome.is_err() {
@@ -155,6 +171,17 @@ async fn deliver(
     };
     if let Err(refusal) = server.parts.desk.report(message.id, report).await {
         tracing::warn!(id = %message.id, %refusal, "a delivery could not be reported");
+    }
+}
+
+/// What the sender's application said is carried to the receiver's: what kind of message it is, and
+/// which acknowledgements the receiver is asked for.
+fn carry(origin: &Origin, pdu: &mut Sm, parameters: bool) {
+    pdu.esm_class.0 |= origin.kind;
+    pdu.registered_delivery.0 = origin.acks;
+    pdu.service_type = Text::until_zero(origin.service_type.clone());
+    if let (true, Some(reference)) = (parameters, origin.reference) {
+        pdu.tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, reference);
     }
 }
 

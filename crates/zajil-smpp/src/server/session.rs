@@ -10,6 +10,7 @@ use smpp_codec::session::State;
 use smpp_codec::text::Text;
 use smpp_codec::{Header, Pdu, Status};
 use tokio::time::Instant;
+use zajil_core::id::MessageId;
 use zajil_core::outcome::Reason;
 use zajil_core::smpp::{Account, BindType};
 use zajil_telemetry::{Door, Fact};
@@ -88,8 +89,8 @@ impl Session {
         let server = Arc::clone(&self.server);
         later(async move {
             match server.take(submission).await {
-                Ok(message_id) => Answer::done(response(SmResp {
-                    message_id,
+                Ok(id) => Answer::done(response(SmResp {
+                    message_id: given(id),
                     ..SmResp::default()
                 })),
                 Err(status) => Answer::refusal(header, status),
@@ -111,7 +112,8 @@ impl Session {
             for destination in pdu.dest_address.all() {
                 let (address, outcome) = match destination {
                     Destination::Sme(sme) => {
-                        (sme.clone(), server.one_of_many(&pdu, sme, &account).await)
+                        let one = server.one_of_many((&pdu, sme), &account, first);
+                        (sme.clone(), one.await)
                     }
                     Destination::List(name) => {
                         let value = name.clone();
@@ -134,8 +136,8 @@ impl Session {
                     let why = failed.first().map_or(Status::RSUBMITFAIL, |one| one.status);
                     Answer::refusal(header, why)
                 }
-                Some(message_id) => Answer::done(Pdu::SubmitMultiResp(SubmitMultiResp {
-                    message_id,
+                Some(id) => Answer::done(Pdu::SubmitMultiResp(SubmitMultiResp {
+                    message_id: given(id),
                     unsuccess_sme: Unsuccesses::new(failed).unwrap_or_default(),
                     ..SubmitMultiResp::default()
                 })),
@@ -161,11 +163,16 @@ fn later(answer: impl Future<Output = Answer> + Send + 'static) -> Reaction {
     Reaction::Later(Box::pin(answer))
 }
 
+/// An id as applications are given it.
+fn given(id: MessageId) -> Text {
+    Text::until_zero(id.to_string())
+}
+
 impl Server {
     /// Hands a submission in; answers when it is on stable storage (D5).
-    async fn take(&self, submission: Submitted) -> Result<Text, Status> {
+    async fn take(&self, submission: Submitted) -> Result<MessageId, Status> {
         match self.parts.intake.submit(submission).await {
-            Ok(accepted) => Ok(Text::until_zero(accepted.message.id.to_string())),
+            Ok(accepted) => Ok(accepted.message.id),
             Err(refusal) => {
                 self.refused(refusal.reason);
                 Err(status::of(refusal.reason))
@@ -175,17 +182,23 @@ impl Server {
 
     async fn one_of_many(
         &self,
-        pdu: &SubmitMulti,
-        to: &Address,
+        (pdu, to): (&SubmitMulti, &Address),
         account: &Account,
-    ) -> Result<Text, Status> {
+        first: Option<MessageId>,
+    ) -> Result<MessageId, Status> {
         if !self.roster.may_submit(account, Instant::now()) {
             self.refused(Reason::Overloaded);
             return Err(Status::RTHROTTLED);
         }
         let now = self.parts.clock.now();
         match Request::of_multi(pdu).to(to, account, now) {
-            Ok(submission) => self.take(submission).await,
+            Ok(mut submission) => {
+                // The response names the first: its receipts are told apart by their addresses.
+                if let Some(origin) = &mut submission.origin {
+                    origin.known_as = first;
+                }
+                self.take(submission).await
+            }
             Err(unusable) => {
                 self.refused(Reason::Invalid);
                 Err(unusable.status)

@@ -8,3 +8,5 @@ mod binds;
 mod carriers;
 #[cfg(test)]
 mod messages;
+#[cfg(test)]
+mod receipts;

@@ -104,6 +104,7 @@ impl Lockstep {
             92..=93 => self.change_routing().await,
             94 => self.drain().await,
             95 => self.refund().await,
+            98 => self.compare_receipts().await,
             96..=97 => self.next_due().await,
             _ => self.compare_figures().await,
         }

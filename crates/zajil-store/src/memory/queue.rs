@@ -79,6 +79,7 @@ impl State {
             self.finished.insert(seq, cdr);
         }
         self.refund(&message);
+        self.owe(&message, &events);
         self.logs.entry(message.id).or_default().extend(events);
         self.messages.insert(message.id, message);
     }

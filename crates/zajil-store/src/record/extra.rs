@@ -13,6 +13,7 @@ use zajil_core::message::{
     Arranged, CharacterSet, Content, Fallback, Life, Message, TransferFields,
 };
 
+use super::receipt::OriginForm;
 use super::{Form, VERSION, damaged, decode, encode, instant, is_false, name};
 use crate::contract::Error;
 
@@ -82,6 +83,8 @@ struct ExtraForm {
     debited: Option<NonZeroU32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     charging: Option<ChargingForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smpp: Option<OriginForm>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,6 +158,7 @@ pub fn encode_extra(message: &Message) -> Option<String> {
         }),
         debited: message.arranged.debited,
         charging,
+        smpp: message.arranged.origin.as_deref().map(OriginForm::of),
     }))
 }
 
@@ -201,6 +205,7 @@ pub fn decode_extra(text: Option<&str>) -> Result<Extra, Error> {
         arranged: Arranged {
             fallback: form.fallback.map(FallbackForm::read).transpose()?,
             debited: form.debited,
+            origin: form.smpp.map(OriginForm::read).transpose()?.map(Box::new),
         },
         charging: form.charging.map(ChargingForm::read).transpose()?,
     })

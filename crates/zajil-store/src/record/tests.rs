@@ -141,6 +141,7 @@ fn arranged() -> Extra {
                 at: at(60),
             }),
             debited: NonZeroU32::new(3),
+            origin: None,
         },
         charging: Some((at(35), FailureAction::Deny)),
         ..Extra::default()

@@ -262,6 +262,18 @@ pub(super) const REFUNDS: Entry = labelled(
     ),
     &["outcome"],
 );
+pub(super) const RECEIPTS_WAITING: Entry = gauge(
+    "zajil_receipts_waiting",
+    "Delivery receipts that their applications have not taken yet. Counted every 5 s.",
+);
+pub(super) const RECEIPTS: Entry = labelled(
+    counter(
+        "zajil_receipts_total",
+        "What became of delivery receipts that were sent: `taken`, `refused` for good, put off \
+         (`later`), `unsent` with their session; and `given_up` when nobody took them in time.",
+    ),
+    &["outcome"],
+);
 pub(super) const COMMIT: Entry = histogram(
     "zajil_store_commit_seconds",
     SECONDS,
@@ -338,6 +350,8 @@ pub const CATALOGUE: &[Entry] = &[
     CHARGER_USABLE,
     REFUNDS_WAITING,
     REFUNDS,
+    RECEIPTS_WAITING,
+    RECEIPTS,
     QUEUED,
     ATTEMPTED,
     SUCCEEDED,

@@ -55,6 +55,10 @@ pub struct Metrics {
     /// `zajil_refunds_waiting`.
     pub refunds_waiting: IntGauge,
     refunds: IntCounterVec,
+    /// `zajil_receipts_waiting`.
+    pub receipts_waiting: IntGauge,
+    /// `zajil_receipts_total`, by `outcome`.
+    pub receipts: IntCounterVec,
     pub(crate) queued: IntCounter,
     pub(crate) attempted: IntCounter,
     pub(crate) succeeded: IntCounter,
@@ -134,6 +138,8 @@ impl Metrics {
             charger_usable: add(r, &rows::CHARGER_USABLE)?,
             refunds_waiting: add(r, &rows::REFUNDS_WAITING)?,
             refunds: add(r, &rows::REFUNDS)?,
+            receipts_waiting: add(r, &rows::RECEIPTS_WAITING)?,
+            receipts: add(r, &rows::RECEIPTS)?,
             queued: add(r, &rows::QUEUED)?,
             attempted: add(r, &rows::ATTEMPTED)?,
             succeeded: add(r, &rows::SUCCEEDED)?,
@@ -180,6 +186,9 @@ impl Metrics {
         }
         for outcome in ["done", "unknown"] {
             drop(self.refunds.with_label_values(&[outcome]));
+        }
+        for outcome in ["taken", "refused", "later", "unsent", "given_up"] {
+            drop(self.receipts.with_label_values(&[outcome]));
         }
         for door in Door::ALL {
             for reason in Reason::ALL {

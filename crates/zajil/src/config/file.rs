@@ -135,6 +135,7 @@ pub(super) struct MessagesSection {
     pub(super) dead_letter_time_minutes: Option<u64>,
     pub(super) fingerprint_ttl_minutes: Option<u64>,
     pub(super) message_retention_hours: Option<u64>,
+    pub(super) receipt_retention_hours: Option<u64>,
     pub(super) retention_check_interval_minutes: Option<u64>,
     pub(super) event_ttl_days: Option<u64>,
     pub(super) frontend_history_days: Option<u64>,

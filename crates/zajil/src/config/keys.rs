@@ -249,6 +249,12 @@ const INWARD: &[Key] = &[
     ),
     key(
         "messages",
+        "receipt_retention_hours",
+        "72",
+        "How long a delivery receipt waits for its application.",
+    ),
+    key(
+        "messages",
         "retention_check_interval_minutes",
         "60",
         "How often they are removed.",

@@ -205,6 +205,13 @@ fn messages(section: &MessagesSection, check: &mut Check<'_>) -> Messages {
             8_784,
             60 * MINUTE,
         ),
+        receipt_retention: time(
+            "messages.receipt_retention_hours",
+            section.receipt_retention_hours,
+            72,
+            8_784,
+            60 * MINUTE,
+        ),
         retention_check: time(
             "messages.retention_check_interval_minutes",
             section.retention_check_interval_minutes,

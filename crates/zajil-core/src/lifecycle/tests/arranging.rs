@@ -26,7 +26,7 @@ fn followed() -> Message {
     Message {
         arranged: Arranged {
             fallback: Some(fallback),
-            debited: None,
+            ..Arranged::default()
         },
         ..pending()
     }

@@ -1,5 +1,7 @@
 //! Comparing all that can be read, and what of it has to be made equal first.
 
+use std::time::Duration;
+
 use zajil_core::event::{Event, EventName};
 use zajil_core::frontend::FrontendName;
 use zajil_core::message::Message;
@@ -8,6 +10,7 @@ use super::super::build::id;
 use super::super::subject::ALL;
 use super::Lockstep;
 use crate::contract::{Filter, NotDone, Outcome, Reported};
+use crate::receipts::Owed;
 
 /// An outcome in parts that can be compared.
 pub(super) type Told = Result<(Message, Option<FrontendName>), NotDone>;
@@ -92,6 +95,21 @@ impl Lockstep {
         self.same("rules", theirs.rules, ours.rules);
     }
 
+    /// The receipts that are owed, in the order of message ids.
+    pub(super) async fn compare_receipts(&self) {
+        let mut both = Vec::new();
+        for store in [&self.theirs.store, &self.ours.store] {
+            let later = self.now.plus(Duration::from_secs(1));
+            let owed = store.stale_receipts(later, ALL).await.unwrap();
+            let of = |owed: Owed| (owed.receipt.message, owed.tries, owed.receipt);
+            let mut owed: Vec<_> = owed.into_iter().map(of).collect();
+            owed.sort_unstable_by_key(|(message, ..)| *message);
+            both.push((owed, store.receipts_owed().await));
+        }
+        let ours = both.pop();
+        self.same("receipts", both.pop(), ours);
+    }
+
     /// Everything that can be read.
     pub(super) async fn compare_all(&self) {
         let all = || Filter {
@@ -105,6 +123,7 @@ impl Lockstep {
         }
         self.compare_figures().await;
         self.compare_outbox().await;
+        self.compare_receipts().await;
         self.compare_presence().await;
         self.compare_routing().await;
     }

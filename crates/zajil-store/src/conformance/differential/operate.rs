@@ -12,13 +12,16 @@ use zajil_core::message::{Fallback, Life};
 use zajil_core::number::{Msisdn, Sender};
 use zajil_core::offer::Asker;
 use zajil_core::port::RoutingChange;
+use zajil_core::receipt::On;
 use zajil_core::retry::Attempt;
 use zajil_core::route::{RouteId, Terms};
+use zajil_core::smpp::Origin;
 use zajil_core::status::{FinalStatus, Status};
 use zajil_core::translate::RuleId;
 
 use super::super::build::{dropped, ended, id, keyed, message, name, registration, scene};
 use super::super::purge::purge;
+use super::super::receipts::origin;
 use super::super::routing::{rule_terms, terms};
 use super::super::subject::ALL;
 use super::Lockstep;
@@ -82,6 +85,13 @@ impl Lockstep {
                 after: Duration::from_secs(60),
                 at: self.now.plus(Duration::from_secs(60)),
             });
+        }
+        if self.dice.chance(20) {
+            let receipt = *self.dice.pick(&On::ALL);
+            message.arranged.origin = Some(Box::new(Origin {
+                intermediate: true,
+                ..origin(receipt)
+            }));
         }
         if self.dice.chance(10) {
             message.arranged.debited = NonZeroU32::new(2);
