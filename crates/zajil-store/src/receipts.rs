@@ -33,7 +33,7 @@ pub struct Owed {
 /// What became of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
-    /// It is done with: forgotten, with a line in the log of its message, where that is still there.
+    /// It is done with: forgotten, and its message's log gets this line, where there is one still.
     Done(Event),
     /// It was not taken: again from this instant on. Counts as a try.
     Again(Timestamp),
