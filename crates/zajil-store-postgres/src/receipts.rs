@@ -79,7 +79,7 @@ impl Receipts for PostgresStore {
 
     fn receipts_owed(&self) -> Reply<'_, u64> {
         const COUNT: &str = "SELECT count(*) FROM receipt";
-        Box::pin(self.quick.read(|| Step::bare(COUNT), |rows| only(rows)))
+        Box::pin(self.quick.read(|| Step::bare(COUNT), only))
     }
 }
 

@@ -430,7 +430,7 @@ pub(crate) async fn all(
     tx.count(desk.delta);
     tx.conn.ask_all(desk.steps()).await?;
     for done in outcomes.iter().flatten() {
-        receipts::touch(&tx.hints, done);
+        receipts::touch(tx.hints, done);
         if done.message.ending().is_none() {
             tx.hints.touch(done.queued_for.as_ref());
         }
