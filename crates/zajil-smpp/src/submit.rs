@@ -114,7 +114,9 @@ impl<'p> Request<'p> {
         let not_sender = unusable(Status::RINVSRCADR, "the sender is not one of the account's");
         let sender = allowed.ok_or(not_sender)?;
         let from = (&account.system_id, account.alphabet);
-        self.submission((sender, destination), from, now)
+        let mut submission = self.submission((sender, destination), from, now)?;
+        submission.origin = self.origin(destination).map(Box::new);
+        Ok(submission)
     }
 
     /// The submission of a message that a carrier delivers.
@@ -170,7 +172,7 @@ impl<'p> Request<'p> {
             raw_data: false,
             raw_sip: false,
             dedupe: None,
-            origin: self.origin(destination).map(Box::new),
+            origin: None,
         };
         match carried {
             Carried::Text(body, class) => {

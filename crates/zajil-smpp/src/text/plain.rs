@@ -15,6 +15,7 @@ pub fn plain(text: &str, alphabet: DefaultAlphabet, most: usize) -> Vec<u8> {
         let written = match alphabet {
             DefaultAlphabet::Gsm7 => gsm7::encode(one, Shift::DEFAULT).ok(),
             DefaultAlphabet::Latin1 => latin1::encode(one).ok(),
+            DefaultAlphabet::Ascii => one.is_ascii().then(|| one.as_bytes().to_vec()),
             DefaultAlphabet::Utf8 => Some(one.as_bytes().to_vec()),
         };
         let written = written.unwrap_or_else(|| b"?".to_vec());
