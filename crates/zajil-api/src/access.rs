@@ -15,8 +15,10 @@ use zajil_core::outcome::{Reason, Refusal};
 use zajil_store::{Error, Store};
 
 mod address;
+mod bearer;
 mod caller;
 mod denial;
+mod jwt;
 mod keys;
 mod limit;
 mod network;
@@ -25,8 +27,10 @@ mod record;
 mod scope;
 mod token;
 
+pub use bearer::TokenRules;
 pub(crate) use caller::{Caller, Client};
 pub(crate) use denial::{Denied, mark};
+pub use jwt::{Algorithm, MOST_JWKS_OCTETS};
 pub(crate) use keys::{MOST as MOST_KEYS, all as all_keys};
 pub use limit::Rate;
 pub use network::{Network, NotANetwork};
@@ -36,6 +40,7 @@ pub use scope::Scopes;
 pub(crate) use scope::{Need, WORDS as SCOPE_WORDS};
 pub(crate) use token::issue;
 
+use bearer::Bearers;
 use keys::{Entry, Keys};
 use limit::{Paced, Table, Verdict};
 
@@ -70,6 +75,8 @@ pub struct AccessOptions {
     pub networks: Vec<Network>,
     /// The limits of an address; none = unlimited. Keys may have one of their own.
     pub limits: Option<RateLimits>,
+    /// Whose tokens are taken beside keys; none = nobody's.
+    pub tokens: Option<TokenRules>,
 }
 
 impl Default for AccessOptions {
@@ -78,6 +85,7 @@ impl Default for AccessOptions {
             mode: Mode::Open,
             networks: Vec::new(),
             limits: None,
+            tokens: None,
         }
     }
 }
@@ -98,6 +106,7 @@ const TOLD_AGAIN: Duration = Duration::from_secs(600);
 pub struct Access {
     options: AccessOptions,
     keys: Keys,
+    bearers: Option<Bearers>,
     calls: Table,
     guesses: Table,
     anybody: Arc<Caller>,
@@ -126,6 +135,7 @@ enum Known {
     Anybody,
     Nobody,
     Key(Arc<Entry>),
+    Token(Arc<Caller>),
 }
 
 /// A request that may go on.
@@ -139,6 +149,7 @@ impl Access {
     #[must_use]
     pub fn new(options: AccessOptions) -> Self {
         Self {
+            bearers: options.tokens.clone().map(Bearers::new),
             options,
             keys: Keys::default(),
             calls: Table::new(),
@@ -158,6 +169,26 @@ impl Access {
     #[must_use]
     pub fn has_no_keys(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Takes over the key set of the token issuer, a JSON Web Key Set; answers with the number of
+    /// keys in it that can be used.
+    ///
+    /// # Errors
+    /// A sentence; the former set stays.
+    pub fn trust_issuer(&self, jwks: &[u8]) -> Result<usize, String> {
+        match &self.bearers {
+            Some(bearers) => bearers.trust(jwks),
+            None => Err("no tokens are taken".to_owned()),
+        }
+    }
+
+    /// Waits until a token has come whose key is not known; for ever when no tokens are taken.
+    pub async fn key_set_wanted(&self) {
+        match &self.bearers {
+            Some(bearers) => bearers.wanted().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes over what has changed in the store; to be called every second.
@@ -195,6 +226,7 @@ impl Access {
             Known::Anybody => (&self.anybody, None),
             Known::Nobody => (&self.nobody, None),
             Known::Key(entry) => (&entry.caller, Some(entry)),
+            Known::Token(caller) => (caller, None),
         };
         if let Some(entry) = entry {
             check_terms(entry, address, now)?;
@@ -203,7 +235,9 @@ impl Access {
         if !need.is_met_by(&caller.scopes) {
             return Err(match known {
                 Known::Nobody => unknown("this needs a key: send X-API-Key or a bearer token"),
-                Known::Anybody | Known::Key(_) => forbidden(format!("this needs {}", need.words())),
+                Known::Anybody | Known::Key(_) | Known::Token(_) => {
+                    forbidden(format!("this needs {}", need.words()))
+                }
             });
         }
         if let Some(entry) = entry {
@@ -262,6 +296,11 @@ impl Access {
         // Right ones first: whoever shares an address with somebody who guesses may call.
         if let Some(entry) = sent.and_then(|sent| self.keys.of_secret(sent)) {
             return Ok(Known::Key(entry));
+        }
+        if let (Some(bearers), Some(sent)) = (&self.bearers, sent)
+            && let Some(caller) = bearers.recognise(sent, now).map_err(Denied::of)?
+        {
+            return Ok(Known::Token(caller));
         }
         let who = address.map_or(0, network::neighbourhood);
         let pace = Rate::slow(GUESSES, GUESS_INTERVAL);

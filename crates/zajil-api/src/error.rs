@@ -35,6 +35,7 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
         | Reason::StorageFull
         | Reason::StorageDown
         | Reason::ChargingDown
+        | Reason::IssuerDown
         | Reason::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -108,6 +109,7 @@ mod tests {
             503 storage_full
             503 storage_down
             503 charging_down
+            503 issuer_down
             503 stopping
             500 internal"#]]
         .assert_eq(&table.join("\n"));

@@ -40,7 +40,8 @@ mod translations;
 mod webhooks;
 
 pub use access::{
-    Access, AccessOptions, Mode, Network, NotANetwork, PeerNames, Rate, RateLimits, Scopes,
+    Access, AccessOptions, Algorithm, MOST_JWKS_OCTETS, Mode, Network, NotANetwork, PeerNames,
+    Rate, RateLimits, Scopes, TokenRules,
 };
 pub use body::Unfinished;
 pub use docs::openapi_json;

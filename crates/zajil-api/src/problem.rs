@@ -133,6 +133,7 @@ pub(crate) fn title(reason: Reason) -> &'static str {
         Reason::StorageFull => "The store has no room left",
         Reason::StorageDown => "The store cannot be used",
         Reason::ChargingDown => "Charging is not available",
+        Reason::IssuerDown => "Tokens cannot be checked",
         Reason::Stopping => "The node is stopping",
         Reason::Internal => "A bug on our side",
     }

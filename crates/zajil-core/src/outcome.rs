@@ -49,6 +49,8 @@ pub enum Reason {
     StorageDown,
     /// The charging system did not answer, and uncharged messages are denied: try again.
     ChargingDown,
+    /// The keys of the token issuer are not known yet: try again (S3.8).
+    IssuerDown,
     /// The node is stopping: try another, or again.
     Stopping,
     /// A bug on our side, caught and counted.
@@ -57,7 +59,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthenticated,
@@ -79,6 +81,7 @@ impl Reason {
         Self::StorageFull,
         Self::StorageDown,
         Self::ChargingDown,
+        Self::IssuerDown,
         Self::Stopping,
         Self::Internal,
     ];
@@ -108,6 +111,7 @@ impl Reason {
             Self::StorageFull => "storage_full",
             Self::StorageDown => "storage_down",
             Self::ChargingDown => "charging_down",
+            Self::IssuerDown => "issuer_down",
             Self::Stopping => "stopping",
             Self::Internal => "internal",
         }
@@ -122,6 +126,7 @@ impl Reason {
             | Self::StorageFull
             | Self::StorageDown
             | Self::ChargingDown
+            | Self::IssuerDown
             | Self::Stopping => true,
             Self::Malformed
             | Self::Invalid

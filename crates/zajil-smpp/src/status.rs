@@ -30,7 +30,9 @@ pub const fn of(reason: Reason) -> Status {
         | Reason::AlreadyFinal
         | Reason::Conflict => Status::RSUBMITFAIL,
         Reason::Overloaded | Reason::RateLimited | Reason::Stopping => Status::RTHROTTLED,
-        Reason::StorageFull | Reason::StorageDown | Reason::ChargingDown => Status::RMSGQFUL,
+        Reason::StorageFull | Reason::StorageDown | Reason::ChargingDown | Reason::IssuerDown => {
+            Status::RMSGQFUL
+        }
         Reason::Internal => Status::RSYSERR,
     }
 }
@@ -78,6 +80,7 @@ mod tests {
             storage_full ESME_RMSGQFUL
             storage_down ESME_RMSGQFUL
             charging_down ESME_RMSGQFUL
+            issuer_down ESME_RMSGQFUL
             stopping ESME_RTHROTTLED
             internal ESME_RSYSERR
         "#]]

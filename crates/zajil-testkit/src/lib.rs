@@ -5,3 +5,4 @@ pub mod clock;
 pub mod database;
 pub mod dice;
 pub mod fake;
+pub mod issuer;

@@ -13,7 +13,8 @@ use zajil_store::Store;
 use zajil_store::shelf::Kind;
 use zajil_telemetry::Telemetry;
 
-use crate::config::Api;
+use crate::config::{Api, Config};
+use crate::issuer::Issuer;
 use crate::tls::{Certificates, Looked};
 
 /// How often the store is asked whether keys have changed.
@@ -31,14 +32,17 @@ const WARN_DAYS: i64 = 14;
 const DAY_SECS: i64 = 24 * 60 * 60;
 
 /// The guard of the door, with the keys that are in the store.
-pub(crate) async fn open(config: &Api, store: &dyn Store) -> anyhow::Result<Arc<Access>> {
+pub(crate) async fn open(config: &Config, store: &dyn Store) -> anyhow::Result<Arc<Access>> {
+    let api = &config.api;
     let access = Access::new(AccessOptions {
-        mode: config.mode(),
-        networks: config.allowed_networks.clone(),
-        limits: config.limits(),
+        mode: api.mode(),
+        networks: api.allowed_networks.clone(),
+        limits: api.limits(),
+        tokens: config.oidc.as_ref().map(|oidc| oidc.rules.clone()),
     });
     access.refresh(store).await.context("API keys")?;
-    if access.mode() == Mode::Required && access.has_no_keys() {
+    let nobody = access.has_no_keys() && config.oidc.is_none();
+    if access.mode() == Mode::Required && nobody {
         tracing::warn!(
             "there is no API key yet, so nobody can call: stop the server, make one with \
              'zajil key create --data DIR --scope admin --name NAME', and start again"
@@ -81,6 +85,17 @@ pub(crate) fn keep(
         ],
     };
     tasks.spawn("keep keys", move |token| keeper.clone().run(token));
+}
+
+/// Starts what fetches the key set of the token issuer, if tokens are taken.
+pub(crate) fn follow(tasks: &mut Tasks, access: &Arc<Access>, issuer: Option<Arc<Issuer>>) {
+    let Some(issuer) = issuer.filter(|_| access.mode() == Mode::Required) else {
+        return;
+    };
+    let access = Arc::clone(access);
+    tasks.spawn("token issuer", move |token| {
+        Arc::clone(&issuer).keep(Arc::clone(&access), token)
+    });
 }
 
 /// Starts what looks after the certificate, if there is one.

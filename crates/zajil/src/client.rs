@@ -15,7 +15,7 @@ use zajil_core::status::Status;
 use crate::cli::{FAILED, UNREACHABLE, complain, say};
 use crate::table::aligned;
 
-mod trust;
+pub(crate) mod trust;
 
 /// How long a server may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
@@ -262,7 +262,8 @@ impl Remote {
         let url = format!("{}{path}", self.server.trim_end_matches('/'));
         let mut config = config.http_status_as_error(false);
         if url.starts_with("https:") {
-            config = config.tls_config(trust::tls(self)?);
+            let client = self.client_cert.as_ref().zip(self.client_key.as_ref());
+            config = config.tls_config(trust::tls(self.ca.as_ref(), client)?);
         }
         let agent: ureq::Agent = config.build().into();
         let text = body.map(ToString::to_string).unwrap_or_default();

@@ -19,6 +19,7 @@ mod env;
 mod file;
 mod keys;
 mod manual;
+mod oidc;
 mod outside;
 mod place;
 mod records;
@@ -31,6 +32,7 @@ mod webhooks;
 pub(crate) use access::Api;
 pub(crate) use env::Variable;
 pub(crate) use manual::{example, reference};
+pub(crate) use oidc::{KeySet, Oidc};
 
 /// What a process runs with. Nothing in it is optional that has a default.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) node: Node,
     /// The REST listener.
     pub(crate) api: Api,
+    /// Whose tokens are taken beside keys; none = nobody's.
+    pub(crate) oidc: Option<Oidc>,
     /// The metrics listener; none = switched off.
     pub(crate) metrics: Option<SocketAddr>,
     /// Where messages are stored.
@@ -244,6 +248,10 @@ pub(crate) fn load(
     config.metrics = overrides.metrics_listen.or(config.metrics);
     let notes = config.api.notes();
     config.notes.extend(notes);
+    if config.oidc.is_some() && config.api.mode() == zajil_api::Mode::Open {
+        let note = "[oidc] has no effect: api.access is open";
+        config.notes.push(note.to_owned());
+    }
     if let Some(address) = overrides.smpp_listen {
         config.smpp.listen = SmppListen::Chosen(address);
     }

@@ -14,6 +14,7 @@ mod docs;
 mod doctor;
 mod export;
 mod home;
+mod issuer;
 mod keys;
 mod listen;
 mod operate;

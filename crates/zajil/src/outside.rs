@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
-use zajil_api::{Part, Readiness};
+use zajil_api::{Mode, Part, Readiness};
 use zajil_core::port::{CdrSearch, Charger, NumberLookup};
 use zajil_enum::Resolver;
 use zajil_store::Store;
 use zajil_telemetry::{Fact, Telemetry};
 
 use crate::config::Config;
+use crate::issuer::Issuer;
 use probe::Probe;
 
 mod probe;
@@ -32,6 +33,7 @@ pub(crate) struct Outside {
     resolver: Option<Arc<Resolver>>,
     pub(crate) charger: Option<Arc<dyn Charger>>,
     records: Option<Arc<dyn CdrSearch>>,
+    pub(crate) issuer: Option<Arc<Issuer>>,
 }
 
 impl Outside {
@@ -50,10 +52,13 @@ impl Outside {
                 Some(Arc::new(resolver.context("ENUM")?))
             }
         };
+        let asks = config.api.mode() == Mode::Required;
+        let issuer = config.oidc.clone().filter(|_| asks).map(Issuer::new);
         Ok(Self {
             resolver,
             charger,
             records: None,
+            issuer: issuer.map(Arc::new),
         })
     }
 }
@@ -131,6 +136,7 @@ fn optional(outside: Outside) -> Vec<Probe> {
         charger,
         resolver,
         records,
+        issuer,
     } = outside;
     let charging = charger.map(|charger| {
         Probe::new("charging", move || {
@@ -150,7 +156,14 @@ fn optional(outside: Outside) -> Vec<Probe> {
             Box::pin(async move { records.health().await })
         })
     });
-    charging.into_iter().chain(lookup).chain(cdrs).collect()
+    let issuer = issuer.map(|issuer| {
+        Probe::new("issuer", move || {
+            let issuer = Arc::clone(&issuer);
+            Box::pin(async move { issuer.health().await })
+        })
+    });
+    let outer = charging.into_iter().chain(lookup);
+    outer.chain(cdrs).chain(issuer).collect()
 }
 
 fn part(name: &'static str, needed: bool, state: Result<(), String>) -> Part {

@@ -74,6 +74,7 @@ impl Server {
         let home = Home::open(&config, &telemetry, address).await?;
         let (store, clock) = (Arc::clone(&home.store), Arc::clone(&home.clock));
         let outside = Outside::open(&config, &telemetry)?;
+        let issuer = outside.issuer.clone();
         let parts = Parts {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -95,9 +96,10 @@ impl Server {
         let server = config.cdr.server.as_ref().and(records.search.clone());
         let outside = outside.with(server);
         let ready = ready(&mut drain, &home, (stop_doors.clone(), outside), &telemetry);
-        let access = access::open(&config.api, &*store).await?;
+        let access = access::open(&config, &*store).await?;
         let kept = (config.api.audit_retention, config.messages.event_ttl);
         access::keep(&mut drain, &access, kept, (&store, &clock));
+        access::follow(&mut drain, &access, issuer);
         let options = api_options(&config, ready, (access, home.cluster()));
         let things = (&store, &clock, &telemetry);
         let app = rest(&engine, things, (records.search, webhooks), options);

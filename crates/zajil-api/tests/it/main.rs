@@ -5,6 +5,7 @@ mod access;
 mod app;
 mod audit;
 mod batch;
+mod bearer;
 mod cdrs;
 mod contract;
 mod description;

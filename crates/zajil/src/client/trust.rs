@@ -6,24 +6,26 @@ use anyhow::Context as _;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-use super::Remote;
 use crate::tls;
 
-/// The system's authorities or those of `--ca`, and the certificate of `--client-cert`.
-pub(super) fn tls(remote: &Remote) -> anyhow::Result<TlsConfig> {
-    let roots = match &remote.ca {
+/// The system's authorities or those of a file, and a certificate with its key to show.
+pub(crate) fn tls(
+    authorities: Option<&PathBuf>,
+    client: Option<(&PathBuf, &PathBuf)>,
+) -> anyhow::Result<TlsConfig> {
+    let roots = match authorities {
         Some(path) => certificates(path)?,
         None => rustls_native_certs::load_native_certs().certs,
     };
-    let client = match (&remote.client_cert, &remote.client_key) {
-        (Some(chain), Some(key)) => {
+    let client = match client {
+        Some((chain, key)) => {
             let shown = || key.display().to_string();
             let pem = std::fs::read(key).with_context(shown)?;
             let key = PrivateKey::from_pem(&pem).with_context(shown)?;
             let chain = certificates(chain)?;
             Some(ClientCert::new_with_certs(&as_theirs(&chain), key))
         }
-        _ => None,
+        None => None,
     };
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&as_theirs(&roots)))

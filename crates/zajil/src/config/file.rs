@@ -1,5 +1,7 @@
 //! The file as it is written: everything optional, unknown keys refused.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::Invalid;
@@ -13,6 +15,7 @@ pub(super) struct File {
     pub(super) node: NodeSection,
     pub(super) api: ApiSection,
     pub(super) rate_limits: RateSection,
+    pub(super) oidc: OidcSection,
     pub(super) metrics: MetricsSection,
     pub(super) store: StoreSection,
     pub(super) messages: MessagesSection,
@@ -100,6 +103,22 @@ pub(super) struct RateSection {
     pub(super) submit_async: Option<u32>,
     pub(super) read: Option<u32>,
     pub(super) change: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OidcSection {
+    pub(super) issuer: Option<String>,
+    pub(super) audience: Vec<String>,
+    pub(super) jwks_url: Option<String>,
+    pub(super) jwks_file: Option<String>,
+    pub(super) ca_file: Option<String>,
+    pub(super) algorithms: Option<Vec<String>>,
+    pub(super) scope_claim: Option<String>,
+    pub(super) scope_map: BTreeMap<String, Vec<String>>,
+    pub(super) leeway_seconds: Option<u64>,
+    pub(super) refresh_seconds: Option<u64>,
+    pub(super) min_refresh_seconds: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,7 @@
 //! Every key of the file with its default and meaning: one table that feeds the example, the manual
 //! and the hint for a misspelt key.
 
+mod oidc;
 mod outward;
 mod smpp;
 
@@ -30,7 +31,11 @@ const fn key(
 
 /// Every key, in the order of the manual.
 pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
-    INWARD.iter().chain(smpp::KEYS).chain(outward::KEYS)
+    INWARD
+        .iter()
+        .chain(oidc::KEYS)
+        .chain(smpp::KEYS)
+        .chain(outward::KEYS)
 }
 
 /// What comes in, and how it is kept and decided.

@@ -13,7 +13,8 @@ use zajil_telemetry::log;
 use super::file::{File, LiveSection, LogSection, MessagesSection, MetricsSection};
 use super::place::Places;
 use super::{
-    Config, Invalid, Live, Messages, Node, Store, access, outside, records, seed, shared, webhooks,
+    Config, Invalid, Live, Messages, Node, Store, access, oidc, outside, records, seed, shared,
+    webhooks,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -80,6 +81,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
         check.rule("node.number", "must be from 0 to 31");
     }
     let api = access::api(file.api, &file.rate_limits, &mut check);
+    let oidc = oidc::oidc(file.oidc, &mut check);
     let metrics = metrics(file.metrics, &mut check);
     let messages = messages(&file.messages, &mut check);
     let number_lookup = outside::number_lookup(file.number_lookup, &mut check);
@@ -103,6 +105,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
                 number,
             },
             api,
+            oidc,
             metrics,
             store: Store {
                 directory,

@@ -4,6 +4,7 @@ use zajil_api::Mode;
 
 use super::*;
 
+mod oidc;
 mod records;
 mod shared;
 

@@ -9,7 +9,8 @@ use zajil_enum::Resolver;
 use zajil_telemetry::Telemetry;
 
 use super::check::{Check, in_time};
-use crate::config::Config;
+use crate::config::{Config, Oidc};
+use crate::issuer;
 use crate::records::Records;
 
 /// Every check that a configuration asks for.
@@ -42,6 +43,11 @@ pub(super) fn checks(config: Config) -> Vec<Check> {
             })]
         }));
     }
+    if let Some(oidc) = config.oidc {
+        checks.extend(in_time("token issuer", Duration::from_secs(7), move || {
+            vec![key_set(&oidc)]
+        }));
+    }
     if let Some(options) = config.number_lookup {
         let within = options.timeout + Duration::from_secs(2);
         checks.extend(in_time("enum", within, move || {
@@ -52,6 +58,19 @@ pub(super) fn checks(config: Config) -> Vec<Check> {
         }));
     }
     checks
+}
+
+fn key_set(oidc: &Oidc) -> Check {
+    const NAME: &str = "token issuer";
+    match issuer::look(oidc) {
+        Ok(1) => Check::ok(NAME, "its key set has a key that can be used"),
+        Ok(keys) => Check::ok(
+            NAME,
+            format!("its key set has {keys} keys that can be used"),
+        ),
+        Err(error) => Check::fail(NAME, format!("{error:#}"))
+            .remedy("oidc.jwks_url or oidc.jwks_file, oidc.ca_file, the network, or the issuer"),
+    }
 }
 
 fn telemetry() -> Result<Arc<Telemetry>, String> {

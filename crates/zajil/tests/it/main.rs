@@ -17,6 +17,7 @@ mod full_disk;
 mod hostile;
 mod logs;
 mod observed;
+mod oidc;
 mod pdu;
 mod protected;
 mod reference_client;

@@ -16,13 +16,13 @@ use crate::server::Server;
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// An authority with its files.
-struct Authority {
+pub(crate) struct Authority {
     folder: tempfile::TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params
             .distinguished_name
@@ -34,12 +34,12 @@ impl Authority {
         Self { folder, issuer }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes `name.pem` and `name.key`.
-    fn issue(&self, name: &str, host: &str) {
+    pub(crate) fn issue(&self, name: &str, host: &str) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -47,7 +47,7 @@ impl Authority {
         std::fs::write(self.path(&format!("{name}.pem")), certificate.pem()).unwrap();
     }
 
-    fn settings(&self, more: &str) -> String {
+    pub(crate) fn settings(&self, more: &str) -> String {
         let path = |name: &str| self.path(name).display().to_string();
         format!(
             "[api]\naccess = 'required'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n{more}\n",
