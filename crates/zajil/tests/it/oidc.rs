@@ -4,9 +4,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use zajil_core::clock::Clock as _;
+use zajil_engine::system::SystemClock;
 use zajil_telemetry::Stopwatch;
 use zajil_testkit::issuer::{Key, key_set};
 
@@ -75,10 +77,7 @@ fn answer(mut stream: TcpStream, set: Option<&str>) {
 }
 
 fn token(key: &Key) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = SystemClock.now().secs();
     key.token(&json!({
         "iss":"https://idp.example","aud":"zajil","sub":"alice","exp":now + 3_600,"scope":"read"
     }))
