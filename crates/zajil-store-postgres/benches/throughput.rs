@@ -1,8 +1,8 @@
 //! Submits and whole lives a second, beside what the same server takes as bare batches of rows.
 //!
-//! `cargo bench -p zajil-store-postgres --bench throughput -- 20000 256 2` : messages, callers and
-//! nodes. The server is one of the tests' (16 MB of buffers, no fsync): only the ratios mean
-//! something.
+//! `cargo bench -p zajil-store-postgres --bench throughput -- 20000 256 2 1` : messages, callers,
+//! nodes and writers of each. The server is one of the tests' (16 MB of buffers, no fsync): only
+//! ratios mean something, and on a machine that is busy with other work only those of CPU time.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::lifecycle::Report;
 use zajil_core::offer::Asker;
 use zajil_database::Server;
-use zajil_database::postgres::Dial;
+use zajil_database::postgres::{Dial, Link};
 use zajil_store::Store as _;
 use zajil_store::contract::OfferAsk;
 use zajil_store_postgres::{Options, PostgresStore};
@@ -40,24 +40,31 @@ fn main() -> Result<(), Failed> {
         arguments.next().unwrap_or(256),
     );
     let nodes = arguments.next().unwrap_or(1);
+    let writers = arguments.next().unwrap_or(1);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(run(messages, callers, nodes))
+    runtime.block_on(run(messages, callers, (nodes, writers)))
 }
 
-async fn run(messages: u64, callers: u64, nodes: u64) -> Result<(), Failed> {
+async fn run(messages: u64, callers: u64, (nodes, writers): (u64, u64)) -> Result<(), Failed> {
     let database = DatabaseServer::open(Engine::Postgres).await;
     let server = Server::parse(&database.url())?;
     let mut stores = Vec::new();
     for _ in 0..nodes {
-        let store = PostgresStore::open(&server, Options::default()).await?;
+        let options = Options {
+            writers: u32::try_from(writers)?,
+            ..Options::default()
+        };
+        let store = PostgresStore::open(&server, options).await?;
         stores.push(Arc::new(store));
     }
-    let raw = raw(&server, messages).await?;
-    println!("bare rows: {raw:.0}/s, batches of {BATCH} by one connection");
+    let meter = Meter::new(&server).await?;
+    let begin = meter.begin().await?;
+    raw(messages, &meter).await?;
+    let bare = meter.tell("bare rows", messages, begin, None).await?;
     let next = Arc::new(AtomicU64::new(0));
-    let start = Stopwatch::start();
+    let begin = meter.begin().await?;
     let submit = |store: Arc<PostgresStore>, next: Arc<AtomicU64>| async move {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed) + 1;
@@ -75,8 +82,8 @@ async fn run(messages: u64, callers: u64, nodes: u64) -> Result<(), Failed> {
     while let Some(done) = running.join_next().await {
         done??;
     }
-    tell("submits", messages, start, raw);
-    let start = Stopwatch::start();
+    meter.tell("submits", messages, begin, Some(&bare)).await?;
+    let begin = meter.begin().await?;
     let mut running = JoinSet::new();
     for (store, _) in stores.iter().cycle().zip(0..16) {
         running.spawn(deliver(Arc::clone(store)));
@@ -85,21 +92,87 @@ async fn run(messages: u64, callers: u64, nodes: u64) -> Result<(), Failed> {
     while let Some(done) = running.join_next().await {
         delivered += done??;
     }
-    tell("leases and reports", delivered, start, raw);
+    meter
+        .tell("leases and reports", delivered, begin, Some(&bare))
+        .await?;
     Ok(())
 }
 
-fn tell(what: &str, count: u64, start: Stopwatch, raw: f64) {
-    let rate = rate(count, start);
-    println!(
-        "{what}: {rate:.0}/s, {:.2} of bare rows ({count})",
-        rate / raw
-    );
+/// A stretch of work: so many a second, and the CPU time of one, in microseconds.
+#[derive(Debug, Default)]
+struct Spent {
+    rate: f64,
+    node: f64,
+    server: f64,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
-fn rate(count: u64, start: Stopwatch) -> f64 {
-    count as f64 / start.elapsed().as_secs_f64()
+/// What the work costs both sides.
+struct Meter(Link);
+
+/// In the middle of a stretch.
+struct Begun {
+    watch: Stopwatch,
+    node: u64,
+    server: u64,
+}
+
+impl Meter {
+    async fn new(server: &Server) -> Result<Self, Failed> {
+        Ok(Self(Dial::new(server)?.connect(None).await?))
+    }
+
+    async fn begin(&self) -> Result<Begun, Failed> {
+        Ok(Begun {
+            watch: Stopwatch::start(),
+            node: ticks("self"),
+            server: self.server().await?,
+        })
+    }
+
+    /// Of all processes of the server that are there.
+    async fn server(&self) -> Result<u64, Failed> {
+        let pids = "SELECT pid FROM pg_stat_activity";
+        let rows = self.0.client.query(pids, &[]).await?;
+        let pids = rows.iter().map(|row| row.get::<_, i32>(0).to_string());
+        Ok(pids.map(|pid| ticks(&pid)).sum())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "figures to look at")]
+    async fn tell(
+        &self,
+        what: &str,
+        count: u64,
+        begun: Begun,
+        bare: Option<&Spent>,
+    ) -> Result<Spent, Failed> {
+        let (node, server) = (ticks("self"), self.server().await?);
+        // A tick is a hundredth of a second.
+        let each = |from: u64, to: u64| to.saturating_sub(from) as f64 * 10_000.0 / count as f64;
+        let spent = Spent {
+            rate: count as f64 / begun.watch.elapsed().as_secs_f64(),
+            node: each(begun.node, node),
+            server: each(begun.server, server),
+        };
+        let bare = bare.unwrap_or(&spent);
+        println!(
+            "{what}: {:.0}/s, {:.2} of bare rows; CPU us each: server {:.1} ({:.2}), node {:.1}",
+            spent.rate,
+            spent.rate / bare.rate,
+            spent.server,
+            bare.server / spent.server,
+            spent.node
+        );
+        Ok(spent)
+    }
+}
+
+/// What a process has used of the CPU, in ticks; nothing when it has gone.
+fn ticks(process: &str) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let field = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok());
+    field(11).unwrap_or(0) + field(12).unwrap_or(0)
 }
 
 /// Takes and delivers until nothing is left.
@@ -128,22 +201,19 @@ async fn deliver(store: Arc<PostgresStore>) -> Result<u64, zajil_store::Error> {
 }
 
 /// Rows like those of a message into one table with a key: what nothing that stores it can beat.
-async fn raw(server: &Server, messages: u64) -> Result<f64, Failed> {
-    let dial = Dial::new(server)?;
-    let link = dial.connect(None).await?;
-    link.client
+async fn raw(messages: u64, meter: &Meter) -> Result<(), Failed> {
+    let client = &meter.0.client;
+    client
         .batch_execute("CREATE TABLE bare (id bigint PRIMARY KEY, body text NOT NULL)")
         .await?;
-    let insert = link
-        .client
+    let insert = client
         .prepare("INSERT INTO bare SELECT * FROM unnest($1::bigint[], $2::text[])")
         .await?;
     let body = "x".repeat(380);
     let ids: Vec<i64> = (1..=i64::try_from(messages)?).collect();
-    let start = Stopwatch::start();
     for ids in ids.chunks(BATCH) {
         let bodies = vec![body.as_str(); ids.len()];
-        link.client.execute(&insert, &[&ids, &bodies]).await?;
+        client.execute(&insert, &[&ids, &bodies]).await?;
     }
-    Ok(rate(messages, start))
+    Ok(())
 }

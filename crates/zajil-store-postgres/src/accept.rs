@@ -240,11 +240,13 @@ impl<'a> MessageRows<'a> {
     }
 
     fn steps(self) -> Vec<Step<'a>> {
-        const MESSAGES: &str = "INSERT INTO msg SELECT * FROM unnest($1::bigint[], $2::text[], \
-             $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
-             $9::bigint[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::bigint[])";
-        const PARTS: &str =
-            "INSERT INTO part SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])";
+        const MESSAGES: &str = "INSERT INTO msg SELECT unnest($1::bigint[]), unnest($2::text[]), \
+             unnest($3::text[]), unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), \
+             unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::bigint[]), \
+             unnest($10::boolean[]), unnest($11::text[]), unnest($12::text[]), \
+             unnest($13::text[]), unnest($14::bigint[])";
+        const PARTS: &str = "INSERT INTO part SELECT unnest($1::bigint[]), unnest($2::text[]), \
+             unnest($3::bigint[])";
         let mut steps = Vec::with_capacity(4);
         if self.ids.is_empty() {
             return steps;

@@ -1,6 +1,7 @@
 //! Nodes: numbers lent by the store's clock, heartbeats, and who is there.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio_postgres::Row;
 use zajil_core::clock::Timestamp;
@@ -34,10 +35,15 @@ impl Cluster for PostgresStore {
 
     fn join(&self, who: Introduction) -> Reply<'_, NodeNumber> {
         let (who, session) = (Arc::new(who), self.session);
-        Box::pin(self.chore(move |tx| {
-            let who = Arc::clone(&who);
-            Box::pin(async move { join(tx, &who, session).await })
-        }))
+        Box::pin(async move {
+            let number = self.chore(move |tx| {
+                let who = Arc::clone(&who);
+                Box::pin(async move { join(tx, &who, session).await })
+            });
+            let number = number.await?;
+            self.common.joined.store(true, Ordering::Release);
+            Ok(number)
+        })
     }
 
     fn beat(&self) -> Reply<'_, bool> {

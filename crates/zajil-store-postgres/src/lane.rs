@@ -6,6 +6,7 @@
 //! on as well, a transaction that is still on its way then finds another number and undoes itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -144,6 +145,8 @@ pub(crate) struct Common {
     pub(crate) manners: Manners,
     pub(crate) hints: Arc<Hints>,
     pub(crate) telemetry: Option<Arc<Telemetry>>,
+    /// Whether this process has had a place among the nodes: without one it may not write then.
+    pub(crate) joined: AtomicBool,
 }
 
 /// Jobs that several lanes take from.
@@ -401,7 +404,11 @@ impl Lane {
     /// Makes our row, once; later it must be there, or others have taken us for dead.
     async fn enter(&mut self, conn: Conn) -> Done<()> {
         let parameters = bind![self.place.session, self.place.lane];
-        let sql = if self.entered { REENTER } else { ENTER };
+        let sql = match (self.entered, self.common.joined.load(Ordering::Acquire)) {
+            (true, _) => REENTER,
+            (false, true) => ENTER_PLACE,
+            (false, false) => ENTER,
+        };
         let rows = conn.ask(Step::new(sql, parameters)).await?;
         let row = rows.first().ok_or(Fault::Expelled)?;
         self.n = Some(row.try_get(0)?);
@@ -440,6 +447,12 @@ fn text(fault: Fault) -> String {
 
 /// Makes our row; a former try may have done so already.
 const ENTER: &str = "INSERT INTO lane AS l VALUES ($1, $2, 1, 0, 0, 0) \
+     ON CONFLICT (session, lane) DO UPDATE SET n = l.n + 1 RETURNING n";
+
+/// The same for a node, as long as it has its place: who takes that waits for this, or this finds
+/// it gone. A writer that had nothing to do before must not begin when others think us dead.
+const ENTER_PLACE: &str = "INSERT INTO lane AS l SELECT $1, $2, 1, 0, 0, 0 \
+     FROM (SELECT 1 FROM node WHERE session = $1 FOR KEY SHARE) AS place \
      ON CONFLICT (session, lane) DO UPDATE SET n = l.n + 1 RETURNING n";
 
 /// Moves the number of our row on.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ const SURVEY: Duration = Duration::from_secs(30);
 pub struct Options {
     /// The schema that holds the tables; letters, digits and `_`.
     pub schema: String,
-    /// Writers that share submits, reports and leases. One is best until the database has cores to
-    /// spare.
+    /// Writers that share submits, reports and leases. With two the node prepares a transaction
+    /// while the database runs the one before; more help a database with cores to spare.
     pub writers: u32,
     /// How long a caller waits for an answer: a node whose database is away says so by then.
     pub answer_within: Duration,
@@ -53,7 +53,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             schema: "zajil".to_owned(),
-            writers: 1,
+            writers: 2,
             answer_within: Duration::from_millis(1_900),
             within: Duration::ZERO,
             telemetry: None,
@@ -150,6 +150,7 @@ impl PostgresStore {
                 manners,
                 hints: Arc::clone(&hints),
                 telemetry: options.telemetry.clone(),
+                joined: AtomicBool::new(false),
             })
         };
         let shared = common(dial()?, quick);

@@ -20,9 +20,7 @@ use crate::error::Done;
 use crate::lane::{Delta, Tx};
 use crate::location::{self, Serving};
 use crate::receipts;
-use crate::row::{
-    EndRows, QueueRows, damaged, found, message, message_columns, newest, queue, storable,
-};
+use crate::row::{EndRows, QueueRows, damaged, message, message_columns, newest, queue, storable};
 use crate::ticket::Ticket;
 
 /// What somebody wants of a message.
@@ -47,9 +45,11 @@ pub(crate) fn look(ids: Vec<i64>) -> [Step<'static>; 2] {
     const READ: &str = concat!(
         "SELECT ",
         message_columns!(),
-        ", q.dest FROM ",
-        found!(),
-        " AND m.id = ANY ($1)"
+        // Row by row, each from the day that its id is of: a list of ids would be looked for in
+        // every day.
+        ", q.dest FROM (SELECT unnest($1::bigint[]) AS id) AS n JOIN msg m ON m.id = n.id \
+         LEFT JOIN q ON q.id = n.id LEFT JOIN fin f ON f.id = n.id \
+         WHERE q.id IS NOT NULL OR NOT f.hidden"
     );
     [
         Step::new(LOCK, bind![ids.clone()]),
@@ -330,7 +330,8 @@ impl Round {
         const HIDE: &str = "UPDATE fin SET hidden = true WHERE id = ANY ($1)";
         const PARTS: &str = "DELETE FROM part WHERE id = ANY ($1)";
         const EVENTS: &str = "INSERT INTO event SELECT n.id, nextval('event_n'), n.at, n.events \
-             FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS n (id, at, events)";
+             FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::bigint[]) AS at, \
+             unnest($3::text[]) AS events) AS n";
         let mut steps = Vec::new();
         if !self.events.is_empty() {
             let (mut ids, mut instants, mut lines) = (Vec::new(), Vec::new(), Vec::new());
@@ -381,9 +382,10 @@ impl Rewritten {
     fn step(self) -> Option<Step<'static>> {
         const SQL: &str = "UPDATE msg SET body = n.body, dest_smsc = n.dest_smsc, \
              parts = n.parts, expires = n.expires, charge_failed = n.charge_failed, \
-             extra = n.extra FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], \
-             $5::bigint[], $6::boolean[], $7::text[]) AS n (id, body, dest_smsc, parts, expires, \
-             charge_failed, extra) WHERE msg.id = n.id";
+             extra = n.extra FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS body, \
+             unnest($3::text[]) AS dest_smsc, unnest($4::bigint[]) AS parts, \
+             unnest($5::bigint[]) AS expires, unnest($6::boolean[]) AS charge_failed, \
+             unnest($7::text[]) AS extra) AS n WHERE msg.id = n.id";
         (!self.ids.is_empty()).then(|| {
             Step::new(
                 SQL,

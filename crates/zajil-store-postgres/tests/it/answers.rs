@@ -178,7 +178,7 @@ async fn d5_a_commit_whose_fate_cannot_be_read_is_called_unknown_not_refused() {
     };
     let straight = Schema::new(&server);
     let cable = Cable::before(&mut server).await;
-    let (store, other) = (straight.node_by(&server).await, straight.node().await);
+    let (store, other) = (straight.node_with(&server, 1).await, straight.node().await);
     store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
     cable.pull_at_commit();
     let answer = store.accept(vec![draft(2, "gw", 0)], at(0)).await;

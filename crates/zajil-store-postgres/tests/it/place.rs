@@ -49,8 +49,14 @@ impl Schema {
 
     /// One that reaches the database in another way.
     pub(crate) async fn node_by(&self, server: &Server) -> PostgresStore {
+        self.node_with(server, Options::default().writers).await
+    }
+
+    /// One with so many writers.
+    pub(crate) async fn node_with(&self, server: &Server, writers: u32) -> PostgresStore {
         let options = Options {
             schema: self.name.clone(),
+            writers,
             // The machine that tests run on may be slow.
             answer_within: Duration::from_secs(60),
             ..Options::default()

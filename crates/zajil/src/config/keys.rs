@@ -219,7 +219,7 @@ const INWARD: &[Key] = &[
     key(
         "store",
         "writers",
-        "1",
+        "2",
         "Of those, how many write; more pay when the database has cores to spare.",
     ),
     key(

@@ -43,8 +43,8 @@ pub(super) fn store(
     };
     let number = |value: Option<u32>, default: u32| u64::from(value.unwrap_or(default));
     let pool = number(section.pool_size, 10);
-    server.pool_size = check.number("store.pool_size", pool, (6, 1_000));
-    let writers = check.number("store.writers", number(section.writers, 1), (1, 16));
+    server.pool_size = check.number("store.pool_size", pool, (7, 1_000));
+    let writers = check.number("store.writers", number(section.writers, 2), (1, 16));
     let time = |value: Option<u64>, default| value.unwrap_or(default);
     let connect = time(section.connect_timeout_ms, 1_000);
     server.connect_timeout = check.time("store.connect_timeout_ms", connect, 60_000, MILLI);

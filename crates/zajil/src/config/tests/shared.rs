@@ -15,7 +15,7 @@ fn s11_2_the_store_is_shared_when_it_has_a_url() {
     let shared = with(text, &[]).unwrap().store.shared.unwrap();
     assert_eq!(shared.server.to_string(), "postgres://h1:5432,h2:5432/sms");
     assert_eq!(shared.expected, ["a", "b"]);
-    assert_eq!((shared.schema.as_str(), shared.writers), ("zajil", 1));
+    assert_eq!((shared.schema.as_str(), shared.writers), ("zajil", 2));
     assert_eq!(shared.server.connect_timeout.as_millis(), 1_000);
     // The variables of the CDR database are about CDRs.
     let variables = [
@@ -49,7 +49,7 @@ fn s11_2_what_cannot_be_shared_is_refused_with_its_rule() {
     assert_eq!(
         rules(text),
         [
-            "4: store.pool_size must be from 6 to 1000, not 2",
+            "4: store.pool_size must be from 7 to 1000, not 2",
             "3: store.schema must have 1 to 40 characters of a-z, 0-9 and _",
         ]
     );
