@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_core::port::{CdrSearch, Control, Desk, Intake};
+use zajil_core::port::{CdrSearch, Control, Desk, Intake, SmppAccounts};
 use zajil_core::smpp::Account;
 use zajil_core::smpp::carrier::Carrier;
 use zajil_core::webhook::Webhooks;
@@ -53,6 +53,8 @@ pub struct Api {
     pub cdrs: Option<Arc<dyn CdrSearch>>,
     /// Subscriptions to events, where they are on.
     pub webhooks: Option<Arc<dyn Webhooks>>,
+    /// The SMPP accounts in force here, where SMPP is served.
+    pub smpp: Option<Arc<dyn SmppAccounts>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What happens, for live streams.

@@ -212,9 +212,14 @@ async fn change(
     extensions: &Extensions,
     (change, told): (Change, Told),
 ) -> Result<Record, Refusal> {
+    let kind = Some(change.kind());
     let changes = vec![change, audit::entry(extensions, told)?];
     let changed = api.store.change_shelf(changes, api.now()).await;
     let record = changed.map_err(error::from_store)?.into_iter().next();
+    // An application may bind as soon as its operator has the answer.
+    if let (Some(accounts), Some(Kind::SmppAccount)) = (&api.smpp, kind) {
+        accounts.refresh().await;
+    }
     record.ok_or_else(|| Refusal::new(Reason::Internal, "internal error"))
 }
 

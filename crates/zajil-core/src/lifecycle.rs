@@ -14,6 +14,7 @@ use crate::frontend::FrontendName;
 use crate::message::{CharacterSet, Content, Ending, Fallback, Life, Message};
 use crate::retry::Attempt;
 use crate::retry::schedule::{ErrorClass, Schedules};
+use crate::smpp::Origin;
 use crate::status::FinalStatus;
 
 /// How long a message lives on from a `deliver_after` that an edit moves to its end or past it.
@@ -155,6 +156,10 @@ pub struct Edit {
     pub charge_failed: Option<bool>,
     /// `status`, as the report that it amounts to; applied after the rest.
     pub report: Option<Report>,
+    /// What its application wants to hear of it, and calls things, from now on.
+    pub origin: Option<Box<Origin>>,
+    /// Whether a message stays as it is while a poller holds it, instead of being taken away.
+    pub unless_held: bool,
 }
 
 /// Why a report or edit changed nothing.
@@ -171,7 +176,8 @@ pub enum Unchanged {
     /// would be taken for nothing.
     #[error("the message is still being charged")]
     Charging,
-    /// The report is of a frontend that does not have the message any more.
+    /// The report is of a frontend that does not have the message any more, or the edit of somebody
+    /// who must leave alone what a frontend has.
     #[error("the message is with another frontend now")]
     NotTheirs,
 }
@@ -468,6 +474,14 @@ pub fn edit(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Even
     if let Life::Charging { .. } = message.life {
         return Err(Unchanged::Charging);
     }
+    if let Life::Pending {
+        leased_until: Some(until),
+    } = message.life
+        && edit.unless_held
+        && until > scene.now
+    {
+        return Err(Unchanged::NotTheirs);
+    }
     // On a copy: the edit happens whole or not at all.
     let mut edited = message.clone();
     let events = apply(&mut edited, edit, scene)?;
@@ -525,6 +539,10 @@ fn apply(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Event>,
         "charge_failed",
         &mut changed,
     );
+    if let Some(origin) = edit.origin {
+        message.arranged.origin = Some(origin);
+        changed.push("registered_delivery");
+    }
     let mut events = Vec::new();
     if let Some(to) = rerouted {
         events.push(scene.event(EventName::Routed, format!("set to '{to}' by an edit")));

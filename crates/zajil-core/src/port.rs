@@ -13,6 +13,7 @@ use crate::cdr::Cdr;
 use crate::charge;
 use crate::clock::Timestamp;
 use crate::enum_query::Lookup;
+use crate::event::Event;
 use crate::frontend::{FrontendName, Presence, Registration};
 use crate::id::MessageId;
 use crate::lifecycle::{Edit, Report};
@@ -145,6 +146,19 @@ pub struct ReceiptAsk {
     pub wait: Duration,
 }
 
+/// The messages that an application submitted to a number, and that wait.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Who submitted them.
+    pub account: FrontendName,
+    /// Their destination, compared as D8 says.
+    pub destination: String,
+    /// Only those with a lower id.
+    pub before: Option<MessageId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
 /// A receipt that was handed out, and has to be answered for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handed {
@@ -179,6 +193,12 @@ pub trait Desk: Send + Sync {
 
     /// The receipts that an account is owed, longest due first; empty after the wait (D19).
     fn receipts(&self, ask: ReceiptAsk) -> Answer<'_, Vec<Handed>>;
+
+    /// A message and its log, as long as there is one.
+    fn find(&self, id: MessageId) -> Answer<'_, Option<(Message, Vec<Event>)>>;
+
+    /// Messages that wait, newest first. May read all that waits.
+    fn waiting(&self, of: Waiting) -> Answer<'_, Vec<Message>>;
 
     /// Says what became of a receipt.
     fn answer_receipt(&self, handed: Handed, answer: ReceiptAnswer) -> Answer<'_, ()>;
@@ -407,6 +427,13 @@ pub trait CdrSearch: Send + Sync + std::fmt::Debug {
 
     /// Whether the database answers.
     fn health(&self) -> Found<'_, ()>;
+}
+
+/// The SMPP accounts as this node knows them.
+pub trait SmppAccounts: Send + Sync + std::fmt::Debug {
+    /// Reads them anew: what was changed before the call is in force here when it answers. When
+    /// the store cannot be read that comes later, by itself.
+    fn refresh(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// Asks ENUM about numbers (S6). Implementations cache, bound and count by themselves.

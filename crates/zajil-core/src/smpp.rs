@@ -203,6 +203,8 @@ pub struct Origin {
     pub reference: Option<u16>,
     /// `service_type`.
     pub service_type: String,
+    /// `data_coding`.
+    pub coding: u8,
     /// The id under which the application knows it, where that is not the message's own.
     pub known_as: Option<MessageId>,
 }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::{Clock, Dice};
-use zajil_core::event::NodeName;
+use zajil_core::event::{Event, NodeName};
 use zajil_core::frontend::FrontendName;
 use zajil_core::frontend::{Presence, Registration};
 use zajil_core::id::{Generator, MessageId, NodeNumber};
@@ -21,7 +21,7 @@ use zajil_core::outcome::Refusal;
 use zajil_core::policy::{Pause, Policy};
 use zajil_core::port::{
     Accepted, Answer, Ask, Charger, Control, Desk, Each, Handed, Intake, NumberLookup, Question,
-    ReceiptAnswer, ReceiptAsk, Routing, RoutingChange, Simulation, Submission,
+    ReceiptAnswer, ReceiptAsk, Routing, RoutingChange, Simulation, Submission, Waiting,
 };
 use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
@@ -354,6 +354,14 @@ impl Desk for Engine {
 
     fn receipts(&self, ask: ReceiptAsk) -> Answer<'_, Vec<Handed>> {
         Box::pin(self.shared.receipts(ask))
+    }
+
+    fn find(&self, id: MessageId) -> Answer<'_, Option<(Message, Vec<Event>)>> {
+        Box::pin(self.shared.find(id))
+    }
+
+    fn waiting(&self, of: Waiting) -> Answer<'_, Vec<Message>> {
+        Box::pin(self.shared.waiting(of))
     }
 
     fn answer_receipt(&self, handed: Handed, answer: ReceiptAnswer) -> Answer<'_, ()> {

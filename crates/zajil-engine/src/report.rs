@@ -1,13 +1,15 @@
 //! What frontends and operators say: reports, edits, registrations, locations.
 
+use zajil_core::event::Event;
 use zajil_core::frontend::{Presence, Registration};
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_core::status::FinalStatus;
-use zajil_store::contract::{NotDone, Outcome, Reported};
+use zajil_core::port::Waiting;
+use zajil_core::status::{FinalStatus, Status};
+use zajil_store::contract::{Filter, NotDone, Outcome, Reported};
 use zajil_telemetry::{Fact, HandedFact, Stopwatch};
 
 use crate::count::recount;
@@ -126,6 +128,34 @@ impl Shared {
                 }
             },
         }
+    }
+
+    pub(crate) async fn find(
+        &self,
+        id: MessageId,
+    ) -> Result<Option<(Message, Vec<Event>)>, Refusal> {
+        let store = &self.parts.store;
+        let failed = |error| failed(error, "message");
+        match store.message(id).await.map_err(failed)? {
+            None => Ok(None),
+            Some(message) => {
+                let events = store.events(id).await.map_err(failed)?;
+                Ok(Some((message, events)))
+            }
+        }
+    }
+
+    pub(crate) async fn waiting(&self, of: Waiting) -> Result<Vec<Message>, Refusal> {
+        let filter = Filter {
+            status: Some(Status::Pending),
+            number: Some(of.destination),
+            source_smsc: Some(of.account),
+            before: of.before,
+            limit: of.limit,
+            ..Filter::default()
+        };
+        let found = self.parts.store.messages(filter).await;
+        found.map_err(|error| failed(error, "messages"))
     }
 
     pub(crate) async fn remove(&self, id: MessageId) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 
 mod bind;
 mod deliver;
+mod own;
 mod pump;
 mod receipts;
 mod session;
@@ -82,6 +83,8 @@ pub struct Server {
     roster: Roster,
     verified: Verified,
     connections: AtomicU64,
+    /// A search reads all that waits: one at a time.
+    searching: Semaphore,
 }
 
 impl Server {
@@ -94,6 +97,7 @@ impl Server {
             roster: Roster::default(),
             verified: Verified::default(),
             connections: AtomicU64::new(0),
+            searching: Semaphore::new(1),
         })
     }
 

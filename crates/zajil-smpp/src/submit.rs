@@ -21,8 +21,21 @@ use zajil_core::receipt::On;
 use zajil_core::route::SourceType;
 use zajil_core::smpp::{Account, DefaultAlphabet, Named, Origin};
 
+pub(crate) use self::replacement::Replacement;
 use crate::number;
-use crate::text::{self, Carried, Incoming, Unusable};
+pub(crate) use crate::text::Unusable;
+use crate::text::{self, Carried, Incoming};
+
+mod replacement;
+
+/// A submission, and what it replaces.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) submission: Submission,
+    /// The sender and the destination, as they were named, of a message that it takes the place of
+    /// if one waits.
+    pub(crate) replaces: Option<(String, String)>,
+}
 
 /// What the operations that submit have in common.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +111,7 @@ impl<'p> Request<'p> {
         }
     }
 
-    /// The submission to one destination.
+    /// The submission to one destination, and what it replaces.
     ///
     /// # Errors
     /// What the answer says, and why, for the log.
@@ -107,7 +120,7 @@ impl<'p> Request<'p> {
         destination: &Address,
         account: &Account,
         now: Timestamp,
-    ) -> Result<Submission, Unusable> {
+    ) -> Result<Made, Unusable> {
         self.check()?;
         let named = number::read(self.source);
         let allowed = account.sender(&named);
@@ -116,7 +129,15 @@ impl<'p> Request<'p> {
         let from = (&account.system_id, account.alphabet);
         let mut submission = self.submission((sender, destination), from, now)?;
         submission.origin = self.origin(destination).map(Box::new);
-        Ok(submission)
+        let replaces = (self.replace == 1).then(|| (named, number::read(destination)));
+        if replaces.is_some() && submission.raw_pdu.is_some() {
+            let why = "only a text takes the place of a text";
+            return Err(unusable(Status::RINVREPFLAG, why));
+        }
+        Ok(Made {
+            submission,
+            replaces,
+        })
     }
 
     /// The submission of a message that a carrier delivers.
@@ -138,7 +159,7 @@ impl<'p> Request<'p> {
         (source_smsc, alphabet): (&FrontendName, DefaultAlphabet),
         now: Timestamp,
     ) -> Result<Submission, Unusable> {
-        let (deliver_after, expires) = self.times(now)?;
+        let (deliver_after, expires) = times((self.schedule, self.validity), now)?;
         let not_sender = unusable(Status::RINVSRCADR, "the sender is no number and no name");
         let source = match sender {
             "" => None,
@@ -190,14 +211,9 @@ impl<'p> Request<'p> {
         let asked = self.registered_delivery;
         let kind = self.esm_class.kind();
         let reference = self.tlvs.u16(Tag::USER_MESSAGE_REFERENCE);
-        let plain = asked.0 == 0 && kind == 0 && reference.is_none();
+        let plain = asked.0 == 0 && kind == 0 && self.data_coding == 0 && reference.is_none();
         (!plain || !self.service_type.is_empty()).then(|| Origin {
-            receipt: match asked.at_the_end() {
-                Final::Never => On::Never,
-                Final::Always => On::Always,
-                Final::Failure => On::Failure,
-                Final::Success => On::Success,
-            },
+            receipt: receipt(asked),
             intermediate: asked.wants_intermediate(),
             acks: asked.acks(),
             kind,
@@ -205,6 +221,7 @@ impl<'p> Request<'p> {
             destination: named(destination),
             reference,
             service_type: self.service_type.to_str().into_owned(),
+            coding: self.data_coding,
             known_as: None,
         })
     }
@@ -223,8 +240,8 @@ impl<'p> Request<'p> {
         if self.priority > 4 {
             return Err(unusable(Status::RINVPRTFLG, "priority_flag is 0 to 4"));
         }
-        if self.replace != 0 {
-            let why = "a waiting message is not replaced by a submit";
+        if self.replace > 1 {
+            let why = "replace_if_present_flag is 0 or 1";
             return Err(unusable(Status::RINVREPFLAG, why));
         }
         if self.default_message != 0 {
@@ -236,23 +253,6 @@ impl<'p> Request<'p> {
             return Err(unusable(Status::RINVREGDLVFLG, why));
         }
         Ok(())
-    }
-
-    /// `deliver_after` and `expires`.
-    fn times(&self, now: Timestamp) -> Result<(Option<Timestamp>, Option<Timestamp>), Unusable> {
-        let at = |time: Time| Timestamp::from_millis(time.resolve(now.millis()));
-        let schedule = Time::parse(self.schedule)
-            .map_err(|_| unusable(Status::RINVSCHED, "schedule_delivery_time is not a time"))?;
-        let validity = Time::parse(self.validity)
-            .map_err(|_| unusable(Status::RINVEXPIRY, "validity_period is not a time"))?;
-        let deliver_after = schedule.map(at).filter(|after| *after > now);
-        let expires = validity.map(at);
-        let begins = deliver_after.unwrap_or(now);
-        if expires.is_some_and(|expires| expires <= begins) {
-            let why = "the validity ends before the delivery may begin";
-            return Err(unusable(Status::RINVEXPIRY, why));
-        }
-        Ok((deliver_after, expires))
     }
 
     /// One short message with a header, or data: kept as the PDU that a mobile would have sent.
@@ -281,6 +281,36 @@ impl<'p> Request<'p> {
         submission.raw_data = true;
         Ok(())
     }
+}
+
+/// Which endings `registered_delivery` asks for.
+const fn receipt(asked: RegisteredDelivery) -> On {
+    match asked.at_the_end() {
+        Final::Never => On::Never,
+        Final::Always => On::Always,
+        Final::Failure => On::Failure,
+        Final::Success => On::Success,
+    }
+}
+
+/// `deliver_after` and `expires`.
+fn times(
+    (schedule, validity): (&Text, &Text),
+    now: Timestamp,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Unusable> {
+    let at = |time: Time| Timestamp::from_millis(time.resolve(now.millis()));
+    let schedule = Time::parse(schedule)
+        .map_err(|_| unusable(Status::RINVSCHED, "schedule_delivery_time is not a time"))?;
+    let validity = Time::parse(validity)
+        .map_err(|_| unusable(Status::RINVEXPIRY, "validity_period is not a time"))?;
+    let deliver_after = schedule.map(at).filter(|after| *after > now);
+    let expires = validity.map(at);
+    let begins = deliver_after.unwrap_or(now);
+    if expires.is_some_and(|expires| expires <= begins) {
+        let why = "the validity ends before the delivery may begin";
+        return Err(unusable(Status::RINVEXPIRY, why));
+    }
+    Ok((deliver_after, expires))
 }
 
 fn named(address: &Address) -> Named {

@@ -179,6 +179,7 @@ macro_rules! each_conformance_case {
                 s9_1_a_longer_life_is_not_swept_and_a_shorter_one_is
                 s3_a_status_in_a_patch_ends_the_message
                 d11_an_edit_after_the_end_is_logged_and_changes_nothing
+                d19_an_edit_can_leave_alone_what_a_frontend_holds
             }
             remove {
                 s3_a_removed_message_is_found_by_nobody

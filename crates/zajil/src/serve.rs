@@ -102,18 +102,16 @@ impl Server {
         access::follow(&mut drain, &access, issuer);
         let options = api_options(&config, ready, (access, home.cluster()));
         let things = (&store, &clock, &telemetry);
-        let app = rest(&engine, things, (records.search, webhooks), options);
+        let book = Arc::new(smpp::Book::new(&store));
+        let optional = (records.search, webhooks, book.clone());
+        let app = rest(&engine, things, optional, options);
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
         let service = service(app, &config.api, certificates, &telemetry);
         let mut doors = open_doors((api, service), metrics, &telemetry, &stop_doors);
-        if let Some((listener, _)) = smpp {
-            let (server, book) = smpp::server(&config.smpp, &engine, things).await?;
-            smpp::follow(&mut drain, book, &store);
-            doors.push(run(server.serve(listener, stop_doors.clone())));
-        }
-        let (client, carriers) = smpp::client(&mut drain, &engine, things);
-        doors.push(run(client.run(carriers, stop_doors.clone())));
+        let open = (&config.smpp, smpp.map(|(listener, _)| listener), book);
+        let smpp = smpp::doors(open, &mut drain, &engine, (things, &stop_doors)).await?;
+        doors.extend(smpp.into_iter().map(run));
         telemetry.record(&Fact::NodeStarted);
         Ok(Self {
             api: api_address,
@@ -182,13 +180,17 @@ async fn pump(telemetry: Arc<Telemetry>, token: CancellationToken) {
 }
 
 /// What the REST door has only where it is configured.
-type Optional = (Option<Arc<dyn CdrSearch>>, Option<Arc<dyn Webhooks>>);
+type Optional = (
+    Option<Arc<dyn CdrSearch>>,
+    Option<Arc<dyn Webhooks>>,
+    Arc<smpp::Book>,
+);
 
 /// The REST door.
 fn rest(
     engine: &Arc<Engine>,
     (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
-    (cdrs, webhooks): Optional,
+    (cdrs, webhooks, smpp): Optional,
     options: zajil_api::Options,
 ) -> Router {
     zajil_api::router(zajil_api::Api {
@@ -198,6 +200,7 @@ fn rest(
         store: Arc::clone(store),
         cdrs,
         webhooks,
+        smpp: Some(smpp),
         clock: Arc::clone(clock),
         telemetry: Arc::clone(telemetry),
         options,

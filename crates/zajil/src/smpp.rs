@@ -1,8 +1,10 @@
 //! SMPP within the process: the server with its accounts and listener, the client of carriers.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Clock;
+use zajil_core::port::SmppAccounts;
 use zajil_core::smpp::Account;
 use zajil_engine::Engine;
 use zajil_engine::tasks::Tasks;
@@ -29,20 +32,55 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many records are read at a time.
 const PAGE: u32 = 1_000;
 
-/// Every account, as the shelf had them a second ago at the most.
-#[derive(Debug, Default)]
-pub(crate) struct Book(ArcSwap<HashMap<String, Arc<Account>>>);
+/// Every account, as the shelf had them a second ago at the most, or after the last change here.
+#[derive(Debug)]
+pub(crate) struct Book {
+    store: Arc<dyn Store>,
+    accounts: ArcSwap<HashMap<String, Arc<Account>>>,
+    /// The revision that they are of: an older reading never takes the place of a newer one.
+    revision: Mutex<u64>,
+}
 
 impl Accounts for Book {
     fn find(&self, system_id: &str) -> Option<Arc<Account>> {
-        self.0.load().get(system_id).cloned()
+        self.accounts.load().get(system_id).cloned()
+    }
+}
+
+impl SmppAccounts for Book {
+    fn refresh(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            if let Err(error) = self.read().await {
+                tracing::warn!(%error, "changed SMPP accounts are not read yet");
+            }
+        })
     }
 }
 
 impl Book {
-    fn put(&self, accounts: Vec<Account>) {
+    /// Nobody's accounts yet.
+    pub(crate) fn new(store: &Arc<dyn Store>) -> Self {
+        Self {
+            store: Arc::clone(store),
+            accounts: ArcSwap::default(),
+            revision: Mutex::new(0),
+        }
+    }
+
+    async fn read(&self) -> Result<(), Error> {
+        let (revision, all) = read(&*self.store, Kind::SmppAccount, decode_smpp_account).await?;
+        self.put(revision, all);
+        Ok(())
+    }
+
+    fn put(&self, revision: u64, accounts: Vec<Account>) {
+        let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known > revision {
+            return;
+        }
+        *known = revision;
         let named = |account: Account| (account.system_id.to_string(), Arc::new(account));
-        self.0
+        self.accounts
             .store(Arc::new(accounts.into_iter().map(named).collect()));
     }
 }
@@ -85,7 +123,7 @@ async fn read<T>(
 async fn keep_up<T>(
     (store, kind): (&dyn Store, Kind),
     decode: fn(&str) -> Result<T, Error>,
-    take: impl Fn(Vec<T>) + Send,
+    take: impl Fn(u64, Vec<T>) + Send,
     token: CancellationToken,
 ) {
     let mut known = None;
@@ -99,7 +137,7 @@ async fn keep_up<T>(
             Ok(revision) if Some(revision) == known => {}
             Ok(_) => match read(store, kind, decode).await {
                 Ok((revision, all)) => {
-                    take(all);
+                    take(revision, all);
                     known = Some(revision);
                 }
                 Err(error) => tracing::warn!(%kind, %error, "records were not read"),
@@ -110,42 +148,56 @@ async fn keep_up<T>(
     }
 }
 
-/// The server, and the accounts that are to be followed for it.
-pub(crate) async fn server(
-    smpp: &Smpp,
+/// What serves until it is stopped.
+pub(crate) type Door = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What the node works with.
+type Things<'a> = (&'a Arc<dyn Store>, &'a Arc<dyn Clock>, &'a Arc<Telemetry>);
+
+/// The server of applications, where there is a listener for it, and the client of carriers.
+pub(crate) async fn doors(
+    (smpp, listener, book): (&Smpp, Option<TcpListener>, Arc<Book>),
+    tasks: &mut Tasks,
     engine: &Arc<Engine>,
-    (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
-) -> anyhow::Result<(Arc<Server>, Arc<Book>)> {
-    let book = Arc::new(Book::default());
-    let accounts = read(&**store, Kind::SmppAccount, decode_smpp_account).await;
-    book.put(accounts.context("reading SMPP accounts")?.1);
-    let parts = Parts {
-        intake: engine.clone(),
-        desk: engine.clone(),
-        accounts: book.clone(),
-        clock: Arc::clone(clock),
-        telemetry: Arc::clone(telemetry),
-    };
-    Ok((Server::new(parts, smpp.server.clone()), book))
+    (things, stop): (Things<'_>, &CancellationToken),
+) -> anyhow::Result<Vec<Door>> {
+    let mut doors: Vec<Door> = Vec::new();
+    if let Some(listener) = listener {
+        book.read().await.context("reading SMPP accounts")?;
+        let (_, clock, telemetry) = things;
+        let parts = Parts {
+            intake: engine.clone(),
+            desk: engine.clone(),
+            accounts: book.clone(),
+            clock: Arc::clone(clock),
+            telemetry: Arc::clone(telemetry),
+        };
+        follow(tasks, book);
+        let server = Server::new(parts, smpp.server.clone());
+        doors.push(Box::pin(server.serve(listener, stop.clone())));
+    }
+    let (client, carriers) = client(tasks, engine, things);
+    doors.push(Box::pin(client.run(carriers, stop.clone())));
+    Ok(doors)
 }
 
 /// Keeps the accounts up to date.
-pub(crate) fn follow(tasks: &mut Tasks, book: Arc<Book>, store: &Arc<dyn Store>) {
-    let store = Arc::clone(store);
+fn follow(tasks: &mut Tasks, book: Arc<Book>) {
     tasks.spawn("SMPP accounts", move |token| {
-        let (book, store) = (Arc::clone(&book), Arc::clone(&store));
+        let book = Arc::clone(&book);
         async move {
-            let of = (&*store, Kind::SmppAccount);
-            keep_up(of, decode_smpp_account, |all| book.put(all), token).await;
+            let of = (&*book.store, Kind::SmppAccount);
+            let take = |revision, all| book.put(revision, all);
+            keep_up(of, decode_smpp_account, take, token).await;
         }
     });
 }
 
 /// The client of carriers, and the list of them that it follows.
-pub(crate) fn client(
+fn client(
     tasks: &mut Tasks,
     engine: &Arc<Engine>,
-    (store, clock, telemetry): (&Arc<dyn Store>, &Arc<dyn Clock>, &Arc<Telemetry>),
+    (store, clock, telemetry): Things<'_>,
 ) -> (Arc<Client>, watch::Receiver<Carriers>) {
     let parts = client::Parts {
         intake: engine.clone(),
@@ -160,7 +212,7 @@ pub(crate) fn client(
         let (store, list) = (Arc::clone(&store), Arc::clone(&list));
         async move {
             let of = (&*store, Kind::SmppCarrier);
-            let take = |all: Vec<_>| {
+            let take = |_, all: Vec<_>| {
                 list.send_replace(all.into_iter().map(Arc::new).collect());
             };
             keep_up(of, decode_smpp_carrier, take, token).await;

@@ -102,6 +102,8 @@ impl Patch<'_> {
                 .change(|field| field.text("dest_imsi", SHORT))?,
             charge_failed: self.charge_failed.boolean("charge_failed")?,
             report,
+            origin: None,
+            unless_held: false,
         };
         let mut fixed = Vec::new();
         for (name, field) in [

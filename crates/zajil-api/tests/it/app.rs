@@ -101,6 +101,7 @@ async fn app_with(options: Options) -> App {
         control: engine.clone(),
         store: store.clone(),
         cdrs: Some(Arc::new(Shelf(store.clone()))),
+        smpp: None,
         webhooks: Some(Arc::new(book(&store, &clock, &telemetry))),
         clock: clock.clone(),
         telemetry: Arc::clone(&telemetry),

@@ -443,12 +443,14 @@ fn an_edit_changes_every_field_it_names_and_logs_them_once() {
         dest_imsi: Some(Some("002".into())),
         charge_failed: Some(true),
         report: None,
+        origin: Some(Box::default()),
+        unless_held: false,
     };
     edited(
         change.clone(),
         &expect![[r#"
             pending; dest gw; attempts 4; after t+1500.000; charge_failed
-              message_updated: message_body, deliver_after, expires, delivery_attempts, source_imsi, dest_imsi, charge_failed
+              message_updated: message_body, deliver_after, expires, delivery_attempts, source_imsi, dest_imsi, charge_failed, registered_delivery
         "#]],
     );
     let mut message = leased();
@@ -461,6 +463,7 @@ fn an_edit_changes_every_field_it_names_and_logs_them_once() {
     assert_eq!(message.content.source_imsi.as_deref(), Some("001"));
     assert_eq!(message.content.dest_imsi.as_deref(), Some("002"));
     assert_eq!(message.content.destination, leased().content.destination);
+    assert!(message.arranged.origin.is_some());
 }
 
 #[test]

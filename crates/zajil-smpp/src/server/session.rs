@@ -19,7 +19,7 @@ use super::Server;
 use super::bind::Bound;
 use crate::link::{Answer, Handle, Handler, Next, Reaction};
 use crate::status;
-use crate::submit::Request;
+use crate::submit::{Made, Request, Unusable};
 
 /// One session of the server.
 pub(super) struct Session {
@@ -67,7 +67,7 @@ impl Session {
     fn submit(
         &self,
         header: Header,
-        made: impl FnOnce(&Account) -> Result<Submitted, crate::text::Unusable>,
+        made: impl FnOnce(&Account) -> Result<Made, Unusable>,
         response: fn(SmResp) -> Pdu,
     ) -> Reaction {
         let Some(account) = self.bound.account() else {
@@ -77,8 +77,8 @@ impl Session {
             self.server.refused(Reason::Overloaded);
             return Reaction::Now(Answer::refusal(header, Status::RTHROTTLED));
         }
-        let submission = match made(account) {
-            Ok(submission) => submission,
+        let made = match made(account) {
+            Ok(made) => made,
             Err(unusable) => {
                 self.server.refused(Reason::Invalid);
                 let account = account.system_id.as_str();
@@ -86,9 +86,9 @@ impl Session {
                 return Reaction::Now(Answer::refusal(header, unusable.status));
             }
         };
-        let server = Arc::clone(&self.server);
+        let (server, account) = (Arc::clone(&self.server), Arc::clone(account));
         later(async move {
-            match server.take(submission).await {
+            match server.take(&account, made).await {
                 Ok(id) => Answer::done(response(SmResp {
                     message_id: given(id),
                     ..SmResp::default()
@@ -145,6 +145,23 @@ impl Session {
         })
     }
 
+    /// What the account does with its own messages.
+    fn own<F>(&self, header: Header, work: impl FnOnce(Arc<Server>, Arc<Account>) -> F) -> Reaction
+    where
+        F: Future<Output = Result<Pdu, Status>> + Send + 'static,
+    {
+        let Some(account) = self.bound.account() else {
+            return Reaction::Now(Answer::refusal(header, Status::RINVBNDSTS));
+        };
+        let done = work(Arc::clone(&self.server), Arc::clone(account));
+        later(async move {
+            match done.await {
+                Ok(pdu) => Answer::done(pdu),
+                Err(status) => Answer::refusal(header, status),
+            }
+        })
+    }
+
     /// 3.4 does not know cell broadcast; 5.0 does, and we have no cells.
     fn broadcast(&self, header: Header) -> Answer {
         if self.bound.version() >= 0x50 {
@@ -157,8 +174,6 @@ impl Session {
     }
 }
 
-type Submitted = zajil_core::port::Submission;
-
 fn later(answer: impl Future<Output = Answer> + Send + 'static) -> Reaction {
     Reaction::Later(Box::pin(answer))
 }
@@ -170,7 +185,18 @@ fn given(id: MessageId) -> Text {
 
 impl Server {
     /// Hands a submission in; answers when it is on stable storage (D5).
-    async fn take(&self, submission: Submitted) -> Result<MessageId, Status> {
+    async fn take(&self, account: &Account, made: Made) -> Result<MessageId, Status> {
+        let Made {
+            submission,
+            replaces,
+        } = made;
+        if let Some((source, destination)) = &replaces {
+            let names = (source.as_str(), destination.as_str());
+            let replaced = self.replace_present(account, &submission, names).await?;
+            if let Some(id) = replaced {
+                return Ok(id);
+            }
+        }
         match self.parts.intake.submit(submission).await {
             Ok(accepted) => Ok(accepted.message.id),
             Err(refusal) => {
@@ -192,12 +218,12 @@ impl Server {
         }
         let now = self.parts.clock.now();
         match Request::of_multi(pdu).to(to, account, now) {
-            Ok(mut submission) => {
+            Ok(mut made) => {
                 // The response names the first: its receipts are told apart by their addresses.
-                if let Some(origin) = &mut submission.origin {
+                if let Some(origin) = &mut made.submission.origin {
                     origin.known_as = first;
                 }
-                self.take(submission).await
+                self.take(account, made).await
             }
             Err(unusable) => {
                 self.refused(Reason::Invalid);
@@ -206,7 +232,7 @@ impl Server {
         }
     }
 
-    fn refused(&self, reason: Reason) {
+    pub(super) fn refused(&self, reason: Reason) {
         let door = Door::Smpp;
         self.parts.telemetry.record(&Fact::Refused { door, reason });
     }
@@ -232,9 +258,21 @@ impl Handler for Session {
                 self.submit(header, to, Pdu::DataSmResp)
             }
             Pdu::SubmitMulti(multi) => self.submit_multi(header, multi),
-            Pdu::QuerySm(_) => Reaction::Now(Answer::refusal(header, Status::RQUERYFAIL)),
-            Pdu::CancelSm(_) => Reaction::Now(Answer::refusal(header, Status::RCANCELFAIL)),
-            Pdu::ReplaceSm(_) => Reaction::Now(Answer::refusal(header, Status::RREPLACEFAIL)),
+            Pdu::QuerySm(query) => {
+                let version = self.bound.version();
+                self.own(header, move |server, account| async move {
+                    let done = server.query(&account, version, &query).await;
+                    done.map(Pdu::QuerySmResp)
+                })
+            }
+            Pdu::CancelSm(cancel) => self.own(header, |server, account| async move {
+                let done = server.cancel(&account, &cancel).await;
+                done.map(|()| Pdu::CancelSmResp(Bare::default()))
+            }),
+            Pdu::ReplaceSm(replace) => self.own(header, |server, account| async move {
+                let done = server.replace(&account, &replace).await;
+                done.map(|()| Pdu::ReplaceSmResp(Bare::default()))
+            }),
             Pdu::BroadcastSm(_) | Pdu::QueryBroadcastSm(_) | Pdu::CancelBroadcastSm(_) => {
                 Reaction::Now(self.broadcast(header))
             }

@@ -9,4 +9,6 @@ mod carriers;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod receipts;

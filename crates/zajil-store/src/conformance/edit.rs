@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use zajil_core::lifecycle::Edit;
 use zajil_core::message::Message;
+use zajil_core::receipt::On;
 use zajil_core::retry::Attempt;
 use zajil_core::status::{FinalStatus, Status};
 
@@ -13,6 +14,7 @@ use super::build::{
     DAY, at, delivered, draft, ended, fallback, id, name, plain, routed, scene, sighting,
     to_number, unrouted,
 };
+use super::receipts::origin;
 use super::subject::ALL;
 use crate::contract::NotDone;
 
@@ -31,7 +33,10 @@ pub async fn s3_every_field_of_a_patch_is_taken_over(s: Subject) {
         dest_imsi: Some(Some("004".into())),
         charge_failed: Some(false),
         report: None,
+        origin: Some(Box::new(origin(On::Always))),
+        unless_held: false,
     };
+    expected.arranged.origin = Some(Box::new(origin(On::Always)));
     expected.dest_smsc = Some(name("other"));
     expected.content.body = "new text".into();
     expected.content.parts = NonZeroU32::new(9).unwrap();
@@ -246,4 +251,19 @@ pub async fn d11_an_edit_after_the_end_is_logged_and_changes_nothing(s: Subject)
     assert_eq!(s.get(1).await, before);
     assert_eq!(s.log(1).await.last().unwrap(), "late_report");
     assert_eq!(s.cdrs().await.len(), 1);
+}
+
+pub async fn d19_an_edit_can_leave_alone_what_a_frontend_holds(s: Subject) {
+    s.accept(vec![routed(1, "gw")]).await;
+    s.leased(plain("gw"), at(1), at(60)).await;
+    let edit = || Edit {
+        report: Some(zajil_core::lifecycle::Report::Removed),
+        unless_held: true,
+        ..Edit::default()
+    };
+    let held = s.store.edit(id(1), edit(), scene(at(59))).await.unwrap();
+    assert_eq!(held.unwrap_err(), NotDone::NotTheirs);
+    assert_eq!(s.leased_until(1).await, Some(at(60)));
+    let done = s.edit(1, edit(), at(60)).await;
+    assert!(done.message.ending().is_some());
 }

@@ -38,6 +38,8 @@ pub(super) struct OriginForm {
     reference: Option<u16>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     service_type: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    coding: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     known_as: Option<u64>,
 }
@@ -63,6 +65,7 @@ impl OriginForm {
             destination: named(&origin.destination),
             reference: origin.reference,
             service_type: origin.service_type.clone(),
+            coding: origin.coding,
             known_as: origin.known_as.map(MessageId::get),
         }
     }
@@ -79,6 +82,7 @@ impl OriginForm {
             destination: read_named(self.destination),
             reference: self.reference,
             service_type: self.service_type,
+            coding: self.coding,
             known_as: self.known_as.map(|of| id(Self::WHAT, of)).transpose()?,
         })
     }

@@ -259,6 +259,8 @@ impl Lockstep {
             dest_imsi: self.dice.chance(10).then_some(None),
             charge_failed: self.dice.chance(10).then_some(true),
             report: self.dice.chance(10).then(|| self.some_report()),
+            origin: self.dice.chance(10).then(|| Box::new(origin(On::Always))),
+            unless_held: self.dice.chance(20),
         }
     }
 
