@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod demo;
 mod generate;
+mod guard;
 mod install;
 mod step;
 mod test;
@@ -26,6 +27,9 @@ cargo xtask <chore>
   demo [ARGS]       build and run `zajil demo`
   bench [OPTIONS]   submit and life-cycle rates next to the null server, in interleaved rounds
   bench queue       listing latency, memory and restart time with a long queue
+  bench outside     submits while charging and ENUM do not answer
+  bench telling     CDRs, metrics and log on against off
+  guard [--write]   instructions of the hot paths, held against their table
   gen               write the generated files again
   tidy              only the tidy step of check
 
@@ -54,6 +58,7 @@ fn run(chore: &str, arguments: &[String]) -> Result<bool> {
         ("test", arguments) => test::run(arguments),
         ("demo", arguments) => demo::run(arguments),
         ("bench", arguments) => bench::run(arguments),
+        ("guard", arguments) => guard::run(arguments),
         ("gen", []) => generate::write(),
         ("tidy", []) => tidy::run(),
         ("help" | "--help" | "-h", _) => {

@@ -145,7 +145,7 @@ pub(crate) fn settle(
             .prepare_cached("UPDATE expiry SET at = ?3 WHERE at = ?1 AND id = ?2")?
             .execute([before.turn.millis(), message.id.as_i64(), turn.millis()])?;
     }
-    let home = tx.enqueue(&message, scene.now)?;
+    let home = tx.enqueue_again(&message, scene.now)?;
     Ok(Reported {
         message,
         queued_for: home.name,

@@ -46,6 +46,11 @@ pub(crate) fn find(db: &Connection, id: MessageId) -> Done<Option<Message>> {
     Ok(statement.query_row([id.as_i64()], either).optional()?)
 }
 
+/// A row of `q` that was not there, and one that was; with the same parameters.
+const INSERT: &str = "INSERT INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const UPDATE: &str = "UPDATE q SET dest = ?2, due = ?3, located = ?4, attempts = ?5, \
+     deliver_after = ?6, leased_until = ?7, updated_at = ?8 WHERE id = ?1";
+
 /// The columns of [`either`], after [`MSG`].
 pub(crate) const EITHER: &str = "coalesce(q.attempts, f.attempts), \
      coalesce(q.deliver_after, f.deliver_after), q.leased_until, \
@@ -182,16 +187,26 @@ impl Tx<'_> {
         })
     }
 
-    /// Writes the row in `q` of a pending message, and of `waiting` if nothing decides it.
+    /// Writes the row in `q` of a message that has none yet, and of `waiting` if nothing decides it.
     pub(crate) fn enqueue(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
+        self.queue(message, now, INSERT)
+    }
+
+    /// Writes the row in `q` of a pending message anew, whether it has one or not.
+    pub(crate) fn enqueue_again(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
+        self.queue(message, now, UPDATE)
+    }
+
+    /// One statement changes one row: then SQLite need not copy each page that it touches, to take
+    /// half a statement back, as it does for `INSERT OR REPLACE`.
+    fn queue(&mut self, message: &Message, now: Timestamp, sql: &str) -> Done<Home> {
         let home = self.home(message, now)?;
         let leased = match message.life {
             Life::Pending { leased_until } => leased_until,
             Life::Charging { .. } | Life::Ended(_) => None,
         };
-        self.db
-            .prepare_cached("INSERT OR REPLACE INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-            .execute(params![
+        let write = |sql| {
+            self.db.prepare_cached(sql)?.execute(params![
                 message.id.as_i64(),
                 home.dest,
                 message.due().millis(),
@@ -200,7 +215,11 @@ impl Tx<'_> {
                 message.deliver_after.map(Timestamp::millis),
                 leased.map(Timestamp::millis),
                 message.updated_at.millis(),
-            ])?;
+            ])
+        };
+        if write(sql)? == 0 {
+            write(INSERT)?;
+        }
         if message.attempts > Attempt::default() {
             self.db
                 .prepare_cached("INSERT OR IGNORE INTO retrying VALUES (?1, ?2)")?
