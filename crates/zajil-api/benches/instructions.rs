@@ -5,6 +5,7 @@
 //! request to the embedded store takes part, on one thread but for the store's own; sockets do not.
 #![expect(
     clippy::print_stdout,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a bench measures and prints"
 )]

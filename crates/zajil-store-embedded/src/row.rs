@@ -187,7 +187,7 @@ impl Tx<'_> {
         })
     }
 
-    /// Writes the row in `q` of a message that has none yet, and of `waiting` if nothing decides it.
+    /// Writes the row in `q` of a new message, and of `waiting` if nothing decides it.
     pub(crate) fn enqueue(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
         self.queue(message, now, INSERT)
     }
