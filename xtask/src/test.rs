@@ -50,6 +50,10 @@ const NEEDS: &[Need] = &[
         package: "postgresql",
     },
     Need {
+        binary: "faketime",
+        package: "faketime",
+    },
+    Need {
         binary: "openssl",
         package: "openssl",
     },

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 mod certificates;
+mod standby;
 
 pub use certificates::NAME;
 
@@ -52,6 +53,12 @@ pub struct DatabaseServer {
 /// Of the user `zajil`: it has what an URL must escape.
 const PASSWORD: &str = "geheim:@/";
 
+/// One that nobody listens on.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 impl DatabaseServer {
     /// A new server that answers.
     ///
@@ -69,9 +76,7 @@ impl DatabaseServer {
         let folder = tempfile::tempdir().unwrap();
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = free_port();
         let mut server = Self {
             engine,
             protection,

@@ -4,6 +4,8 @@
 mod answers;
 mod beside;
 mod conformance;
+mod day;
+mod failover;
 #[path = "../../../zajil-store-embedded/tests/it/make.rs"]
 mod make;
 mod nodes;

@@ -27,12 +27,21 @@ fn skipped() -> bool {
 
 /// A node of the cluster, with a directory of its own.
 fn node(data: &Path, database: &DatabaseServer, name: &str) -> Server {
+    node_with_clock_off(data, database, (name, 0))
+}
+
+/// One on a machine whose clock is wrong by so many seconds.
+fn node_with_clock_off(
+    data: &Path,
+    database: &DatabaseServer,
+    (name, seconds): (&str, i64),
+) -> Server {
     let url = database.url();
     let settings = format!(
         "[node]\nsmsc_node_name = \"{name}\"\n[store]\nurl = \"{url}\"\n\
          [cdr]\ncdr_url = \"{url}\"\n"
     );
-    Server::configured(&data.join(name), &settings)
+    Server::with_clock_off(&data.join(name), &settings, seconds)
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -177,8 +186,10 @@ async fn d5_d11_three_nodes_that_die_at_random_lose_nothing_and_double_nothing()
     }
     let database = DatabaseServer::open(Engine::Postgres).await;
     let data = tempfile::tempdir().unwrap();
-    let names = ["a", "b", "c"];
-    let mut servers = names.map(|name| Some(node(data.path(), &database, name)));
+    // ADR 14: a wrong clock of a machine does no harm. One is 5 minutes ahead, one behind.
+    let names = [("a", 0), ("b", 300), ("c", -300)];
+    let node = |name| node_with_clock_off(data.path(), &database, name);
+    let mut servers = names.map(|name| Some(node(name)));
     let bases = servers
         .each_ref()
         .map(|server| server.as_ref().unwrap().base.clone());
@@ -201,7 +212,7 @@ async fn d5_d11_three_nodes_that_die_at_random_lose_nothing_and_double_nothing()
         std::thread::park_timeout(Duration::from_millis(300 + (chance >> 33) % 700));
         let victim = usize::try_from((chance >> 20) % 3).unwrap();
         servers[victim].take().unwrap().kill();
-        let server = node(data.path(), &database, names[victim]);
+        let server = node(names[victim]);
         bases.lock().unwrap()[victim].clone_from(&server.base);
         servers[victim] = Some(server);
     }

@@ -1,11 +1,18 @@
 //! A server process under test, and a client for it.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+
+/// The library that tells programs another time; it comes with the package faketime.
+fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
+    let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.is_file()).unwrap()
+}
 
 /// A running `zajil serve`.
 pub(crate) struct Server {
@@ -24,14 +31,31 @@ impl Server {
 
     /// With these settings, written beside the data directory.
     pub(crate) fn configured(data: &Path, settings: &str) -> Self {
+        Self::with_clock_off(data, settings, 0)
+    }
+
+    /// Likewise, on a machine whose clock is wrong by so many seconds.
+    pub(crate) fn with_clock_off(data: &Path, settings: &str, seconds: i64) -> Self {
         std::fs::create_dir_all(data).unwrap();
         let file = data.join("zajil.toml");
         std::fs::write(&file, settings).unwrap();
-        Self::with_arguments(data, &["--config", file.to_str().unwrap()])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zajil"));
+        if seconds != 0 {
+            command.env("LD_PRELOAD", faketime());
+            command.env("FAKETIME", format!("{seconds:+}"));
+            // What nobody sets goes on as it did.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
+        Self::spawn(command, data, &["--config", file.to_str().unwrap()])
     }
 
     fn with_arguments(data: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_zajil"))
+        let command = Command::new(env!("CARGO_BIN_EXE_zajil"));
+        Self::spawn(command, data, arguments)
+    }
+
+    fn spawn(mut command: Command, data: &Path, arguments: &[&str]) -> Self {
+        let mut child = command
             .arg("serve")
             .args(arguments)
             .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
