@@ -143,6 +143,11 @@ impl Courier {
         self.fresh.drain(..count).collect()
     }
 
+    /// The places of endings that it has in memory and will not tell any more.
+    pub(crate) fn untold(self) -> impl Iterator<Item = u64> {
+        self.fresh.into_iter().filter_map(|fresh| fresh.seq)
+    }
+
     /// A delivery on the shelf is due then.
     pub(crate) fn park(&mut self, due: Timestamp, id: u64) {
         self.due.insert((due, id));

@@ -162,6 +162,20 @@ impl Node {
             .count()
     }
 
+    /// Up to which ending all is settled, as it is stored.
+    pub(crate) async fn place(&self) -> u64 {
+        let page = Page {
+            kind: Kind::WebhookDelivery,
+            from: Start::After(0),
+            offset: 0,
+            limit: 1_000,
+        };
+        let records = self.store.shelf(page).await.unwrap();
+        let place = records.iter().find(|record| record.name.is_some());
+        let stored = place.map(|place| serde_json::from_str::<serde_json::Value>(&place.body));
+        stored.map_or(0, |stored| stored.unwrap()["done"].as_u64().unwrap())
+    }
+
     /// Waits until a subscription is as it should be.
     pub(crate) async fn wait_until(
         &self,

@@ -201,3 +201,35 @@ async fn endings_that_retention_took_before_they_were_read_are_counted() {
     let lost = node.telemetry.metrics.webhooks.lost.get();
     assert!((3..=4).contains(&lost), "{lost}");
 }
+
+/// What a subscription had in memory when it was removed is nobody's: the place goes on without it,
+/// or a restart would tell the others again from there on.
+#[tokio::test]
+async fn a_removed_subscription_does_not_hold_the_place_of_the_others_back() {
+    let (silent, receiver) = (
+        Receiver::start(Manner::Hang).await,
+        Receiver::start(Manner::Answer(200)).await,
+    );
+    let mut options = local();
+    options.timeout = Duration::from_millis(500);
+    let mut node = Node::start(options).await;
+    let (removed, _) = node.subscribe(&silent.url(), DELIVERED).await;
+    node.subscribe(&receiver.url(), DELIVERED).await;
+    for _ in 0..40 {
+        node.deliver().await;
+    }
+    receiver.wait_for(40).await;
+    silent.wait_for(1).await;
+    node.book.remove(removed.id).await.unwrap();
+    let settled = async {
+        while node.place().await != 40 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let settled = tokio::time::timeout(Duration::from_secs(60), settled).await;
+    assert!(settled.is_ok(), "the place is {}", node.place().await);
+    node.crash().await;
+    let last = node.deliver().await;
+    let all = receiver.wait_for(41).await;
+    assert_eq!(all[40].message_id(), last, "nothing was told again");
+}
