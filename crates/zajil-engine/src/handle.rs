@@ -331,7 +331,8 @@ impl Intake for Engine {
     }
 
     fn submit_many(&self, submissions: Vec<Submission>) -> Answer<'_, Vec<Each<Accepted>>> {
-        Box::pin(self.shared.submit_many(submissions))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { shared.submit_many_to_the_end(submissions).await })
     }
 
     fn submit_async(&self, submission: Submission) -> Answer<'_, Accepted> {

@@ -22,12 +22,25 @@ enum Prepared {
 }
 
 impl Shared {
+    /// To its end also when the client goes away: once the store has them, their queues must hear
+    /// of them, and the refusals among them must be written down.
+    pub(crate) async fn submit_many_to_the_end(
+        self: &Arc<Self>,
+        submissions: Vec<Submission>,
+    ) -> Result<Vec<Result<Accepted, Refusal>>, Refusal> {
+        let shared = Arc::clone(self);
+        let errand = self
+            .errands
+            .run(async move { shared.submit_many(submissions).await });
+        errand.await.unwrap_or_else(|| Err(refuse::internal()))
+    }
+
     /// One answer for each submit, in order. Those of which money moves are stored, each on its
     /// own, after the others.
     ///
     /// # Errors
     /// When the store took nothing.
-    pub(crate) async fn submit_many(
+    async fn submit_many(
         self: &Arc<Self>,
         submissions: Vec<Submission>,
     ) -> Result<Vec<Result<Accepted, Refusal>>, Refusal> {

@@ -1,8 +1,10 @@
 //! Asynchronous submits: bounded, never dropped, flushed at the end (D5).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use expect_test::expect;
+use tokio::time::Instant;
 use zajil_core::event::EventName;
 use zajil_core::outcome::Reason;
 use zajil_core::port::{Desk as _, Intake as _};
@@ -11,7 +13,7 @@ use zajil_store::contract::{Error, Store as _};
 use zajil_testkit::build;
 
 use crate::moody::{Mood, Moody};
-use crate::scenario::{World, run};
+use crate::scenario::{World, ask, run};
 
 #[tokio::test(start_paused = true)]
 async fn d5_a_stop_stores_what_was_taken_and_refuses_the_rest() {
@@ -186,4 +188,29 @@ async fn d4_processes_that_die_within_one_second_tell_no_id_twice() {
         // It dies as it is: nothing that it took is stored.
     }
     assert!(told.is_sorted_by(|a, b| a < b), "{told:?}");
+}
+
+/// The store has them: whoever waits must hear of them, whether the client is still there or not.
+#[tokio::test(start_paused = true)]
+async fn d7_many_submits_go_on_when_the_client_goes_away() {
+    let world = World::new(Options::default()).await;
+    world
+        .engine
+        .register(build::registration("gw"))
+        .await
+        .unwrap();
+    world.store.expect([Mood::StoreSlowly]);
+    let mut submission = build::submission("1", "44700", "hello");
+    submission.dest_smsc = Some(build::name("gw"));
+    let began = Instant::now();
+    let client = async {
+        let mut submitted = world.engine.submit_many(vec![submission]);
+        while world.store.figures().await.unwrap().pending == 0 {
+            assert!(futures_util::poll!(&mut submitted).is_pending());
+            tokio::task::yield_now().await;
+        }
+    };
+    let (offered, ()) = tokio::join!(world.engine.offer(ask("gw", &["wait=30"])), client);
+    assert_eq!(offered.unwrap().len(), 1);
+    assert!(began.elapsed() < Duration::from_millis(10), "it was told");
 }

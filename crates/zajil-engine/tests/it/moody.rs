@@ -39,6 +39,8 @@ pub(crate) enum Mood {
     Refuse(Error),
     /// Stores, and then says that it does not know.
     StoreAndForget,
+    /// Stores, and takes a moment to say so.
+    StoreSlowly,
     /// Refuses while this body is in the batch; stays in that mood.
     Dislike(&'static str),
 }
@@ -71,6 +73,13 @@ impl Store for Moody {
                 Box::pin(async move {
                     stored.await?;
                     Err(Error::Unknown("the cable was cut".into()))
+                })
+            }
+            Some(Mood::StoreSlowly) => {
+                let stored = self.inner.accept(drafts, now);
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    stored.await
                 })
             }
             Some(Mood::Dislike(body)) => {
