@@ -14,12 +14,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use zajil_api::{Network, PeerNames};
+use zajil_api::{Network, PeerNames, neighbourhood};
 use zajil_telemetry::Telemetry;
 
 use crate::tls::{self, Certificates};
 
 mod connection;
+mod patience;
 
 use connection::{Peer, Speaks};
 
@@ -155,13 +156,14 @@ impl Listener {
     }
 }
 
-/// How many connections each address has; as large as there are connections.
+/// How many connections each address has, or each IPv6 network of 64 bits, as rates are counted; as
+/// large as there are connections.
 #[derive(Debug, Default)]
-struct Crowd(Mutex<HashMap<std::net::IpAddr, usize>>);
+struct Crowd(Mutex<HashMap<u128, usize>>);
 
 /// A connection in the count of its address.
 #[derive(Debug)]
-struct Place(Option<(Arc<Crowd>, std::net::IpAddr)>);
+struct Place(Option<(Arc<Crowd>, u128)>);
 
 impl Crowd {
     /// Counts a connection, unless its address has enough.
@@ -171,26 +173,27 @@ impl Crowd {
         let Some(most) = service.most_of_one.filter(|_| !exempt) else {
             return Some(Place(None));
         };
+        let who = neighbourhood(ip);
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(ip).or_default();
+        let count = counts.entry(who).or_default();
         if *count >= most {
             return None;
         }
         *count += 1;
-        Some(Place(Some((Arc::clone(self), ip))))
+        Some(Place(Some((Arc::clone(self), who))))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some((crowd, ip)) = &self.0 else {
+        let Some((crowd, who)) = &self.0 else {
             return;
         };
         let mut counts = crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(ip) {
+        if let Some(count) = counts.get_mut(who) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(ip);
+                counts.remove(who);
             }
         }
     }
@@ -299,6 +302,14 @@ mod tests {
         drop(first);
         assert!(admit("192.0.2.1").is_some());
         drop(second);
+        let network = [admit("2001:db8::1"), admit("2001:db8::2")];
+        assert!(network.iter().all(Option::is_some));
+        assert!(
+            admit("2001:db8::ffff:3").is_none(),
+            "one network, one limit"
+        );
+        assert!(admit("2001:db8:0:1::1").is_some());
+        drop(network);
         let many: Vec<_> = (0..100).map(|_| admit("10.1.2.3")).collect();
         assert!(many.iter().all(Option::is_some));
         assert!(crowd.0.lock().unwrap().is_empty(), "nothing is left behind");

@@ -39,8 +39,12 @@ pub(crate) struct Api {
 const CONNECTIONS_PER_IP: usize = 1_000;
 
 impl Api {
-    /// Whether other machines can reach it.
+    /// Whether other machines can reach it, by themselves or through a proxy.
     fn is_public(&self) -> bool {
+        self.listens_to_others() || !self.trusted_proxies.is_empty()
+    }
+
+    fn listens_to_others(&self) -> bool {
         !self.listen.ip().to_canonical().is_loopback()
     }
 
@@ -73,11 +77,15 @@ impl Api {
         let mut notes = Vec::new();
         if self.is_public() && self.mode() == Mode::Open {
             notes.push(format!(
-                "api.access is open: whoever reaches {} may do everything",
-                self.listen
+                "api.access is open: whoever reaches {} may do everything{}",
+                self.listen,
+                match self.trusted_proxies.is_empty() {
+                    true => "",
+                    false => ", also through api.trusted_proxies",
+                }
             ));
         }
-        if self.is_public() && self.tls.is_none() {
+        if self.listens_to_others() && self.tls.is_none() {
             notes.push(format!(
                 "{} speaks plain HTTP: keys and texts can be read on the way; set \
                  api.tls_cert_path, or have a TLS proxy in front",

@@ -343,6 +343,21 @@ fn s3_8_access_is_asked_for_where_others_can_reach_the_door() {
     }
     let mapped = of("", Some("[::ffff:127.0.0.1]:80"));
     assert_eq!(mapped.api.mode(), Mode::Open);
+    // A proxy passes on what comes from outside.
+    let proxied = of("[api]\ntrusted_proxies = ['127.0.0.1']", None);
+    assert_eq!(proxied.api.mode(), Mode::Required);
+    assert!(proxied.api.limits().is_some());
+    assert_eq!(proxied.notes, Vec::<String>::new(), "the proxy speaks TLS");
+    let proxied = of(
+        "[api]\ntrusted_proxies = ['127.0.0.1']\naccess = 'open'",
+        None,
+    );
+    assert_eq!(proxied.api.mode(), Mode::Open);
+    assert!(
+        proxied.notes[0].contains("trusted_proxies"),
+        "{:?}",
+        proxied.notes
+    );
     let open = of(
         "[api]\nlisten_ip = '::'\naccess = 'open'\nmax_connections_per_ip = 0\n\
          [rate_limits]\nenabled = false",

@@ -1,11 +1,12 @@
 //! One connection: HTTP/1.1 or HTTP/2, closed when nothing is asked of it for a while.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,11 +17,13 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use zajil_api::PeerNames;
 
-use super::Observer;
+use super::patience::Patient;
+use super::{Observer, READ_WITHIN};
 
 /// How long a peer may take to send the head of a request, and may idle between two.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -72,16 +75,11 @@ pub(super) async fn run<S>(
             let answer = app.call(request).await;
             answer
                 .inspect(|response| seen(response))
-                .map(|response| {
-                    response.map(|body| Tracked {
-                        body,
-                        _token: token,
-                    })
-                })
+                .map(|response| response.map(|body| Tracked::new(body, token)))
                 .map_err(|never: Infallible| never)
         }
     });
-    let io = TokioIo::new(stream);
+    let io = TokioIo::new(Patient::new(stream, READ_WITHIN));
     let ended = match speaks {
         Speaks::Http1 => {
             let connection = http1::Builder::new()
@@ -112,10 +110,17 @@ pub(super) async fn run<S>(
             let mut connection = Box::pin(connection);
             tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = until_idle_or(&busy, &stop) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+                why = until_idle_or(&busy, &stop) => match why {
+                    // What it holds is let go of with it.
+                    Why::Stalled => return tracing::debug!("a peer left its answers unread"),
+                    Why::Idle | Why::Stops => {
+                        connection.as_mut().graceful_shutdown();
+                        tokio::select! {
+                            ended = connection => ended,
+                            () = until_stalled(&busy) => return,
+                        }
+                    }
+                },
             }
         }
     };
@@ -124,51 +129,111 @@ pub(super) async fn run<S>(
     }
 }
 
-/// Waits until nothing has been asked for [`HEAD_WITHIN`], or until `stop`. HTTP/1.1 sees to it by
-/// its own timer; a peer of HTTP/2 that answers pings would stay for good.
-async fn until_idle_or(busy: &Busy, stop: &CancellationToken) {
+/// Why a connection of HTTP/2 is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Idle,
+    Stops,
+    /// An answer was not taken in time.
+    Stalled,
+}
+
+/// Waits until nothing has been asked for [`HEAD_WITHIN`], until an answer stands still, or until
+/// `stop`. HTTP/1.1 sees to it by its own timer; a peer of HTTP/2 that answers pings would stay for
+/// good.
+async fn until_idle_or(busy: &Busy, stop: &CancellationToken) -> Why {
     let mut before = busy.begun.load(Ordering::Relaxed);
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return Why::Stops,
             () = tokio::time::sleep(HEAD_WITHIN) => {}
+        }
+        if busy.is_stalled() {
+            return Why::Stalled;
         }
         let begun = busy.begun.load(Ordering::Relaxed);
         if begun == before && begun == busy.ended.load(Ordering::Relaxed) {
-            return;
+            return Why::Idle;
         }
         before = begun;
     }
 }
 
-/// Requests of a connection that have begun and ended.
+/// Waits until an answer stands still.
+async fn until_stalled(busy: &Busy) {
+    while !busy.is_stalled() {
+        tokio::time::sleep(HEAD_WITHIN).await;
+    }
+}
+
+/// Requests of a connection that have begun and ended, and the answers under way.
 #[derive(Debug, Default)]
 struct Busy {
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Since when the peer has had the last piece of an answer and not asked for the next, by the
+    /// number of its request. At most [`MOST_STREAMS`] at a time.
+    handed: Mutex<BTreeMap<u64, Instant>>,
 }
 
 /// A request in progress, until its answer is sent.
 #[derive(Debug)]
-struct Token(Arc<Busy>);
+struct Token {
+    busy: Arc<Busy>,
+    number: u64,
+}
 
 impl Busy {
     fn begin(this: &Arc<Self>) -> Token {
-        this.begun.fetch_add(1, Ordering::Relaxed);
-        Token(Arc::clone(this))
+        Token {
+            number: this.begun.fetch_add(1, Ordering::Relaxed),
+            busy: Arc::clone(this),
+        }
+    }
+
+    fn handed(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stalled(&self) -> bool {
+        self.handed()
+            .values()
+            .any(|since| since.elapsed() >= READ_WITHIN)
+    }
+}
+
+impl Token {
+    /// A piece of the answer was handed over: the next is asked for when the peer has room for it.
+    fn hands_over(&self) {
+        self.busy.handed().insert(self.number, Instant::now());
+    }
+
+    /// The next piece is asked for: whoever makes it may take their time.
+    fn is_asked(&self) {
+        self.busy.handed().remove(&self.number);
     }
 }
 
 impl Drop for Token {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
+        self.is_asked();
+        self.busy.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// The body of an answer: as long as it is there its request is in progress.
+/// The body of an answer: as long as it is there its request is in progress. It goes out in pieces
+/// of at most [`UNREAD`], so that what a peer does not read stays here, where it is seen.
 struct Tracked {
     body: Body,
-    _token: Token,
+    rest: Bytes,
+    token: Token,
+}
+
+impl Tracked {
+    fn new(body: Body, token: Token) -> Self {
+        let rest = Bytes::new();
+        Self { body, rest, token }
+    }
 }
 
 impl HttpBody for Tracked {
@@ -179,14 +244,38 @@ impl HttpBody for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        self.token.is_asked();
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        let piece = self.rest.len().min(UNREAD);
+        let piece = self.rest.split_to(piece);
+        if !self.is_end_stream() {
+            self.token.hands_over();
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint.set_lower(hint.lower().saturating_add(rest));
+        hint
     }
 }
+
+#[cfg(test)]
+mod tests;
