@@ -16,6 +16,7 @@ use zajil_store::{Error, Store};
 
 mod address;
 mod bearer;
+mod browser;
 mod caller;
 mod denial;
 mod jwt;
@@ -33,7 +34,7 @@ pub(crate) use denial::{Denied, mark};
 pub use jwt::{Algorithm, MOST_JWKS_OCTETS};
 pub(crate) use keys::{MOST as MOST_KEYS, all as all_keys};
 pub use limit::Rate;
-pub use network::{Network, NotANetwork};
+pub use network::{Network, NotANetwork, neighbourhood};
 pub(crate) use own::check_own;
 pub(crate) use record::{Key, Proof};
 pub use scope::Scopes;
@@ -135,7 +136,8 @@ enum Known {
     Anybody,
     Nobody,
     Key(Arc<Entry>),
-    Token(Arc<Caller>),
+    /// A token is good until then.
+    Token(Arc<Caller>, Timestamp),
 }
 
 /// A request that may go on.
@@ -219,14 +221,17 @@ impl Access {
         self.check_address(address)?;
         let names = request.extensions().get::<PeerNames>();
         let known = match self.options.mode {
-            Mode::Open => Known::Anybody,
+            Mode::Open => {
+                browser::check(request, address)?;
+                Known::Anybody
+            }
             Mode::Required => self.recognise(headers, names, address, now)?,
         };
-        let (caller, entry) = match &known {
-            Known::Anybody => (&self.anybody, None),
-            Known::Nobody => (&self.nobody, None),
-            Known::Key(entry) => (&entry.caller, Some(entry)),
-            Known::Token(caller) => (caller, None),
+        let (caller, entry, until) = match &known {
+            Known::Anybody => (&self.anybody, None, None),
+            Known::Nobody => (&self.nobody, None, None),
+            Known::Key(entry) => (&entry.caller, Some(entry), None),
+            Known::Token(caller, until) => (caller, None, Some(*until)),
         };
         if let Some(entry) = entry {
             check_terms(entry, address, now)?;
@@ -235,7 +240,7 @@ impl Access {
         if !need.is_met_by(&caller.scopes) {
             return Err(match known {
                 Known::Nobody => unknown("this needs a key: send X-API-Key or a bearer token"),
-                Known::Anybody | Known::Key(_) | Known::Token(_) => {
+                Known::Anybody | Known::Key(_) | Known::Token(..) => {
                     forbidden(format!("this needs {}", need.words()))
                 }
             });
@@ -247,6 +252,8 @@ impl Access {
         let client = Client {
             caller,
             address,
+            key: entry.cloned(),
+            until,
             counted: verdict.map(|(_, who, rate)| (who, rate)),
         };
         let verdict = verdict.map(|(verdict, ..)| verdict);
@@ -270,6 +277,18 @@ impl Access {
             true => Ok(()),
             false => Err(too_many(verdict, now)),
         }
+    }
+
+    /// Whether a client that was let in would still be, as far as its key or token goes: for what
+    /// lasts longer than a call.
+    pub(crate) fn still_admits(&self, client: &Client, need: Need, now: Timestamp) -> bool {
+        let Some(opened_by) = &client.key else {
+            return client.until.is_none_or(|until| now < until);
+        };
+        let key = self.keys.current(opened_by);
+        key.is_some_and(|entry| {
+            check_terms(&entry, client.address, now).is_ok() && need.is_met_by(&entry.caller.scopes)
+        })
     }
 
     fn check_address(&self, address: Option<IpAddr>) -> Result<(), Denied> {
@@ -298,9 +317,9 @@ impl Access {
             return Ok(Known::Key(entry));
         }
         if let (Some(bearers), Some(sent)) = (&self.bearers, sent)
-            && let Some(caller) = bearers.recognise(sent, now).map_err(Denied::of)?
+            && let Some((caller, until)) = bearers.recognise(sent, now).map_err(Denied::of)?
         {
-            return Ok(Known::Token(caller));
+            return Ok(Known::Token(caller, until));
         }
         let who = address.map_or(0, network::neighbourhood);
         let pace = Rate::slow(GUESSES, GUESS_INTERVAL);

@@ -1,5 +1,7 @@
 //! Many messages in one call (D7): submits, and reports, each with its own answer.
 
+use std::collections::HashMap;
+
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -29,8 +31,16 @@ pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Re
         return Ok(denied.answer());
     }
     let key = submit::key(&parts)?;
-    let read = |(index, raw)| submission(&api, raw, key.as_deref().map(|key| (key, index)));
-    let read: Vec<Each<Submission>> = items.into_iter().enumerate().map(read).collect();
+    let holder = client.holder();
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut read: Vec<Each<Submission>> = Vec::with_capacity(items.len());
+    for raw in items {
+        // Which of those that say the same it is.
+        let count = seen.entry(raw.get()).or_default();
+        *count += 1;
+        let whole = key.as_deref().map(|key| (key, *count));
+        read.push(submission(&api, raw, (&holder, whole)));
+    }
     let (sound, places) = sorted(read);
     let answers = match sound.is_empty() {
         true => Vec::new(),
@@ -84,11 +94,13 @@ fn answer(whole: StatusCode, out: BatchOut<'_>) -> Result<Response, Refusal> {
 }
 
 /// One item. Under a key of its own it is recognised wherever it comes again; under the key of the
-/// whole, at this place of it.
+/// whole, by what it says, wherever it stands: a batch that comes again in another order, or with
+/// one mended or added, sends what is new in it and nothing twice. Of several that say the same
+/// each is sent.
 fn submission(
     api: &Api,
     raw: &RawValue,
-    whole: Option<(&str, usize)>,
+    (holder, whole): (&str, Option<(&str, usize)>),
 ) -> Result<Submission, Refusal> {
     let submit: Submit<'_> = batch::item(raw)?;
     let mut submission = submit.into_submission(api.now(), api.options.max_text_chars)?;
@@ -96,11 +108,11 @@ fn submission(
     let octets = raw.get().as_bytes();
     if let Some(key) = own.text("idempotency_key", 255)? {
         submit::check_key("idempotency_key", &key)?;
-        submission.dedupe = Some(submit::dedupe(&key, &submission, octets));
-    } else if let Some((key, place)) = whole {
+        submission.dedupe = Some(submit::dedupe(&key, holder, &submission, octets));
+    } else if let Some((key, count)) = whole {
         // No key can hold the character, so no other submit meets this one.
-        let key = format!("{key}\u{1f}{place}");
-        submission.dedupe = Some(submit::dedupe(&key, &submission, octets));
+        let key = format!("{key}\u{1f}{count}\u{1f}{}", raw.get());
+        submission.dedupe = Some(submit::dedupe(&key, holder, &submission, octets));
     }
     Ok(submission)
 }

@@ -4,10 +4,12 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::Value;
 use zajil_core::clock::Timestamp;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_store::cluster::Member;
 
+use crate::audit::{self, Told};
 use crate::dto::At;
 use crate::error::from_store;
 use crate::openapi::schema::{self, Described, Schema, list, shown};
@@ -115,16 +117,25 @@ pub(crate) async fn resume(api: Shared, request: Request) -> Result<Response, Re
 async fn tell(api: Shared, request: Request, draining: bool) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let name = query::path(&mut parts).await?;
-    let told = neighbours(&api)?
-        .members
-        .drain(name.clone(), draining)
-        .await;
-    if !told.map_err(from_store)? {
-        return Err(Refusal::new(
-            Reason::NotFound,
-            format!("node {name} not found"),
-        ));
-    }
+    let neighbours = neighbours(&api)?;
+    let told = Told {
+        action: if draining { "drain" } else { "resume" },
+        what: "node",
+        id: Some(name.clone()),
+        before: Value::Null,
+        after: Value::Null,
+    };
+    let begun = audit::begin(&api, &parts.extensions, told).await?;
+    let told = neighbours.members.drain(name.clone(), draining).await;
+    let told = match told.map_err(from_store) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let detail = format!("node {name} not found");
+            Err(Refusal::new(Reason::NotFound, detail))
+        }
+        Err(refusal) => Err(refusal),
+    };
+    begun.ended_as_asked(&api, told).await?;
     show(api, Request::default()).await
 }
 

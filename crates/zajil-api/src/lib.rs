@@ -41,7 +41,7 @@ mod webhooks;
 
 pub use access::{
     Access, AccessOptions, Algorithm, MOST_JWKS_OCTETS, Mode, Network, NotANetwork, PeerNames,
-    Rate, RateLimits, Scopes, TokenRules,
+    Rate, RateLimits, Scopes, TokenRules, neighbourhood,
 };
 pub use body::Unfinished;
 pub use docs::openapi_json;

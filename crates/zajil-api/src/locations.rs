@@ -1,12 +1,15 @@
 //! `/api/locations`: where subscribers are (S3.3).
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use axum::response::Response;
+use serde_json::Value;
 use zajil_core::location::Location;
 use zajil_core::number;
 use zajil_core::outcome::Refusal;
 
+use crate::access::{Client, Mode};
+use crate::audit::{self, Begun, Told};
 use crate::dto::location::{LocationOut, SightingIn, check_patch};
 use crate::query::{self, Parameters};
 use crate::router::{Api, Shared};
@@ -31,13 +34,17 @@ pub(crate) async fn list(api: Shared, request: Request) -> Result<Response, Refu
 /// `POST /api/locations`: 201 for a new IMSI, 200 for a known one. It states a presence anew:
 /// without `expires` it holds until told otherwise, whatever ran out before.
 pub(crate) async fn create(api: Shared, request: Request) -> Result<Response, Refusal> {
-    let payload = read(&api, request).await?;
+    let (parts, payload) = request.into_parts();
+    let extensions = parts.extensions.clone();
+    let payload = read(&api, Request::from_parts(parts, payload)).await?;
     let mut sighting = body::object::<SightingIn<'_>>(&payload)?.into_sighting()?;
     sighting.expires.get_or_insert(None);
     if sighting.imsi.is_none() {
         return Err(Refusal::field("imsi", "is required"));
     }
-    let (location, new) = api.desk.locate(None, sighting).await?;
+    let begun = begin(&api, &extensions, ("create", None)).await?;
+    let located = api.desk.locate(None, sighting).await;
+    let (location, new) = ended(&api, begun, located, |(location, _)| value(location)).await?;
     let status = if new {
         StatusCode::CREATED
     } else {
@@ -76,6 +83,7 @@ async fn find(api: &Api, key: &str) -> Result<Option<Location>, Refusal> {
 pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, payload) = request.into_parts();
     let id = query::record_id(&mut parts, KIND).await?;
+    let extensions = parts.extensions.clone();
     let payload = read(&api, Request::from_parts(parts, payload)).await?;
     let given = body::object::<SightingIn<'_>>(&payload)?;
     let emptied = given.emptied();
@@ -83,17 +91,58 @@ pub(crate) async fn update(api: Shared, request: Request) -> Result<Response, Re
     let record = api.store.location(id).await.map_err(error::from_store)?;
     let record = record.ok_or_else(|| error::unknown(KIND, &id.to_string()))?;
     check_patch(&record, &sighting, &emptied)?;
-    let (location, _) = api.desk.locate(Some(id), sighting).await?;
+    let begun = begin(&api, &extensions, ("update", Some(&record))).await?;
+    let located = api.desk.locate(Some(id), sighting).await;
+    let (location, _) = ended(&api, begun, located, |(location, _)| value(location)).await?;
     json::data(StatusCode::OK, LocationOut::from(&location))
 }
 
 /// `DELETE /api/locations/{id}`.
 pub(crate) async fn forget(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
-    api.desk
-        .forget_location(query::record_id(&mut parts, KIND).await?)
-        .await?;
+    let id = query::record_id(&mut parts, KIND).await?;
+    let record = api.store.location(id).await.map_err(error::from_store)?;
+    let begun = begin(&api, &parts.extensions, ("remove", record.as_ref())).await?;
+    let forgotten = api.desk.forget_location(id).await;
+    ended(&api, begun, forgotten, |()| Value::Null).await?;
     Ok(json::removed())
+}
+
+/// Writes down that an administrator says where somebody is. The network says so at the rate of the
+/// traffic, with the scope `locations`, and that is no decision of anybody.
+async fn begin(
+    api: &Api,
+    extensions: &Extensions,
+    (action, record): (&'static str, Option<&Location>),
+) -> Result<Option<Begun>, Refusal> {
+    let is_admin = Client::of(extensions)?.caller.scopes.is_admin();
+    if api.options.access.mode() == Mode::Open || !is_admin {
+        return Ok(None);
+    }
+    let told = Told {
+        action,
+        what: KIND,
+        id: record.map(|record| record.id.to_string()),
+        before: record.map_or(Value::Null, value),
+        after: Value::Null,
+    };
+    audit::begin(api, extensions, told).await.map(Some)
+}
+
+async fn ended<T>(
+    api: &Api,
+    begun: Option<Begun>,
+    outcome: Result<T, Refusal>,
+    after: impl FnOnce(&T) -> Value,
+) -> Result<T, Refusal> {
+    match begun {
+        Some(begun) => begun.ended(api, outcome, after).await,
+        None => outcome,
+    }
+}
+
+fn value(location: &Location) -> Value {
+    serde_json::to_value(LocationOut::from(location)).unwrap_or_default()
 }
 
 async fn read(api: &Api, request: Request) -> Result<bytes::Bytes, Refusal> {

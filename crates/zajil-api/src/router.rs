@@ -167,7 +167,7 @@ fn pages() -> Pages {
             says::system::docs,
         )
         .on(
-            (GET, "/api/stream", Need::Read),
+            (GET, "/api/stream", stream::NEED),
             stream::open,
             says::system::stream,
         )

@@ -21,12 +21,17 @@ use zajil_telemetry::Telemetry;
 use zajil_telemetry::live::{Event, Filter, Kind, Listener, Next, Numbers};
 use zajil_telemetry::metric::StreamEnd;
 
+use crate::access::{Client, Need};
 use crate::query::{self, Parameters};
 use crate::router::Shared;
 
 /// A stream on which nothing happens says so this often, so that nobody on the way takes it for
 /// dead, and tells its place, so that a client that hears little can go on without a gap.
 const BEAT: Duration = Duration::from_secs(15);
+/// What a stream asks of its client, as long as it lasts.
+pub(crate) const NEED: Need = Need::Read;
+/// How often it is asked whether the key that opened a stream still would.
+const RECHECK: Duration = Duration::from_secs(2);
 /// What a client waits before it comes back.
 const COME_BACK_MS: u32 = 2_000;
 /// The most kinds or names of a filter.
@@ -61,6 +66,7 @@ pub(crate) async fn open(api: Shared, request: Request) -> Result<Response, Refu
         .live()
         .ok_or_else(|| Refusal::new(Reason::NotFound, "this node has no live stream"))?;
     let place = api.streams.take()?;
+    let client = Client::of(&parts.extensions)?.clone();
     let numbers = if masked {
         Numbers::Masked
     } else {
@@ -71,6 +77,10 @@ pub(crate) async fn open(api: Shared, request: Request) -> Result<Response, Refu
         filter,
         numbers,
         beat: Instant::now() + BEAT,
+        guard: Guard {
+            client,
+            api: Arc::clone(&api),
+        },
         open: Open::new(&api.telemetry, place),
         state: State::Beginning,
     };
@@ -168,12 +178,26 @@ enum State {
     Over,
 }
 
+/// Who listens, and who knows whether they still may.
+struct Guard {
+    client: Client,
+    api: Shared,
+}
+
+impl Guard {
+    fn still_admits(&self) -> bool {
+        let access = &self.api.options.access;
+        access.still_admits(&self.client, NEED, self.api.now())
+    }
+}
+
 /// A stream, between two of its chunks.
 struct Told {
     listener: Listener,
     filter: Filter,
     numbers: Numbers,
     beat: Instant,
+    guard: Guard,
     open: Open,
     state: State,
 }
@@ -194,8 +218,16 @@ impl Told {
             State::Hears => {}
         }
         loop {
-            let heard = timeout_at(self.beat, self.listener.next(&self.filter)).await;
+            let recheck = self.beat.min(Instant::now() + RECHECK);
+            let heard = timeout_at(recheck, self.listener.next(&self.filter)).await;
+            if !self.guard.still_admits() {
+                return self.last(
+                    StreamEnd::Revoked,
+                    "the key has been revoked or has expired",
+                );
+            }
             match heard {
+                Err(_) if Instant::now() < self.beat => continue,
                 Err(_) => place(&mut out, self.listener.cursor()),
                 Ok(Next::Events(events)) if events.is_empty() => {
                     self.listener.rest().await;

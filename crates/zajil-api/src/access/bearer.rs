@@ -103,7 +103,7 @@ impl Bearers {
         self.wanted.notified().await;
     }
 
-    /// Who bears this token; none when it proves nothing.
+    /// Who bears this token, and until when it is good; none when it proves nothing.
     ///
     /// # Errors
     /// It is the issuer's, but does not do here or now; or nothing is known of the issuer yet.
@@ -111,7 +111,7 @@ impl Bearers {
         &self,
         token: &str,
         now: Timestamp,
-    ) -> Result<Option<Arc<Caller>>, Refusal> {
+    ) -> Result<Option<(Arc<Caller>, Timestamp)>, Refusal> {
         // What has no dot cannot be a token: a key, most often.
         if !token.contains('.') {
             return Ok(None);
@@ -140,7 +140,8 @@ impl Bearers {
             },
         };
         bearer.check(now, self.rules.leeway)?;
-        Ok(Some(Arc::clone(&bearer.caller)))
+        let until = bearer.ends.plus(self.rules.leeway);
+        Ok(Some((Arc::clone(&bearer.caller), until)))
     }
 }
 

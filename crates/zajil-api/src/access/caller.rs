@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::Extensions;
+use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::outcome::{Reason, Refusal};
 
 use super::Counted;
+use super::keys::Entry;
 use super::limit::Paced;
 use super::scope::Scopes;
 
@@ -30,6 +32,10 @@ impl Caller {
 pub(crate) struct Client {
     pub(crate) caller: Arc<Caller>,
     pub(crate) address: Option<IpAddr>,
+    /// The key that opened the door to it, if one did.
+    pub(super) key: Option<Arc<Entry>>,
+    /// Until when the token is good that opened it, if one did.
+    pub(super) until: Option<Timestamp>,
     /// What its call was counted against, if anything.
     pub(super) counted: Option<(Counted, Paced)>,
 }
@@ -42,6 +48,14 @@ impl Client {
             tracing::error!("a request came past the guard");
             Refusal::new(Reason::Internal, "internal error")
         })
+    }
+
+    /// Whose idempotency keys its submits carry: what one has sent is none of another's business.
+    pub(crate) fn holder(&self) -> String {
+        match &self.key {
+            Some(key) => format!("key {}", key.record()),
+            None => self.caller.who.clone(),
+        }
     }
 
     /// Refuses unless the client may speak for this frontend.

@@ -25,6 +25,8 @@ const USE_GRAIN: Duration = Duration::from_secs(60);
 pub(crate) struct Entry {
     record: u64,
     revision: u64,
+    /// The public part.
+    id: String,
     pub(crate) key: Key,
     pub(crate) caller: Arc<Caller>,
     /// Milliseconds since 1970 of the last use; 0 = never.
@@ -103,8 +105,28 @@ impl Keys {
             }
             next.by_id.insert(id, entry);
         }
-        self.now.store(Arc::new(next));
+        self.put(Arc::new(next));
         Ok(())
+    }
+
+    /// Of two that were read at the same time the newer one stays, whichever comes last: an older
+    /// one may hold a key that was revoked in between.
+    fn put(&self, next: Arc<Snapshot>) {
+        self.now.rcu(|now| {
+            let newer = if next.revision > now.revision {
+                &next
+            } else {
+                now
+            };
+            Arc::clone(newer)
+        });
+    }
+
+    /// The key as it is now; none once it is revoked.
+    pub(crate) fn current(&self, entry: &Entry) -> Option<Arc<Entry>> {
+        let now = self.now.load();
+        let entries = now.by_id.get(&entry.id);
+        entries.filter(|now| now.record == entry.record).cloned()
     }
 
     /// Writes down when keys were last used, about once a minute for each that is in use.
@@ -177,6 +199,7 @@ impl Entry {
         Ok(Self {
             record: record.id,
             revision: record.revision,
+            id: id.to_owned(),
             caller: Arc::new(Caller::new(who, key.scopes.clone())),
             used: AtomicI64::new(used.map_or(0, Timestamp::millis)),
             key,
@@ -201,5 +224,25 @@ impl Entry {
     pub(crate) fn used(&self) -> Option<Timestamp> {
         let millis = self.used.load(Ordering::Relaxed);
         (millis > 0).then(|| Timestamp::from_millis(millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s3_8_a_snapshot_that_was_read_earlier_does_not_undo_a_later_one() {
+        let keys = Keys::default();
+        let read = |revision| {
+            Arc::new(Snapshot {
+                revision,
+                ..Snapshot::default()
+            })
+        };
+        for (revision, stays) in [(4, 4), (6, 6), (5, 6), (7, 7)] {
+            keys.put(read(revision));
+            assert_eq!(keys.now.load().revision, stays);
+        }
     }
 }

@@ -43,7 +43,7 @@ fn masked(address: IpAddr, bits: u8) -> Option<IpAddr> {
 
 /// Who counts as one when calls are counted: an IPv4 address, or an IPv6 network of 64 bits, since
 /// whoever has one address there has all of them.
-pub(crate) fn neighbourhood(address: IpAddr) -> u128 {
+pub fn neighbourhood(address: IpAddr) -> u128 {
     match address.to_canonical() {
         IpAddr::V4(ip) => u128::from(ip.to_bits()),
         IpAddr::V6(ip) => ip.to_bits() >> 64 << 64,

@@ -188,15 +188,16 @@ pub(crate) fn check_key(name: &str, key: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How a repeated submit is recognised (D6): the client's key within its `source_smsc`, so that
-/// two clients do not meet in one key, and the octets of the body.
-pub(crate) fn dedupe(key: &str, submission: &Submission, body: &[u8]) -> Dedupe {
+/// How a repeated submit is recognised (D6): the client's key within who sent it (`holder`) and its
+/// `source_smsc`, so that two clients do not meet in one key, and the octets of the body.
+pub(crate) fn dedupe(key: &str, holder: &str, submission: &Submission, body: &[u8]) -> Dedupe {
     let client = submission
         .source_smsc
         .as_ref()
         .map_or("", |name| name.as_str());
     let mut digest = Sha256::new();
     digest.update(b"idem:");
+    digest.update(Sha256::digest(holder.as_bytes()));
     digest.update(client.as_bytes());
     // Neither names nor keys hold it.
     digest.update(b"\0");

@@ -51,6 +51,7 @@ fn keyed(operation: Operation) -> Operation {
     operation.header(
         "Idempotency-Key",
         key,
-        "The same key and body get the first answer again; another body is refused (D6).",
+        "The same key and body of the same caller get the first answer again; another body is \
+         refused (D6).",
     )
 }

@@ -492,3 +492,73 @@ async fn s3_8_what_is_no_key_opens_nothing() {
     let sound = format!("GET /api/messages\nauthorization: bearer  {key}");
     assert!(app.call(&sound).await.starts_with("200"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn d6_what_one_key_has_sent_is_none_of_the_business_of_another() {
+    let app = closed().await;
+    let keys = [
+        app.key("\"submit\"", "").await,
+        app.key("\"submit\"", "").await,
+    ];
+    let body = r#"{"destination_msisdn":"+15550001","message_body":"x"}"#;
+    let mut ids = Vec::new();
+    for key in [&keys[0], &keys[1], &keys[0]] {
+        let head = format!("POST /api/messages\nx-api-key: {key}\nidempotency-key: 1");
+        let sent = app.data(&format!("{head}\n\n{body}")).await;
+        ids.push(sent["id"].as_u64().unwrap());
+    }
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids[0], ids[2]);
+    let other = body.replace("0001", "0002");
+    let line = "POST /api/messages\nidempotency-key: 2";
+    assert_eq!(app.status(line, &keys[0], body).await, 201);
+    assert_eq!(
+        app.status(line, &keys[1], &other).await,
+        201,
+        "no conflict tells of it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_8_a_stream_ends_with_the_key_that_opened_it() {
+    let app = closed().await;
+    let admin = app.key("\"admin\"", "").await;
+    let revoked = app.key("\"read\"", "").await;
+    let expiring = r#","expires_at":"2026-01-01T00:01:00Z""#;
+    let expiring = app.key("\"read\"", expiring).await;
+    let stays = app.key("\"read\"", "").await;
+    let mut streams = Vec::new();
+    for key in [&revoked, &expiring, &stays] {
+        let mut stream = app.stream_of("/api/stream", key).await;
+        assert!(stream.chunk().await.unwrap().starts_with("retry"));
+        streams.push(stream);
+    }
+    let page = format!("DELETE /api/keys/{}", id_of(&revoked));
+    assert_eq!(app.status(&page, &admin, "").await, 204);
+    app.access.refresh(&*app.store).await.unwrap();
+    app.advance(61);
+    let ended = ": the key has been revoked or has expired\n\n";
+    for stream in &mut streams[..2] {
+        assert_eq!(stream.chunk().await.unwrap(), ended);
+        assert_eq!(stream.chunk().await, None);
+    }
+    assert!(
+        streams[2].chunk().await.unwrap().starts_with(": \nid: "),
+        "a beat"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_8_an_open_door_does_not_listen_to_pages_of_other_sites() {
+    let app = crate::app::app().await;
+    let page = "POST /api/messages\norigin: http://evil.example";
+    assert_eq!(code(&app.call(page).await), 403);
+    let app = closed().await;
+    let key = app.key("\"read\"", "").await;
+    let page = "GET /api/messages\norigin: http://evil.example";
+    assert_eq!(
+        app.status(page, &key, "").await,
+        200,
+        "a key says who calls"
+    );
+}

@@ -239,6 +239,16 @@ impl App {
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
+        self.opened(request).await
+    }
+
+    /// A live stream that a key opens.
+    pub(crate) async fn stream_of(&self, uri: &str, key: &str) -> Stream {
+        let request = Request::builder().uri(uri).header("x-api-key", key);
+        self.opened(request).await
+    }
+
+    async fn opened(&self, request: axum::http::request::Builder) -> Stream {
         let request = request.body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);

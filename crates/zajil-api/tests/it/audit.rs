@@ -103,16 +103,70 @@ async fn s3_8_an_entry_names_the_caller_and_the_request() {
     assert!(!answer.contains("hash"), "{answer}");
     let body: Value = serde_json::from_str(answer.split_once('\n').unwrap().1).unwrap();
     let entries = body["data"].as_array().unwrap();
-    assert_eq!(entries.len(), 2, "a report is no edit: {answer}");
-    for (entry, what) in entries.iter().zip(["api_key", "message"]) {
+    assert_eq!(entries.len(), 3, "{answer}");
+    for (entry, what) in entries.iter().zip(["api_key", "message", "message"]) {
         assert_eq!(entry["what"], what);
         assert_eq!(entry["who"], format!("key {} (test)", id_of(&key)));
         assert_eq!(entry["address"], "192.0.2.7");
         assert_eq!(entry["request_id"], "r-1");
         assert_eq!(entry["at"], "2026-01-01T00:00:00.000Z");
     }
-    assert_eq!(entries[1]["before"]["deliver_after"], Value::Null);
-    assert_eq!(entries[1]["after"]["deliver_after"], "2026-01-01T01:00:00Z");
+    assert_eq!(entries[1]["after"]["status"], "delivered");
+    assert_eq!(entries[2]["before"]["deliver_after"], Value::Null);
+    assert_eq!(entries[2]["after"]["deliver_after"], "2026-01-01T01:00:00Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_8_where_an_administrator_says_somebody_is_is_written_down() {
+    let app = app_with_access(AccessOptions {
+        mode: Mode::Required,
+        ..AccessOptions::default()
+    })
+    .await;
+    let admin = app.key("\"admin\"", "").await;
+    let network = app.key("\"locations\"", "").await;
+    let locate = r#"{"imsi":"001","msisdn":"155","serving_smsc":"gw"}"#;
+    for key in [&network, &admin] {
+        let head = format!("x-api-key: {key}\n\n");
+        app.data(&format!("POST /api/locations\n{head}{locate}"))
+            .await;
+        app.data(&format!("PATCH /api/locations/1\n{head}{{}}"))
+            .await;
+    }
+    app.call(&format!("DELETE /api/locations/1\nx-api-key: {admin}"))
+        .await;
+    app.call(&format!("DELETE /api/locations/1\nx-api-key: {admin}"))
+        .await;
+    expect![[r#"
+        remove location -: refused: not_found
+        remove location 1: done
+        update location 1: done
+        create location 1: done
+    "#]]
+    .assert_eq(&log(&app, "", &admin).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_8_a_report_of_a_frontend_is_no_edit() {
+    let app = app_with_access(AccessOptions {
+        mode: Mode::Required,
+        ..AccessOptions::default()
+    })
+    .await;
+    let admin = app.key("\"admin\"", "").await;
+    let gateway = app.key("\"frontend:gw\"", "").await;
+    let head = format!("x-api-key: {admin}\n\n");
+    let frontend = r#"{"frontend_name":"gw","frontend_type":"SMPP"}"#;
+    app.data(&format!("POST /api/frontends\n{head}{frontend}"))
+        .await;
+    let submit = r#"{"destination_msisdn":"155","message_body":"x","dest_smsc":"gw"}"#;
+    let sent = app
+        .data(&format!("POST /api/messages\n{head}{submit}"))
+        .await;
+    let page = format!("PATCH /api/messages/{}\nx-api-key: {gateway}", sent["id"]);
+    app.data(&format!("{page}\n\n{{\"status\":\"delivered\"}}"))
+        .await;
+    assert_eq!(log(&app, "", &admin).await, "");
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,6 +97,34 @@ async fn d6_a_batch_that_is_sent_again_gets_its_answers_again_and_what_was_refus
 }
 
 #[tokio::test(start_paused = true)]
+async fn d6_a_batch_that_was_changed_sends_what_is_new_in_it_and_nothing_twice() {
+    let app = app().await;
+    let head = "POST /api/messages/batch\nidempotency-key: night";
+    let batch = |bodies: &[&str]| {
+        let item = |body: &&str| json!({"destination_msisdn": "155", "message_body": body});
+        json!({"messages": bodies.iter().map(item).collect::<Vec<_>>()})
+    };
+    let (_, first) = sent(&app, head, &batch(&["a", "b", "b"])).await;
+    let [a, b, twin] = ids(&first)[..] else {
+        panic!("{first}")
+    };
+    let (status, second) = sent(&app, head, &batch(&["b", "new", "a", "b", "b"])).await;
+    let [b_again, new, a_again, twin_again, third] = ids(&second)[..] else {
+        panic!("{second}")
+    };
+    assert_eq!(status, 201);
+    assert_eq!((a_again, b_again, twin_again), (a, b, twin));
+    assert_eq!(
+        app.ids("GET /api/messages").await.len(),
+        5,
+        "{new:?}, {third:?}"
+    );
+    let other = head.replace("night", "day");
+    let (_, other) = sent(&app, &other, &batch(&["a"])).await;
+    assert_ne!(ids(&other)[0], a);
+}
+
+#[tokio::test(start_paused = true)]
 async fn d6_an_item_under_its_own_key_is_known_in_any_batch_and_place() {
     let app = app().await;
     let keyed = json!({"destination_msisdn": "155", "message_body": "x", "idempotency_key": "k"});

@@ -301,3 +301,19 @@ async fn s3_8_the_audit_log_names_the_subject() {
     assert_eq!(log[0]["who"], "subject alice");
     assert_eq!(log[0]["action"], "create");
 }
+
+#[tokio::test(start_paused = true)]
+async fn s3_8_a_stream_ends_with_the_token_that_opened_it() {
+    let key = Key::new("k1", "ES256");
+    let app = taking(rules(), &[&key]).await;
+    let token = key.token(&claims(&json!({})));
+    let mut stream = app.stream_of("/api/stream", &token).await;
+    assert!(stream.chunk().await.unwrap().starts_with("retry"));
+    app.advance(600 + 29);
+    let beat = stream.chunk().await.unwrap();
+    assert!(beat.starts_with(": \nid: "), "its leeway: {beat}");
+    app.advance(1);
+    let last = stream.chunk().await.unwrap();
+    assert_eq!(last, ": the key has been revoked or has expired\n\n");
+    assert_eq!(stream.chunk().await, None);
+}

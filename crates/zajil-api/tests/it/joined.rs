@@ -1,8 +1,9 @@
 //! Parts of one text: messages of their own, shown joined (D9).
 
 use serde_json::{Value, json};
+use zajil_api::{AccessOptions, Mode};
 
-use crate::app::{App, app};
+use crate::app::{App, app, app_with_access};
 
 /// "Hello," and " world!", tied by the 16-bit reference 1234 (node-pdu).
 const HELLO: &str = "400b919746121611f10000811170021222230e06080412340201c8329bfd6601";
@@ -97,4 +98,36 @@ async fn d9_a_message_that_is_whole_has_nothing_joined() {
         joined["message_body"],
         "[part 1 missing]short[part 3 missing]"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_8_a_frontend_sees_the_parts_that_are_its_own() {
+    let app = app_with_access(AccessOptions {
+        mode: Mode::Required,
+        ..AccessOptions::default()
+    })
+    .await;
+    let admin = app.key("\"admin\"", "").await;
+    let gateway = app.key("\"frontend:gw\"", "").await;
+    let mut ids = Vec::new();
+    for (pdu, smsc) in [(HELLO, "gw"), (WORLD, "other")] {
+        let frontend = json!({ "frontend_name": smsc, "frontend_type": "SMPP" });
+        app.data(&format!(
+            "POST /api/frontends\nx-api-key: {admin}\n\n{frontend}"
+        ))
+        .await;
+        let fields = json!({
+            "pdu": pdu, "direction": "sc-ms", "destination_msisdn": "+15551234567",
+            "source_smsc": "gw", "dest_smsc": smsc,
+        });
+        let page = format!("POST /api/messages_raw\nx-api-key: {admin}\n\n{fields}");
+        ids.push(app.data(&page).await["id"].as_u64().unwrap());
+    }
+    let shown = |key: String| {
+        let page = format!("GET /api/messages/{}\nx-api-key: {key}", ids[0]);
+        let app = &app;
+        async move { app.data(&page).await["joined"]["message_body"].take() }
+    };
+    assert_eq!(shown(admin.clone()).await, "Hello, world!");
+    assert_eq!(shown(gateway).await, "Hello,[part 2 missing]");
 }

@@ -11,7 +11,7 @@ pub(super) const STREAMS_ENDED: Entry = labelled(
     counter(
         "zajil_streams_ended_total",
         "Live streams that ended: gone (the client left), slow (it did not keep up), stopping (the \
-         node stops).",
+         node stops), revoked (its key is not in force any more).",
     ),
     &["reason"],
 );
@@ -29,16 +29,19 @@ pub enum StreamEnd {
     Slow,
     /// The node stops.
     Stopping,
+    /// The client's key was revoked, or has expired.
+    Revoked,
 }
 
 impl StreamEnd {
-    const ALL: [Self; 3] = [Self::Gone, Self::Slow, Self::Stopping];
+    const ALL: [Self; 4] = [Self::Gone, Self::Slow, Self::Stopping, Self::Revoked];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Gone => "gone",
             Self::Slow => "slow",
             Self::Stopping => "stopping",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -194,11 +194,12 @@ fn a_field_given_twice_is_refused() {
 fn d6_keys_are_told_apart_by_key_client_and_body() {
     let one = with(r#""source_smsc":"a""#).unwrap();
     let other = with(r#""source_smsc":"b""#).unwrap();
-    let first = dedupe("k", &one, b"body");
-    assert_eq!(first, dedupe("k", &one, b"body"));
-    assert_ne!(first.key, dedupe("l", &one, b"body").key);
-    assert_ne!(first.key, dedupe("k", &other, b"body").key);
-    let changed = dedupe("k", &one, b"Body");
+    let first = dedupe("k", "a", &one, b"body");
+    assert_eq!(first, dedupe("k", "a", &one, b"body"));
+    assert_ne!(first.key, dedupe("l", "a", &one, b"body").key);
+    assert_ne!(first.key, dedupe("k", "a", &other, b"body").key);
+    assert_ne!(first.key, dedupe("k", "b", &one, b"body").key);
+    let changed = dedupe("k", "a", &one, b"Body");
     assert!(changed.key == first.key && changed.body != first.body);
     for bad in ["", "é", "a\u{7f}", &"k".repeat(256)] {
         let refusal = check_key("the header Idempotency-Key", bad).unwrap_err();

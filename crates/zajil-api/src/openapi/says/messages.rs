@@ -282,9 +282,10 @@ pub(crate) fn batch() -> Operation {
         .detail(
             "They are stored in one transaction; those of which money moves have their own. Each \
              has its result, in order; one that is refused keeps no other out. An \
-             `Idempotency-Key` covers each item at its place, so that the same batch can be sent \
-             again, and what was refused is tried again; an item may have an `idempotency_key` of \
-             its own instead.",
+             `Idempotency-Key` covers each item by what it says, so that the batch can be sent \
+             again, also mended, longer or in another order: what is stored is answered as before, \
+             and what was refused or is new is tried. An item may have an `idempotency_key` of its \
+             own instead.",
         )
         .body::<BatchIn<'_>>(json!({ "messages": [
             { "destination_msisdn": "+15551234567", "message_body": "One" },
