@@ -223,7 +223,7 @@ async fn a_removed_subscription_does_not_hold_the_place_of_the_others_back() {
     node.book.remove(removed.id).await.unwrap();
     let settled = async {
         while node.place().await != 40 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
         }
     };
     let settled = tokio::time::timeout(Duration::from_secs(60), settled).await;

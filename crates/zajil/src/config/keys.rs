@@ -105,7 +105,7 @@ const INWARD: &[Key] = &[
         "api",
         "access",
         "\"auto\"",
-        "required (callers need a key), open, or auto: open on loopback without trusted_proxies only.",
+        "required (callers need a key), open, or auto: open on loopback without proxies.",
     ),
     key(
         "api",

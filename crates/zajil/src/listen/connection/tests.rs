@@ -59,9 +59,10 @@ async fn s3_9_a_peer_that_reads_nothing_or_a_trickle_is_let_go() {
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
     let reads = async {
         while trickle.read_u8().await.is_ok() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            seconds.tick().await;
         }
     };
     tokio::select! {
@@ -76,12 +77,13 @@ async fn s3_9_a_peer_that_reads_slowly_gets_all_of_its_answer() {
     peer.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
+    let mut pace = tokio::time::interval(Duration::from_millis(500));
     let (mut got, mut piece) = (0, vec![0; 32 << 10]);
     while got < LARGE {
         let read = peer.read(&mut piece).await.unwrap();
         assert!(read > 0, "closed after {got}");
         got += read;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        pace.tick().await;
     }
 }
 
