@@ -112,6 +112,7 @@ impl Door {
                 store,
                 cdrs: None,
                 webhooks: None,
+                smpp: None,
                 clock,
                 telemetry,
                 options: Options::new("Zajil", NodeName::new("n1")),
