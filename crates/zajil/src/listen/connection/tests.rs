@@ -2,7 +2,7 @@
 
 use axum::routing::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -26,7 +26,7 @@ impl HttpBody for Silent {
 }
 
 /// A connection to a server with a large answer, and what serves it.
-fn connect(speaks: Speaks) -> (DuplexStream, JoinHandle<()>) {
+fn connect(speaks: Speaks) -> (DuplexStream, JoinSet<()>) {
     let (ours, theirs) = duplex(1_024);
     let large = || async { vec![b'x'; LARGE] };
     let idle = || async { Body::new(Silent) };
@@ -39,11 +39,14 @@ fn connect(speaks: Speaks) -> (DuplexStream, JoinHandle<()>) {
     };
     let seen: Observer = Arc::new(|_| {});
     let serve = run(theirs, speaks, (app, seen, peer), CancellationToken::new());
-    (ours, tokio::spawn(serve))
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve);
+    (ours, tasks)
 }
 
-async fn ends(serve: JoinHandle<()>) {
-    tokio::time::timeout(LONG, serve).await.unwrap().unwrap();
+async fn ends(mut serve: JoinSet<()>) {
+    let ended = tokio::time::timeout(LONG, serve.join_next()).await;
+    ended.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
