@@ -58,6 +58,10 @@ const NEEDS: &[Need] = &[
         package: "openssl",
     },
     Need {
+        binary: "bearerbox",
+        package: "kannel",
+    },
+    Need {
         binary: "promtool",
         package: "prometheus",
     },

@@ -226,6 +226,8 @@ pub struct Account {
     pub max_binds: NonZeroU32,
     /// Where it may come from; empty = from anywhere.
     pub networks: Vec<Network>,
+    /// Whether it has to come over TLS.
+    pub require_tls: bool,
     /// The senders that it may name; empty = any.
     pub senders: Vec<String>,
     /// The sender that every message of it gets, whatever it names.

@@ -21,21 +21,29 @@ pub trait Accounts: Send + Sync + fmt::Debug {
     fn find(&self, system_id: &str) -> Option<Arc<Account>>;
 }
 
+/// Where somebody comes from, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether it came over TLS.
+    pub secured: bool,
+}
+
 /// Whether an account may bind in this way from there, its password and the number of its
 /// sessions aside.
 ///
 /// # Errors
 /// What the answer says.
-pub fn admit(
-    account: &Account,
-    kind: BindType,
-    from: IpAddr,
-    now: Timestamp,
-) -> Result<(), Status> {
-    let here =
-        account.networks.is_empty() || account.networks.iter().any(|network| network.holds(from));
+pub fn admit(account: &Account, kind: BindType, from: Peer, now: Timestamp) -> Result<(), Status> {
+    let here = account.networks.is_empty()
+        || account
+            .networks
+            .iter()
+            .any(|network| network.holds(from.address));
     let in_time = account.expires.is_none_or(|until| until > now);
-    if account.enabled && in_time && here && account.bind_types.contains(&kind) {
+    let secured = from.secured || !account.require_tls;
+    if account.enabled && secured && in_time && here && account.bind_types.contains(&kind) {
         Ok(())
     } else {
         Err(Status::RBINDFAIL)

@@ -7,7 +7,9 @@ mod pump;
 mod receipts;
 mod session;
 
-use std::net::{IpAddr, SocketAddr};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +24,7 @@ use zajil_core::port::{Desk, Intake};
 use zajil_telemetry::Telemetry;
 
 use self::session::Session;
-use crate::accounts::{Accounts, Roster, Verified};
+use crate::accounts::{Accounts, Peer, Roster, Verified};
 use crate::link::{self, Limits, Link};
 
 /// How long sessions have to take leave when the server stops.
@@ -53,6 +55,21 @@ impl std::fmt::Debug for Parts {
             .finish_non_exhaustive()
     }
 }
+
+/// A connection of either kind.
+pub trait Duplex: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send> Duplex for S {}
+
+/// Agrees on keys with a peer before it speaks SMPP.
+pub trait Secure: Send + Sync + std::fmt::Debug {
+    /// The connection that is secured. The caller bounds the wait.
+    fn accept(&self, stream: TcpStream) -> Agreement<'_>;
+}
+
+/// The answer of [`Secure::accept`].
+pub type Agreement<'a> =
+    Pin<Box<dyn Future<Output = std::io::Result<Box<dyn Duplex>>> + Send + 'a>>;
 
 /// How the server behaves.
 #[derive(Debug, Clone)]
@@ -85,15 +102,19 @@ pub struct Server {
     connections: AtomicU64,
     /// A search reads all that waits: one at a time.
     searching: Semaphore,
+    /// One for each connection that there may be.
+    slots: Arc<Semaphore>,
 }
 
 impl Server {
     /// A server that listens to nobody yet.
     #[must_use]
     pub fn new(parts: Parts, options: Options) -> Arc<Self> {
+        let slots = Arc::new(Semaphore::new(options.max_connections.max(1)));
         Arc::new(Self {
             parts,
             options,
+            slots,
             roster: Roster::default(),
             verified: Verified::default(),
             connections: AtomicU64::new(0),
@@ -101,15 +122,19 @@ impl Server {
         })
     }
 
-    /// Serves until `stop`, then takes leave of every session. A bug costs the session that it
-    /// meets, and is counted.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
-        let slots = Arc::new(Semaphore::new(self.options.max_connections.max(1)));
+    /// Serves a listener until `stop`, then takes leave of every session; over TLS where it is
+    /// given what that needs. A bug costs the session that it meets, and is counted. Listeners
+    /// share the connections that there may be.
+    pub async fn serve(
+        self: Arc<Self>,
+        (listener, secure): (TcpListener, Option<Arc<dyn Secure>>),
+        stop: CancellationToken,
+    ) {
         let mut sessions = JoinSet::new();
         loop {
             let next = async {
                 // The semaphore is never closed, so there always is a permit.
-                let slot = Arc::clone(&slots).acquire_owned().await.ok();
+                let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
                 (slot, listener.accept().await)
             };
             let (slot, accepted) = tokio::select! {
@@ -123,8 +148,9 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => {
                     let (server, stop) = (Arc::clone(&self), stop.clone());
+                    let secure = secure.clone();
                     sessions.spawn(async move {
-                        server.connection(stream, peer, stop).await;
+                        server.connection((stream, peer), secure, stop).await;
                         drop(slot);
                     });
                 }
@@ -157,13 +183,27 @@ impl Server {
 
     async fn connection(
         self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
+        (stream, peer): (TcpStream, SocketAddr),
+        secure: Option<Arc<dyn Secure>>,
         stop: CancellationToken,
     ) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
+        let secured = secure.is_some();
+        let stream: Box<dyn Duplex> = match secure {
+            None => Box::new(stream),
+            Some(secure) => {
+                let within = self.options.limits.session_init;
+                match tokio::time::timeout(within, secure.accept(stream)).await {
+                    Ok(Ok(stream)) => stream,
+                    Ok(Err(error)) => {
+                        return tracing::debug!(%peer, %error, "no agreement on keys");
+                    }
+                    Err(_) => return tracing::debug!(%peer, "no agreement on keys in time"),
+                }
+            }
+        };
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let options = link::Options {
             limits: self.options.limits,
@@ -172,8 +212,12 @@ impl Server {
             ..link::Options::new(Side::Centre)
         };
         let (link, handle) = Link::new(options);
-        let peer: IpAddr = peer.ip();
+        let peer = Peer {
+            address: peer.ip(),
+            secured,
+        };
         let (session, bound) = Session::new(Arc::clone(&self), (number, peer), handle.clone());
+        let peer = peer.address;
         let leaving = async {
             stop.cancelled().await;
             handle.leave();
@@ -188,6 +232,10 @@ impl Server {
         let name = bound.account().map(|account| account.system_id.clone());
         if let Some(name) = &name {
             self.roster.leave(name, number);
+        }
+        if let Some(kind) = bound.kind() {
+            let sessions = &self.parts.telemetry.metrics.smpp_sessions;
+            sessions.with_label_values(&[kind.as_str()]).dec();
         }
         let account = name.as_ref().map_or("", |name| name.as_str());
         tracing::info!(account, %peer, %ended, "SMPP session ended");

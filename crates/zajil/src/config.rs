@@ -158,6 +158,8 @@ pub(crate) enum SmppListen {
 pub(crate) struct Smpp {
     /// Where applications bind.
     pub(crate) listen: SmppListen,
+    /// Where they bind over TLS, with which certificate.
+    pub(crate) tls: Option<(std::net::SocketAddr, crate::tls::Files)>,
     /// How sessions are kept.
     pub(crate) server: zajil_smpp::server::Options,
 }

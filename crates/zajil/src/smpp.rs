@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Clock;
 use zajil_core::port::SmppAccounts;
@@ -19,16 +20,19 @@ use zajil_engine::Engine;
 use zajil_engine::tasks::Tasks;
 use zajil_smpp::accounts::Accounts;
 use zajil_smpp::client::{self, Carriers, Client};
-use zajil_smpp::server::{Parts, Server};
+use zajil_smpp::server::{Agreement, Duplex, Parts, Secure, Server};
 use zajil_store::record::{decode_smpp_account, decode_smpp_carrier};
 use zajil_store::shelf::{Kind, Page, Start};
 use zajil_store::{Error, Store};
 use zajil_telemetry::Telemetry;
 
 use crate::config::{Smpp, SmppListen};
+use crate::tls::{Certificates, Looked};
 
 /// A change of an account or carrier is in force after this at the latest.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A certificate that was exchanged is in use after this at the latest.
+const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(5);
 /// So many records are read at a time.
 const PAGE: u32 = 1_000;
 
@@ -162,7 +166,8 @@ pub(crate) async fn doors(
     (things, stop): (Things<'_>, &CancellationToken),
 ) -> anyhow::Result<Vec<Door>> {
     let mut doors: Vec<Door> = Vec::new();
-    if let Some(listener) = listener {
+    let tls = Tls::open(smpp, tasks).await?;
+    if listener.is_some() || tls.is_some() {
         book.read().await.context("reading SMPP accounts")?;
         let (_, clock, telemetry) = things;
         let parts = Parts {
@@ -174,11 +179,79 @@ pub(crate) async fn doors(
         };
         follow(tasks, book);
         let server = Server::new(parts, smpp.server.clone());
-        doors.push(Box::pin(server.serve(listener, stop.clone())));
+        if let Some((tls, secure)) = tls {
+            let server = Arc::clone(&server);
+            doors.push(Box::pin(server.serve((tls, Some(secure)), stop.clone())));
+        }
+        if let Some(listener) = listener {
+            doors.push(Box::pin(server.serve((listener, None), stop.clone())));
+        }
     }
     let (client, carriers) = client(tasks, engine, things);
     doors.push(Box::pin(client.run(carriers, stop.clone())));
     Ok(doors)
+}
+
+/// TLS of applications: the certificate that new connections get.
+#[derive(Debug)]
+struct Tls(Arc<Certificates>);
+
+impl Secure for Tls {
+    fn accept(&self, stream: TcpStream) -> Agreement<'_> {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.0.current().config));
+        Box::pin(async move {
+            let stream: Box<dyn Duplex> = Box::new(acceptor.accept(stream).await?);
+            Ok(stream)
+        })
+    }
+}
+
+impl Tls {
+    /// The listener of `smpp.tls_listen`, and what follows its certificate.
+    async fn open(
+        smpp: &Smpp,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<Option<(TcpListener, Arc<dyn Secure>)>> {
+        let Some((address, files)) = &smpp.tls else {
+            return Ok(None);
+        };
+        let certificates = Certificates::open(files.clone()).context("certificate of SMPP")?;
+        let listener = TcpListener::bind(address).await;
+        let listener =
+            listener.with_context(|| format!("cannot listen on {address} (smpp.tls_listen)"))?;
+        tracing::info!(%address, "SMPP over TLS");
+        let certificates = Arc::new(certificates);
+        let watched = Arc::clone(&certificates);
+        tasks.spawn("watch the SMPP certificate", move |token| {
+            watch_certificate(Arc::clone(&watched), token)
+        });
+        Ok(Some((listener, Arc::new(Self(certificates)))))
+    }
+}
+
+/// Exchanges the certificate when its files change, until the token is cancelled.
+async fn watch_certificate(certificates: Arc<Certificates>, token: CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOK_AT_FILES_EVERY);
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let certificates = Arc::clone(&certificates);
+        // The files may be on a network; a thread that serves sessions must not wait for them.
+        match tokio::task::spawn_blocking(move || certificates.look()).await {
+            Ok(Looked::Same) => {}
+            Ok(Looked::Exchanged) => tracing::info!("the certificate of SMPP was exchanged"),
+            Ok(Looked::Bad(error)) => {
+                let why = format!("{error:#}");
+                tracing::error!(
+                    why,
+                    "the new SMPP certificate cannot be used; the old one stays"
+                );
+            }
+            Err(error) => tracing::error!(%error, "the SMPP certificate was not looked at"),
+        }
+    }
 }
 
 /// Keeps the accounts up to date.

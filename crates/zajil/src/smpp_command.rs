@@ -79,6 +79,9 @@ pub(crate) struct Terms {
     /// From where: addresses and networks, with commas.
     #[arg(long, value_delimiter = ',')]
     allowed_ips: Option<Vec<String>>,
+    /// Whether it has to come over TLS.
+    #[arg(long)]
+    require_tls: Option<bool>,
     /// The senders that it may name, with commas.
     #[arg(long, value_delimiter = ',')]
     senders: Option<Vec<String>>,
@@ -109,6 +112,7 @@ impl Terms {
             "bind_types": self.bind_types,
             "max_binds": self.max_binds,
             "allowed_ips": self.allowed_ips,
+            "require_tls": self.require_tls,
             "senders": self.senders,
             "forced_sender": self.forced_sender,
             "messages_per_second": self.messages_per_second,

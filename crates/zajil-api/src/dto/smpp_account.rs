@@ -30,6 +30,7 @@ pub(crate) struct AccountIn<'a> {
     bind_types: Field<'a>,
     max_binds: Field<'a>,
     allowed_ips: Field<'a>,
+    require_tls: Field<'a>,
     senders: Field<'a>,
     forced_sender: Field<'a>,
     messages_per_second: Field<'a>,
@@ -59,6 +60,7 @@ impl AccountIn<'_> {
             bind_types: BindType::ALL.to_vec(),
             max_binds: NonZeroU32::MIN.saturating_add(4),
             networks: Vec::new(),
+            require_tls: false,
             senders: Vec::new(),
             forced_sender: None,
             rate: None,
@@ -103,6 +105,10 @@ impl AccountIn<'_> {
                 field.parsed(name, Network::parse)
             })?
             .unwrap_or(old.networks),
+            require_tls: self
+                .require_tls
+                .boolean("require_tls")?
+                .unwrap_or(old.require_tls),
             senders: items(self.senders, "senders", sender)?.unwrap_or(old.senders),
             forced_sender: self
                 .forced_sender
@@ -175,6 +181,7 @@ pub(crate) struct AccountOut<'a> {
     bind_types: Vec<&'static str>,
     max_binds: u32,
     allowed_ips: Vec<String>,
+    require_tls: bool,
     senders: &'a [String],
     forced_sender: Option<&'a str>,
     messages_per_second: Option<u32>,
@@ -197,6 +204,7 @@ impl<'a> AccountOut<'a> {
                 .collect(),
             max_binds: account.max_binds.get(),
             allowed_ips: account.networks.iter().map(Network::to_string).collect(),
+            require_tls: account.require_tls,
             senders: &account.senders,
             forced_sender: account.forced_sender.as_deref(),
             messages_per_second: account.rate.map(NonZeroU32::get),
@@ -234,6 +242,7 @@ impl Described for AccountIn<'_> {
                     "allowed_ips",
                     list(shown::text(), Some(MOST_ITEMS)).or_null(),
                 ),
+                ("require_tls", given::boolean()),
                 ("senders", list(shown::text(), Some(MOST_ITEMS)).or_null()),
                 ("forced_sender", given::sender()),
                 ("messages_per_second", counts(MOST_RATE)),
@@ -257,6 +266,7 @@ impl Described for AccountOut<'_> {
             ("bind_types", list(shown::word(KINDS), None)),
             ("max_binds", shown::integer(1, MOST_BINDS)),
             ("allowed_ips", list(shown::text(), None)),
+            ("require_tls", shown::boolean()),
             ("senders", list(shown::text(), None)),
             ("forced_sender", shown::text().or_null()),
             (

@@ -1,6 +1,5 @@
 //! A bind: who it is, whether it may, and who has to go for it.
 
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::sync::Notify;
 use zajil_core::smpp::{Account, BindType};
 
 use super::{Server, deliver};
-use crate::accounts::{self, Bind as Seat};
+use crate::accounts::{self, Bind as Seat, Peer};
 use crate::link::Handle;
 
 /// How long the oldest session of an account has to show that it lives, when a new one wants its
@@ -26,14 +25,18 @@ const WITH_PARAMETERS: u8 = 0x34;
 /// What a session is bound as, once it is.
 #[derive(Debug, Default)]
 pub(super) struct Bound {
-    seat: OnceLock<(Arc<Account>, u8)>,
+    seat: OnceLock<(Arc<Account>, u8, BindType)>,
     /// The session may be delivered to from now on.
     pub(super) delivers: Notify,
 }
 
 impl Bound {
     pub(super) fn account(&self) -> Option<&Arc<Account>> {
-        self.seat.get().map(|(account, _)| account)
+        self.seat.get().map(|(account, ..)| account)
+    }
+
+    pub(super) fn kind(&self) -> Option<BindType> {
+        self.seat.get().map(|(.., kind)| *kind)
     }
 
     /// Whether the peer knows optional parameters.
@@ -42,7 +45,7 @@ impl Bound {
     }
 
     pub(super) fn version(&self) -> u8 {
-        self.seat.get().map_or(0, |(_, version)| *version)
+        self.seat.get().map_or(0, |(_, version, _)| *version)
     }
 }
 
@@ -60,7 +63,7 @@ impl Server {
     pub(super) async fn bind(
         self: Arc<Self>,
         (kind, bind): (BindType, Bind),
-        (number, from): (u64, IpAddr),
+        (number, from): (u64, Peer),
         handle: Handle,
         bound: Arc<Bound>,
     ) -> Status {
@@ -76,12 +79,14 @@ impl Server {
                     deliver::register(&self, &account, version).await;
                 }
                 // A session binds once.
-                drop(bound.seat.set((account, version)));
-                tracing::info!(account = system_id, kind = kind.as_str(), %from, "SMPP bound");
+                drop(bound.seat.set((account, version, kind)));
+                let sessions = &self.parts.telemetry.metrics.smpp_sessions;
+                sessions.with_label_values(&[kind.as_str()]).inc();
+                tracing::info!(account = system_id, kind = kind.as_str(), from = %from.address, "SMPP bound");
                 Status::ROK
             }
             Err(status) => {
-                tracing::warn!(account = system_id, %from, %status, "SMPP bind refused");
+                tracing::warn!(account = system_id, from = %from.address, %status, "SMPP bind refused");
                 status
             }
         }
@@ -91,7 +96,7 @@ impl Server {
         &self,
         system_id: &str,
         (kind, bind): (BindType, &Bind),
-        from: IpAddr,
+        from: Peer,
         seat: Seat,
     ) -> Result<Arc<Account>, Status> {
         let account = self.parts.accounts.find(system_id);

@@ -73,7 +73,11 @@ impl Session<'_> {
     /// Sends a request when the account's window has room; answers the status of its response.
     pub(super) async fn request(&self, pdu: Pdu) -> Result<Status, Lost> {
         let _place = self.window.acquire().await.map_err(|_| Lost::Unsent)?;
-        self.handle.request(pdu).await.map(|done| done.status)
+        let under_way = &self.server.parts.telemetry.metrics.smpp_under_way;
+        under_way.inc();
+        let done = self.handle.request(pdu).await;
+        under_way.dec();
+        done.map(|done| done.status)
     }
 
     async fn stay_registered(&self) {

@@ -1,7 +1,6 @@
 //! What the message centre makes of the requests of one session.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use smpp_codec::address::{Address, Destination, Unsuccesses, Unsuccessful};
@@ -17,6 +16,7 @@ use zajil_telemetry::{Door, Fact};
 
 use super::Server;
 use super::bind::Bound;
+use crate::accounts::Peer;
 use crate::link::{Answer, Handle, Handler, Next, Reaction};
 use crate::status;
 use crate::submit::{Made, Request, Unusable};
@@ -25,7 +25,7 @@ use crate::submit::{Made, Request, Unusable};
 pub(super) struct Session {
     server: Arc<Server>,
     number: u64,
-    peer: IpAddr,
+    peer: Peer,
     handle: Handle,
     bound: Arc<Bound>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         server: Arc<Server>,
-        (number, peer): (u64, IpAddr),
+        (number, peer): (u64, Peer),
         handle: Handle,
     ) -> (Self, Arc<Bound>) {
         let bound = Arc::new(Bound::default());
@@ -75,6 +75,7 @@ impl Session {
         };
         if !self.server.roster.may_submit(account, Instant::now()) {
             self.server.refused(Reason::Overloaded);
+            self.server.answered(Status::RTHROTTLED);
             return Reaction::Now(Answer::refusal(header, Status::RTHROTTLED));
         }
         let made = match made(account) {
@@ -82,13 +83,16 @@ impl Session {
             Err(unusable) => {
                 self.server.refused(Reason::Invalid);
                 let account = account.system_id.as_str();
+                self.server.answered(unusable.status);
                 tracing::debug!(account, why = unusable.why, "submit refused");
                 return Reaction::Now(Answer::refusal(header, unusable.status));
             }
         };
         let (server, account) = (Arc::clone(&self.server), Arc::clone(account));
         later(async move {
-            match server.take(&account, made).await {
+            let taken = server.take(&account, made).await;
+            server.answered(*taken.as_ref().err().unwrap_or(&Status::ROK));
+            match taken {
                 Ok(id) => Answer::done(response(SmResp {
                     message_id: given(id),
                     ..SmResp::default()
@@ -126,6 +130,8 @@ impl Session {
                         )
                     }
                 };
+                let status = outcome.as_ref().err().unwrap_or(&Status::ROK);
+                server.answered(*status);
                 match outcome {
                     Ok(id) => first = first.or(Some(id)),
                     Err(status) => failed.push(Unsuccessful { address, status }),
@@ -232,6 +238,12 @@ impl Server {
         }
     }
 
+    /// Counts the answer to a submit.
+    fn answered(&self, status: Status) {
+        let submits = &self.parts.telemetry.metrics.smpp_submits;
+        submits.with_label_values(&[&status.to_string()]).inc();
+    }
+
     pub(super) fn refused(&self, reason: Reason) {
         let door = Door::Smpp;
         self.parts.telemetry.record(&Fact::Refused { door, reason });
@@ -290,6 +302,6 @@ impl Handler for Session {
         let account = self.bound.account();
         let account = account.map_or("", |account| account.system_id.as_str());
         let command = header.command_id;
-        tracing::debug!(account, peer = %self.peer, %command, %status, why, "SMPP PDU refused");
+        tracing::debug!(account, peer = %self.peer.address, %command, %status, why, "SMPP PDU refused");
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn account(system_id: &str) -> Account {
         bind_types: BindType::ALL.to_vec(),
         max_binds: NonZeroU32::new(2).unwrap(),
         networks: Vec::new(),
+        require_tls: false,
         senders: Vec::new(),
         forced_sender: None,
         rate: None,
@@ -112,7 +113,7 @@ pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    spawn(Server::new(parts, server::Options::default()).serve(listener, stop.clone()));
+    spawn(Server::new(parts, server::Options::default()).serve((listener, None), stop.clone()));
     Centre {
         address,
         engine,

@@ -127,3 +127,14 @@ async fn a_dead_session_makes_room_for_a_new_one() {
     let status = third.bind(BindType::Transceiver, "shop", "secret08").await;
     assert_eq!(status, Status::ROK);
 }
+
+/// A connection in the clear is no place for such an account.
+#[tokio::test]
+async fn an_account_that_needs_tls_does_not_bind_without() {
+    let mut shop = account("shop");
+    shop.require_tls = true;
+    let centre = centre(vec![shop]).await;
+    let esme = Esme::connect(&centre).await;
+    let status = esme.bind(BindType::Transceiver, "shop", "secret08").await;
+    assert_eq!(status, Status::RBINDFAIL);
+}

@@ -122,6 +122,13 @@ async fn d19_exactly_the_receipts_that_were_asked_for_come() {
     let metrics = centre.telemetry.metrics.render();
     let taken = "zajil_receipts_total{outcome=\"taken\"} 4\n";
     assert!(metrics.contains(taken), "{metrics}");
+    for line in [
+        "zajil_smpp_sessions{bind_type=\"transceiver\"} 1\n",
+        "zajil_smpp_submits_total{status=\"ESME_ROK\"} 8\n",
+        "zajil_smpp_requests_under_way 0\n",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
 }
 
 /// Whoever can be delivered to gets them, though another session submitted and has gone.

@@ -8,7 +8,7 @@ use zajil_core::clock::Timestamp;
 use zajil_core::smpp::password::Hashed;
 use zajil_core::smpp::{Account, BindType, DefaultAlphabet, LongText, Network};
 
-use super::{Form, VERSION, damaged, decode, encode, instant, name};
+use super::{Form, VERSION, damaged, decode, encode, instant, is_false, name};
 use crate::contract::Error;
 
 /// Version 1.
@@ -25,6 +25,8 @@ struct AccountForm {
     max_binds: NonZeroU32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     networks: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    require_tls: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     senders: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +62,7 @@ pub fn encode_smpp_account(account: &Account) -> String {
             .collect(),
         max_binds: account.max_binds,
         networks: account.networks.iter().map(Network::to_string).collect(),
+        require_tls: account.require_tls,
         senders: account.senders.clone(),
         forced_sender: account.forced_sender.clone(),
         rate: account.rate,
@@ -92,6 +95,7 @@ pub fn decode_smpp_account(text: &str) -> Result<Account, Error> {
             .iter()
             .map(network)
             .collect::<Result<_, _>>()?,
+        require_tls: form.require_tls,
         senders: form.senders,
         forced_sender: form.forced_sender,
         rate: form.rate,

@@ -274,6 +274,25 @@ pub(super) const RECEIPTS: Entry = labelled(
     ),
     &["outcome"],
 );
+pub(super) const SMPP_SESSIONS: Entry = labelled(
+    gauge(
+        "zajil_smpp_sessions",
+        "Sessions of applications that are bound, by `bind_type`.",
+    ),
+    &["bind_type"],
+);
+pub(super) const SMPP_SUBMITS: Entry = labelled(
+    counter(
+        "zajil_smpp_submits_total",
+        "Submits of applications that were answered, by `status`; `ESME_RTHROTTLED` are those \
+         above their rate, or while the node was overloaded.",
+    ),
+    &["status"],
+);
+pub(super) const SMPP_UNDER_WAY: Entry = gauge(
+    "zajil_smpp_requests_under_way",
+    "Messages and receipts that were sent to applications and not answered yet.",
+);
 pub(super) const COMMIT: Entry = histogram(
     "zajil_store_commit_seconds",
     SECONDS,
@@ -352,6 +371,9 @@ pub const CATALOGUE: &[Entry] = &[
     REFUNDS,
     RECEIPTS_WAITING,
     RECEIPTS,
+    SMPP_SESSIONS,
+    SMPP_SUBMITS,
+    SMPP_UNDER_WAY,
     QUEUED,
     ATTEMPTED,
     SUCCEEDED,

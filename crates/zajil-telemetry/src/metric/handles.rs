@@ -59,6 +59,12 @@ pub struct Metrics {
     pub receipts_waiting: IntGauge,
     /// `zajil_receipts_total`, by `outcome`.
     pub receipts: IntCounterVec,
+    /// `zajil_smpp_sessions`, by `bind_type`.
+    pub smpp_sessions: IntGaugeVec,
+    /// `zajil_smpp_submits_total`, by `status`.
+    pub smpp_submits: IntCounterVec,
+    /// `zajil_smpp_requests_under_way`.
+    pub smpp_under_way: IntGauge,
     pub(crate) queued: IntCounter,
     pub(crate) attempted: IntCounter,
     pub(crate) succeeded: IntCounter,
@@ -140,6 +146,9 @@ impl Metrics {
             refunds: add(r, &rows::REFUNDS)?,
             receipts_waiting: add(r, &rows::RECEIPTS_WAITING)?,
             receipts: add(r, &rows::RECEIPTS)?,
+            smpp_sessions: add(r, &rows::SMPP_SESSIONS)?,
+            smpp_submits: add(r, &rows::SMPP_SUBMITS)?,
+            smpp_under_way: add(r, &rows::SMPP_UNDER_WAY)?,
             queued: add(r, &rows::QUEUED)?,
             attempted: add(r, &rows::ATTEMPTED)?,
             succeeded: add(r, &rows::SUCCEEDED)?,
@@ -187,6 +196,10 @@ impl Metrics {
         for outcome in ["done", "unknown"] {
             drop(self.refunds.with_label_values(&[outcome]));
         }
+        for kind in ["transmitter", "receiver", "transceiver"] {
+            drop(self.smpp_sessions.with_label_values(&[kind]));
+        }
+        drop(self.smpp_submits.with_label_values(&["ESME_ROK"]));
         for outcome in ["taken", "refused", "later", "unsent", "given_up"] {
             drop(self.receipts.with_label_values(&[outcome]));
         }

@@ -58,6 +58,9 @@ pub(super) struct WebhooksSection {
 pub(super) struct SmppSection {
     pub(super) enabled: Option<bool>,
     pub(super) listen: Option<String>,
+    pub(super) tls_listen: Option<String>,
+    pub(super) tls_cert_path: Option<String>,
+    pub(super) tls_key_path: Option<String>,
     pub(super) system_id: Option<String>,
     pub(super) max_connections: Option<u32>,
     pub(super) session_init_seconds: Option<u64>,

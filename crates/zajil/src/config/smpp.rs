@@ -9,13 +9,49 @@ use zajil_smpp::server::Options;
 use super::file::SmppSection;
 use super::resolve::Check;
 use super::{Smpp, SmppListen};
+use crate::tls::Files;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Where SMPP is served when nobody says otherwise: the port that IANA has for it.
 const DEFAULT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 2775);
 
+/// Where TLS is served and with what: all of it, or nothing.
+fn tls(section: &SmppSection, check: &mut Check<'_>) -> Option<(SocketAddr, Files)> {
+    let (listen, certificate, key) = match (
+        &section.tls_listen,
+        &section.tls_cert_path,
+        &section.tls_key_path,
+    ) {
+        (None, None, None) => return None,
+        (Some(listen), Some(certificate), Some(key)) => (listen, certificate, key),
+        _ => {
+            let rule = "needs smpp.tls_listen, smpp.tls_cert_path and smpp.tls_key_path";
+            let given = [
+                ("smpp.tls_listen", &section.tls_listen),
+                ("smpp.tls_cert_path", &section.tls_cert_path),
+                ("smpp.tls_key_path", &section.tls_key_path),
+            ];
+            let first = given.into_iter().find(|(_, value)| value.is_some());
+            check.rule(first.map_or("smpp.tls_listen", |(name, _)| name), rule);
+            return None;
+        }
+    };
+    let Ok(address) = listen.parse() else {
+        let rule = "must be an address with a port, as 127.0.0.1:3550";
+        check.rule("smpp.tls_listen", rule);
+        return None;
+    };
+    let files = Files {
+        certificate: certificate.into(),
+        key: key.into(),
+        clients: None,
+    };
+    Some((address, files))
+}
+
 pub(super) fn smpp(section: SmppSection, check: &mut Check<'_>) -> Smpp {
+    let tls = tls(&section, check);
     let chosen = section.listen.map(|text| text.parse());
     let listen = match (section.enabled, chosen) {
         (Some(false), _) => SmppListen::Off,
@@ -55,6 +91,7 @@ pub(super) fn smpp(section: SmppSection, check: &mut Check<'_>) -> Smpp {
     let connections = u64::from(section.max_connections.unwrap_or(1_000));
     Smpp {
         listen,
+        tls,
         server: Options {
             system_id,
             limits,

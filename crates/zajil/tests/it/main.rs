@@ -20,9 +20,11 @@ mod observed;
 mod oidc;
 mod pdu;
 mod protected;
+mod receipts;
 mod reference_client;
 mod server;
 mod smpp;
+mod smpp_tls;
 mod stream;
 #[cfg(feature = "otel")]
 mod traces;

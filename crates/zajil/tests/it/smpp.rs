@@ -12,7 +12,7 @@ use crate::server::{Client, Server};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/smpplib_life.py");
 
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the tests have no configuration of their own"
@@ -45,7 +45,7 @@ fn peer(python: &str, server: &Server) -> Command {
     command
 }
 
-fn add_account(client: &Client, system_id: &str) {
+pub(crate) fn add_account(client: &Client, system_id: &str) {
     let account = json!({ "system_id": system_id, "password": "secret08" });
     let (status, answer) = client.call("POST", "/api/smpp/accounts", &account);
     assert_eq!(status, 201, "{answer}");

@@ -17,6 +17,19 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "smpp",
+        "tls_listen",
+        "<none>",
+        "Address and port of SMPP over TLS, 3550 by custom; needs a certificate.",
+    ),
+    key(
+        "smpp",
+        "tls_cert_path",
+        "<none>",
+        "Certificate chain (PEM), the server's own first; read again when it changes.",
+    ),
+    key("smpp", "tls_key_path", "<none>", "Its private key (PEM)."),
+    key(
+        "smpp",
         "system_id",
         "\"zajil\"",
         "Our own name in the responses to binds.",

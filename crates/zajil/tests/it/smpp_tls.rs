@@ -1,0 +1,75 @@
+//! Applications that come over TLS: the certificate, its exchange, and accounts that insist on it.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use smpp_codec::Status;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+use crate::protected::Authority;
+use crate::receipts::{bind_over, port, submit, wait_for};
+use crate::server::Server;
+
+/// A connection that trusts this authority alone.
+async fn secured(port: u16, authority: &Authority) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    let pem = std::fs::read(authority.path("ca.pem")).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(&pem).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+}
+
+#[test]
+fn s3_8_applications_bind_over_tls_and_a_certificate_is_exchanged() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (authority, other) = (Authority::new(), Authority::new());
+    authority.issue("server", "localhost");
+    other.issue("server", "localhost");
+    let place = tempfile::tempdir().unwrap();
+    let tls = port();
+    let path = |name: &str| authority.path(name).display().to_string();
+    let settings = format!(
+        "[smpp]\ntls_listen = '127.0.0.1:{tls}'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n",
+        path("server.pem"),
+        path("server.key")
+    );
+    let server = Server::configured(&place.path().join("data"), &settings);
+    let account = json!({ "system_id": "shop", "password": "secret08", "require_tls": true });
+    let (status, answer) = server.client().call("POST", "/api/smpp/accounts", &account);
+    assert_eq!(
+        (status, &answer["data"]["require_tls"]),
+        (201, &json!(true))
+    );
+    runtime.block_on(async {
+        let plain = TcpStream::connect(&*server.smpp).await.unwrap();
+        assert_eq!(bind_over(plain).await.unwrap_err(), Status::RBINDFAIL);
+        let stream = secured(tls, &authority).await.unwrap();
+        let (handle, _delivered) = bind_over(stream).await.unwrap();
+        submit(&handle).await;
+        assert!(secured(tls, &other).await.is_err());
+    });
+    for name in ["server.key", "server.pem"] {
+        std::fs::copy(other.path(name), authority.path(name)).unwrap();
+    }
+    wait_for(|| runtime.block_on(secured(tls, &other)).ok());
+    assert!(runtime.block_on(secured(tls, &authority)).is_err());
+    assert_eq!(server.stop(), Some(0));
+}
