@@ -68,6 +68,7 @@ impl Server {
         bound: Arc<Bound>,
     ) -> Status {
         let system_id = bind.system_id.to_str().into_owned();
+        let address = from.address;
         let done = self
             .admit(&system_id, (kind, &bind), from, Seat { number, handle })
             .await;
@@ -82,11 +83,12 @@ impl Server {
                 drop(bound.seat.set((account, version, kind)));
                 let sessions = &self.parts.telemetry.metrics.smpp_sessions;
                 sessions.with_label_values(&[kind.as_str()]).inc();
-                tracing::info!(account = system_id, kind = kind.as_str(), from = %from.address, "SMPP bound");
+                let kind = kind.as_str();
+                tracing::info!(account = system_id, kind, from = %address, "SMPP bound");
                 Status::ROK
             }
             Err(status) => {
-                tracing::warn!(account = system_id, from = %from.address, %status, "SMPP bind refused");
+                tracing::warn!(account = system_id, from = %address, %status, "SMPP bind refused");
                 status
             }
         }

@@ -301,7 +301,7 @@ impl Handler for Session {
     fn refused(&mut self, header: Header, status: Status, why: &str) {
         let account = self.bound.account();
         let account = account.map_or("", |account| account.system_id.as_str());
-        let command = header.command_id;
-        tracing::debug!(account, peer = %self.peer.address, %command, %status, why, "SMPP PDU refused");
+        let (command, peer) = (header.command_id, self.peer.address);
+        tracing::debug!(account, %peer, %command, %status, why, "SMPP PDU refused");
     }
 }

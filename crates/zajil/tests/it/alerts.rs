@@ -23,7 +23,7 @@ const ALERTS: [&str; 13] = [
     "ChargingFailuresDetected",
 ];
 
-const ROWS: [&str; 11] = [
+const ROWS: [&str; 12] = [
     "Traffic",
     "Queue",
     "Routing",
@@ -35,6 +35,7 @@ const ROWS: [&str; 11] = [
     "Store",
     "Process",
     "Security",
+    "SMPP",
 ];
 
 fn root() -> PathBuf {
