@@ -111,6 +111,7 @@ impl Door {
                 control: engine,
                 store,
                 cdrs: None,
+                smpp: None,
                 webhooks: None,
                 smpp: None,
                 clock,
