@@ -80,6 +80,13 @@ const SMPPLIB: &str = "smpplib==2.2.4";
 /// Where the tests find the interpreter that has smpplib.
 const SMPPLIB_PYTHON: &str = "SMPPLIB_PYTHON";
 
+/// Tries the whole description of the API out. Another version tries other things: change it and
+/// mend what it finds.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Where the tests find the interpreter that has schemathesis.
+const SCHEMATHESIS_PYTHON: &str = "SCHEMATHESIS_PYTHON";
+
 /// Tests that start real processes run only when this is set.
 const SLOW_TESTS: &str = "SLOW_TESTS";
 
@@ -107,6 +114,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         python(PYCRATE, "pycrate_mobile")?,
         python(SMPPLIB, "smpplib")?,
     );
+    let schemathesis = python(SCHEMATHESIS, "schemathesis")?;
     let examples_good = !arguments.is_empty()
         || succeeds(cargo(["test", "--quiet", "--workspace", "--doc"]).env(SLOW_TESTS, "1"))?;
     if !examples_good {
@@ -121,7 +129,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         .args(arguments)
         .env(SLOW_TESTS, "1")
         .env(PYCRATE_PYTHON, pycrate)
-        .env(SMPPLIB_PYTHON, smpplib);
+        .env(SMPPLIB_PYTHON, smpplib)
+        .env(SCHEMATHESIS_PYTHON, schemathesis);
     // What an everyday build leaves out; before the others, whose summary comes last.
     let traces_good = !arguments.is_empty() || {
         let mut traces = cargo(["nextest", "run", "-p", "zajil-telemetry", "-p", "zajil"]);

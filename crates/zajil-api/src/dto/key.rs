@@ -142,7 +142,9 @@ impl Described for KeyIn<'_> {
                 ("name", given::needed_text(SHORT).says("Whose key it is.")),
                 (
                     "scopes",
-                    list(given::text(2 * SHORT), Some(MOST_ITEMS)).says(SCOPE_WORDS),
+                    list(given::text(2 * SHORT), Some(MOST_ITEMS))
+                        .at_least(1)
+                        .says(SCOPE_WORDS),
                 ),
                 (
                     "certificate",

@@ -22,6 +22,7 @@ mod pdu;
 mod protected;
 mod receipts;
 mod reference_client;
+mod schemathesis;
 mod server;
 mod smpp;
 mod smpp_tls;

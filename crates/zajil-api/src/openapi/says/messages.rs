@@ -112,10 +112,14 @@ pub(crate) fn list_all() -> Operation {
     )
     .query(
         "from",
-        shown::time(),
+        given::query_time(),
         "Only those inserted at or after this.",
     )
-    .query("to", shown::time(), "Only those inserted before this.")
+    .query(
+        "to",
+        given::query_time(),
+        "Only those inserted before this.",
+    )
     .query(
         "before",
         shown::id(),
@@ -123,7 +127,7 @@ pub(crate) fn list_all() -> Operation {
     );
     offered(paged(operation).header(
         "smsc",
-        given::query_frontend(),
+        given::header_frontend(),
         "Asks for the messages of this frontend; only `limit`, `lease` and `wait` count then.",
     ))
     .header(
@@ -385,8 +389,8 @@ pub(crate) fn cdrs() -> Operation {
         .query("status", shown::word(statuses), "")
         .query("source_smsc", shown::text(), "")
         .query("dest_smsc", shown::text(), "")
-        .query("from", shown::time(), "Submitted at or after this.")
-        .query("to", shown::time(), "Submitted before this.")
+        .query("from", given::query_time(), "Submitted at or after this.")
+        .query("to", given::query_time(), "Submitted before this.")
         .query("before", shown::row(), "`next` of the page before.")
         .query(
             "limit",

@@ -156,6 +156,13 @@ pub(crate) fn header_text(most: usize) -> Schema {
     }))
 }
 
+/// The name of a frontend in a header; an empty one counts as absent.
+pub(crate) fn header_frontend() -> Schema {
+    Schema::plain(json!({
+        "type": "string", "maxLength": 255, "pattern": format!("^({NAME})?$"),
+    }))
+}
+
 /// The name of a frontend outside a body.
 pub(crate) fn query_frontend() -> Schema {
     Schema::plain(json!({
@@ -168,9 +175,16 @@ pub(crate) fn digits() -> Schema {
     Schema::plain(json!({ "type": "string", "pattern": "^\\+?[0-9]{1,20}$" }))
 }
 
-/// A whole number, compared as it stands.
+/// A whole number, compared as it stands; an empty one counts as absent.
 pub(crate) fn query_number() -> Schema {
-    Schema::plain(json!({ "type": "string", "minLength": 1, "maxLength": number::LONGEST }))
+    Schema::plain(json!({ "type": "string" }))
+}
+
+/// An instant in a query; an empty one counts as absent.
+pub(crate) fn query_time() -> Schema {
+    Schema::plain(json!({
+        "type": "string", "anyOf": [{ "format": "date-time" }, { "maxLength": 0 }],
+    }))
 }
 
 /// Words with commas between them.
