@@ -113,7 +113,6 @@ impl Door {
                 cdrs: None,
                 smpp: None,
                 webhooks: None,
-                smpp: None,
                 clock,
                 telemetry,
                 options: Options::new("Zajil", NodeName::new("n1")),
