@@ -26,7 +26,7 @@ const FOUND: [u64; 6] = [
 /// How long the seeds of a commit go on.
 const SLOW: Duration = Duration::from_secs(100);
 /// At most so many seeds show a defect.
-const SEEDS_PER_DEFECT: u64 = 40;
+const SEEDS_PER_DEFECT: u64 = 200;
 
 #[test]
 fn a_seed_leads_to_the_same_history_every_time() {
