@@ -59,7 +59,8 @@ fn s2_all_fields_arrive() {
         255]),
         raw_data: true,
         raw_sip: true,
-        dedupe: None }"#]]
+        dedupe: None,
+        origin: None }"#]]
     .assert_eq(&format!("{submission:?}").replace(", ", ",\n"));
 }
 
