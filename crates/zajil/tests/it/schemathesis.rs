@@ -1,7 +1,6 @@
 //! Schemathesis over the whole description of the API against the real binary (S3). Slow: runs
-//! with `SLOW_TESTS=1`. `cargo xtask test` brings it; without it the test uses what it finds.
-//!
-//! `SCHEMATHESIS_SECONDS` says how long it may take in all; 1200 is the long run.
+//! with `SLOW_TESTS=1` and `SCHEMATHESIS_SECONDS`, which says how long it may take in all; 1200 is the
+//! long run. `cargo xtask test` brings it; without it the test uses what it finds.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,8 +11,6 @@ use crate::server::Server;
 /// What it is told beyond the description, each exception with its reason.
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/schemathesis");
 const DESCRIPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
-
-/// How long a run takes when nobody says.
 
 #[expect(
     clippy::disallowed_methods,
