@@ -1,6 +1,6 @@
 //! Schemathesis over the whole description of the API against the real binary (S3). Slow: runs
-//! with `SLOW_TESTS=1` and `SCHEMATHESIS_SECONDS`, which says how long it may take in all; 1200 is the
-//! long run. `cargo xtask test` brings it; without it the test uses what it finds.
+//! with `SLOW_TESTS=1` and `SCHEMATHESIS_SECONDS`, which says how long it may take in all; 1200 is
+//! the long run. `cargo xtask test` brings it; without it the test uses what it finds.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
