@@ -11,8 +11,10 @@
 
 pub mod accounts;
 pub mod client;
+mod frontend;
 pub mod link;
 pub mod number;
+mod pump;
 pub mod server;
 pub mod sim;
 pub mod status;

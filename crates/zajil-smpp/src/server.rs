@@ -3,7 +3,6 @@
 mod bind;
 mod deliver;
 mod own;
-mod pump;
 mod receipts;
 mod session;
 

@@ -3,84 +3,78 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use smpp_codec::pdu::Sm;
 use smpp_codec::{Pdu, Status};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use zajil_core::frontend::{FrontendType, Registration};
-use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
-use zajil_core::offer::Asker;
-use zajil_core::port::{Answer as Ported, Ask};
+use zajil_core::port::Answer;
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
 
 use super::outcome::{self, Verdict};
 use super::pace::Pace;
 use super::{Upstream, write};
+use crate::frontend::Frontend;
 use crate::link::{Handle, Lost};
+use crate::pump::{self, Source};
 
-/// A message comes back after this when nobody has reported on it: a session that ends reports at
-/// once, so only a crash waits for it.
-const LEASE: Duration = Duration::from_secs(60);
 /// Nothing that a session holds waits longer for its turn: its lease must not end under its hands.
 const SENT_WITHIN: Duration = Duration::from_secs(20);
 /// How long one look for messages waits for the first; leave-taking waits for it.
 const WAIT: Duration = Duration::from_secs(3);
-/// A registration lives 90 s (S3.4).
-const REGISTER_EVERY: Duration = Duration::from_secs(30);
-/// After an error of ours nothing is asked for so long.
-const PAUSE: Duration = Duration::from_secs(1);
+/// What the registration of a session says of it.
+const CONFIGURATION: &str = "{\"side\":\"client\"}";
 
 /// Submits over a session from its bind to its end; after `stop` what it holds is brought to an
 /// end, and nothing new is taken.
 pub(super) async fn run(upstream: &Arc<Upstream>, handle: &Handle, stop: &CancellationToken) {
-    upstream.register().await;
+    let frontend = upstream.frontend();
+    frontend.register(CONFIGURATION.to_owned()).await;
     let window = usize::try_from(upstream.carrier.window.get()).unwrap_or(usize::MAX);
-    let mut active = FuturesUnordered::new();
-    let mut asking: OptionFuture<Ported<'_, Vec<Message>>> = None.into();
-    let mut is_asking = false;
-    let mut ask_after = Instant::now();
-    let mut register_at = Instant::now() + REGISTER_EVERY;
-    while !handle.is_leaving() && !stop.is_cancelled() {
-        let free = upstream.room(window).saturating_sub(active.len());
-        if !is_asking && free > 0 && ask_after <= Instant::now() {
-            asking = Some(upstream.parts.desk.offer(upstream.ask(free))).into();
-            is_asking = true;
-        }
-        tokio::select! {
-            () = handle.ended() => {}
-            () = stop.cancelled() => {}
-            () = sleep_until(register_at) => {
-                register_at = Instant::now() + REGISTER_EVERY;
-                upstream.register().await;
-            }
-            () = sleep_until(ask_after), if !is_asking && free > 0 => {}
-            // Never dropped half-way: what it has leased would wait for the lease to end.
-            Some(offered) = &mut asking, if is_asking => {
-                is_asking = false;
-                match offered {
-                    Ok(messages) => {
-                        let by = Instant::now() + SENT_WITHIN;
-                        active.extend(messages.into_iter().map(|message| {
-                            upstream.deliver(handle, message, by)
-                        }));
-                    }
-                    Err(refusal) => {
-                        tracing::warn!(%refusal, "no messages could be asked for");
-                        ask_after = Instant::now() + PAUSE;
-                    }
-                }
-            }
-            Some(()) = active.next(), if !active.is_empty() => {}
-        }
+    let messages = Messages {
+        upstream,
+        handle,
+        window,
+    };
+    let registered = async {
+        let stays = frontend.stay_registered(CONFIGURATION.to_owned());
+        stop.run_until_cancelled(stays).await;
+        // What is held then is brought to an end.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = pump::run(&messages, handle, stop) => {}
+        () = registered => {}
     }
-    while active.next().await.is_some() {}
-    if is_asking && let Some(Ok(messages)) = asking.await {
-        for message in messages {
-            upstream.give_back(&message).await;
-        }
+}
+
+/// The messages for a carrier, in one session with it.
+struct Messages<'s> {
+    upstream: &'s Upstream,
+    handle: &'s Handle,
+    window: usize,
+}
+
+impl Source for Messages<'_> {
+    type Item = Message;
+
+    fn room(&self) -> usize {
+        self.upstream.room(self.window)
+    }
+
+    fn ask(&self, limit: usize) -> Answer<'_, Vec<Message>> {
+        self.upstream.frontend().ask(limit, WAIT)
+    }
+
+    fn work(&self, message: Message) -> impl Future<Output = ()> + Send {
+        // Since it was leased, whenever its turn comes.
+        let by = Instant::now() + SENT_WITHIN;
+        self.upstream.deliver(self.handle, message, by)
+    }
+
+    async fn give_back(&self, message: Message) {
+        self.upstream.frontend().give_back(&message).await;
     }
 }
 
@@ -107,30 +101,10 @@ impl Upstream {
         self.carrier.binds.get()
     }
 
-    fn ask(&self, free: usize) -> Ask {
-        Ask {
-            asker: Asker {
-                name: self.carrier.name.clone(),
-                include_unrouted: false,
-            },
-            limit: u32::try_from(free).unwrap_or(u32::MAX).min(1_000),
-            lease: Some(LEASE),
-            wait: Some(WAIT),
-        }
-    }
-
-    /// The carrier is a frontend as long as it can be submitted to (S3.4).
-    async fn register(&self) {
-        let registration = Registration {
-            name: self.carrier.name.clone(),
-            kind: FrontendType::Smpp,
-            ip_address: None,
-            hostname: None,
-            uptime_seconds: None,
-            configuration: Some("{\"side\":\"client\"}".to_owned()),
-        };
-        if let Err(refusal) = self.parts.desk.register(registration).await {
-            tracing::warn!(carrier = %self.name(), %refusal, "a carrier was not registered");
+    fn frontend(&self) -> Frontend<'_> {
+        Frontend {
+            desk: &*self.parts.desk,
+            name: self.name(),
         }
     }
 
@@ -153,7 +127,7 @@ impl Upstream {
             },
             // Nothing of it was sent: it keeps its place, and no attempt is counted.
             Err(Failure::Lost(Lost::Unsent)) if sent == 0 => {
-                return self.give_back(&message).await;
+                return self.frontend().give_back(&message).await;
             }
             Err(failure) => self.failed(failure),
         };
@@ -224,17 +198,6 @@ impl Upstream {
             by,
             class: Some(class),
             schedules: Arc::new(Schedules::default()),
-        }
-    }
-
-    /// Ends the lease of a message that was not sent: it is due at once.
-    async fn give_back(&self, message: &Message) {
-        let edit = Edit {
-            deliver_after: Some(message.deliver_after.or(Some(message.inserted_at))),
-            ..Edit::default()
-        };
-        if let Err(refusal) = self.parts.desk.edit(message.id, edit).await {
-            tracing::warn!(id = %message.id, %refusal, "a message was not given back");
         }
     }
 }

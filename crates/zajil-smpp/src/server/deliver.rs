@@ -8,28 +8,23 @@ use smpp_codec::text::Text;
 use smpp_codec::tlv::Tag;
 use smpp_codec::{Pdu, Status};
 use tokio::sync::Semaphore;
-use zajil_core::frontend::{FrontendName, FrontendType, Registration};
-use zajil_core::lifecycle::{Edit, Report};
+use zajil_core::frontend::FrontendName;
+use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
-use zajil_core::offer::Asker;
-use zajil_core::port::{Answer, Ask};
+use zajil_core::port::Answer;
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
 use zajil_core::smpp::{Account, LongText, Origin};
 
 use super::Server;
 use super::bind::Bound;
-use super::pump::{self, Source};
 use super::receipts::Receipts;
+use crate::frontend::Frontend;
 use crate::link::{Handle, Lost};
+use crate::pump::{self, Source};
 use crate::{number, text};
 
-/// A message comes back after this when nobody has reported on it: a session that ends reports at
-/// once, so only a crash waits for it.
-const LEASE: Duration = Duration::from_secs(60);
 /// How long one look for messages or receipts waits for the first.
 pub(super) const WAIT: Duration = Duration::from_secs(20);
-/// A registration lives 90 s (S3.4).
-const REGISTER_EVERY: Duration = Duration::from_secs(30);
 
 /// A session that is delivered to.
 pub(super) struct Session<'s> {
@@ -37,6 +32,8 @@ pub(super) struct Session<'s> {
     pub(super) account: &'s Account,
     pub(super) bound: &'s Bound,
     handle: &'s Handle,
+    /// How many messages, and how many receipts, are worked on at a time.
+    pub(super) room: usize,
     /// What the account may have under way at a time, messages and receipts together.
     window: Semaphore,
 }
@@ -56,16 +53,18 @@ pub(super) async fn run(server: &Server, bound: &Bound, handle: &Handle) {
         account,
         bound,
         handle,
+        room,
         window: Semaphore::new(room.min(Semaphore::MAX_PERMITS)),
     };
     let (messages, receipts) = (Messages(&session), Receipts(&session));
+    let ended = handle.ended_token();
     let both = futures_util::future::join(
-        pump::run(&messages, handle, room),
-        pump::run(&receipts, handle, room),
+        pump::run(&messages, handle, &ended),
+        pump::run(&receipts, handle, &ended),
     );
     tokio::select! {
         ((), ()) = both => {}
-        () = session.stay_registered() => {}
+        () = frontend(server, account).stay_registered(configuration(bound.version())) => {}
     }
 }
 
@@ -79,13 +78,6 @@ impl Session<'_> {
         under_way.dec();
         done.map(|done| done.status)
     }
-
-    async fn stay_registered(&self) {
-        loop {
-            tokio::time::sleep(REGISTER_EVERY).await;
-            register(self.server, self.account, self.bound.version()).await;
-        }
-    }
 }
 
 /// The messages for the account of a session.
@@ -94,16 +86,12 @@ struct Messages<'s>(&'s Session<'s>);
 impl Source for Messages<'_> {
     type Item = Message;
 
+    fn room(&self) -> usize {
+        self.0.room
+    }
+
     fn ask(&self, limit: usize) -> Answer<'_, Vec<Message>> {
-        self.0.server.parts.desk.offer(Ask {
-            asker: Asker {
-                name: self.0.account.system_id.clone(),
-                include_unrouted: false,
-            },
-            limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            lease: Some(LEASE),
-            wait: Some(WAIT),
-        })
+        frontend(self.0.server, self.0.account).ask(limit, WAIT)
     }
 
     async fn work(&self, message: Message) {
@@ -111,23 +99,27 @@ impl Source for Messages<'_> {
     }
 
     async fn give_back(&self, message: Message) {
-        give_back(self.0.server, &message).await;
+        let frontend = frontend(self.0.server, self.0.account);
+        frontend.give_back(&message).await;
     }
 }
 
-/// The application is a frontend as long as it can be delivered to (S3.4).
-pub(super) async fn register(server: &Server, account: &Account, version: u8) {
-    let registration = Registration {
-        name: account.system_id.clone(),
-        kind: FrontendType::Smpp,
-        ip_address: None,
-        hostname: None,
-        uptime_seconds: None,
-        configuration: Some(format!("{{\"interface_version\":\"{version:#04x}\"}}")),
-    };
-    if let Err(refusal) = server.parts.desk.register(registration).await {
-        tracing::warn!(account = %account.system_id, %refusal, "a session was not registered");
+fn frontend<'a>(server: &'a Server, account: &'a Account) -> Frontend<'a> {
+    Frontend {
+        desk: &*server.parts.desk,
+        name: &account.system_id,
     }
+}
+
+/// What the registration of a session says of it.
+fn configuration(version: u8) -> String {
+    format!("{{\"interface_version\":\"{version:#04x}\"}}")
+}
+
+/// Registers the application of a session that has just bound.
+pub(super) async fn register(server: &Server, account: &Account, version: u8) {
+    let frontend = frontend(server, account);
+    frontend.register(configuration(version)).await;
 }
 
 /// Delivers one message, and reports what became of it.
@@ -170,7 +162,9 @@ async fn deliver(session: &Session<'_>, message: Message) {
             at: Some(server.parts.clock.now()),
         },
         // Nothing of it was sent: it keeps its place, and no attempt is counted.
-        Err(Failure::Lost(Lost::Unsent)) => return give_back(server, &message).await,
+        Err(Failure::Lost(Lost::Unsent)) => {
+            return frontend(server, account).give_back(&message).await;
+        }
         Err(failure) => failed(by, failure),
     };
     if let Err(refusal) = server.parts.desk.report(message.id, report).await {
@@ -217,16 +211,5 @@ fn failed(by: &FrontendName, failure: Failure) -> Report {
         by: Some(by.clone()),
         class: Some(class),
         schedules: Arc::new(Schedules::default()),
-    }
-}
-
-/// Ends the lease of a message that was not sent: it is due at once.
-async fn give_back(server: &Server, message: &Message) {
-    let edit = Edit {
-        deliver_after: Some(message.deliver_after.or(Some(message.inserted_at))),
-        ..Edit::default()
-    };
-    if let Err(refusal) = server.parts.desk.edit(message.id, edit).await {
-        tracing::warn!(id = %message.id, %refusal, "a message was not given back");
     }
 }

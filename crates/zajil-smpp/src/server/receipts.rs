@@ -15,8 +15,8 @@ use zajil_core::receipt::{Receipt, State};
 use zajil_core::smpp::{DefaultAlphabet, Named};
 
 use super::deliver::{Session, WAIT};
-use super::pump::Source;
 use crate::link::Lost;
+use crate::pump::Source;
 use crate::text;
 
 /// A receipt comes back after so many times the response timer when nobody has answered for it:
@@ -32,6 +32,10 @@ pub(super) struct Receipts<'s>(pub(super) &'s Session<'s>);
 
 impl Source for Receipts<'_> {
     type Item = Handed;
+
+    fn room(&self) -> usize {
+        self.0.room
+    }
 
     fn ask(&self, limit: usize) -> Answer<'_, Vec<Handed>> {
         let response = self.0.server.options.limits.response;
