@@ -15,7 +15,7 @@ use zajil_telemetry::Telemetry;
 
 use crate::config::{Api, Config};
 use crate::issuer::Issuer;
-use crate::tls::{Certificates, Looked};
+use crate::tls::Certificates;
 
 /// How often the store is asked whether keys have changed.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
@@ -211,17 +211,8 @@ impl Watcher {
     }
 
     async fn look(&self) {
-        let certificates = Arc::clone(&self.certificates);
-        // The files may be on a network; a thread that serves requests must not wait for them.
-        match tokio::task::spawn_blocking(move || certificates.look()).await {
-            Ok(Looked::Same) => {}
-            Ok(Looked::Exchanged) => tracing::info!("the certificate was exchanged"),
-            Ok(Looked::Bad(error)) => {
-                self.telemetry.metrics.certificate_bad();
-                let why = format!("{error:#}");
-                tracing::error!(why, "the new certificate cannot be used; the old one stays");
-            }
-            Err(error) => tracing::error!(%error, "the certificate was not looked at"),
+        if !self.certificates.renew("the API").await {
+            self.telemetry.metrics.certificate_bad();
         }
         self.telemetry
             .metrics

@@ -27,7 +27,7 @@ use zajil_store::{Error, Store};
 use zajil_telemetry::Telemetry;
 
 use crate::config::{Smpp, SmppListen};
-use crate::tls::{Certificates, Looked};
+use crate::tls::Certificates;
 
 /// A change of an account or carrier is in force after this at the latest.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -237,20 +237,7 @@ async fn watch_certificate(certificates: Arc<Certificates>, token: CancellationT
             () = token.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let certificates = Arc::clone(&certificates);
-        // The files may be on a network; a thread that serves sessions must not wait for them.
-        match tokio::task::spawn_blocking(move || certificates.look()).await {
-            Ok(Looked::Same) => {}
-            Ok(Looked::Exchanged) => tracing::info!("the certificate of SMPP was exchanged"),
-            Ok(Looked::Bad(error)) => {
-                let why = format!("{error:#}");
-                tracing::error!(
-                    why,
-                    "the new SMPP certificate cannot be used; the old one stays"
-                );
-            }
-            Err(error) => tracing::error!(%error, "the SMPP certificate was not looked at"),
-        }
+        certificates.renew("SMPP").await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The certificate of the API listener: loaded, watched, and exchanged while the server runs.
+//! The certificate of a listener: loaded, watched, and exchanged while the server runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +93,28 @@ impl Certificates {
             current: ArcSwap::from_pointee(loaded),
             tried: Mutex::new(Some(contents)),
         })
+    }
+
+    /// Looks at the files, and says in the log what came of it; `of` is the listener. `false` when
+    /// they cannot be used.
+    pub(crate) async fn renew(self: &Arc<Self>, of: &'static str) -> bool {
+        let this = Arc::clone(self);
+        // The files may be on a network; a thread that serves connections must not wait for them.
+        match tokio::task::spawn_blocking(move || this.look()).await {
+            Ok(Looked::Same) => {}
+            Ok(Looked::Exchanged) => tracing::info!(of, "the certificate was exchanged"),
+            Ok(Looked::Bad(error)) => {
+                let why = format!("{error:#}");
+                tracing::error!(
+                    of,
+                    why,
+                    "the new certificate cannot be used; the old one stays"
+                );
+                return false;
+            }
+            Err(error) => tracing::error!(of, %error, "the certificate was not looked at"),
+        }
+        true
     }
 
     /// What new connections get.
