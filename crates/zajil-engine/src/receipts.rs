@@ -35,9 +35,7 @@ fn wait_after(tries: u32) -> Duration {
 impl Shared {
     /// Wakes whoever sends receipts to the application of a message that has just changed.
     pub(crate) fn wake_for_receipt(&self, message: &Message, events: &[Event]) {
-        if message.arranged.origin.is_some()
-            && let Some(receipt) = receipt::owed(message, events)
-        {
+        if let Some(receipt) = receipt::owed(message, events) {
             self.receipt_hints.wake(Some(&receipt.account));
         }
     }

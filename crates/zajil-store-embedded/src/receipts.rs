@@ -1,6 +1,6 @@
 //! Receipts that applications are owed: written with the change of their message (D19).
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Rows, params};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::Event;
 use zajil_core::frontend::FrontendName;
@@ -77,12 +77,16 @@ impl Tx<'_> {
     }
 }
 
-fn owed(row: &Row<'_>) -> Done<Owed> {
-    Ok(Owed {
-        seq: ReceiptSeq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0)),
-        tries: row.get(1)?,
-        receipt: record::decode_receipt(row.get_ref(2)?.as_str().unwrap_or(""))?,
-    })
+fn all(mut rows: Rows<'_>) -> Done<Vec<Owed>> {
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(Owed {
+            seq: ReceiptSeq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0)),
+            tries: row.get(1)?,
+            receipt: record::decode_receipt(row.get_ref(2)?.as_str().unwrap_or(""))?,
+        });
+    }
+    Ok(all)
 }
 
 fn due(db: &Connection, account: &FrontendName, now: Timestamp, limit: u32) -> Done<Vec<Owed>> {
@@ -90,12 +94,7 @@ fn due(db: &Connection, account: &FrontendName, now: Timestamp, limit: u32) -> D
         "SELECT seq, tries, record FROM receipt WHERE account = ?1 AND due <= ?2 \
          ORDER BY due, seq LIMIT ?3",
     )?;
-    let mut rows = statement.query(params![account.as_str(), now.millis(), limit])?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        all.push(owed(row)?);
-    }
-    Ok(all)
+    all(statement.query(params![account.as_str(), now.millis(), limit])?)
 }
 
 fn lease(
@@ -152,10 +151,5 @@ fn stale(db: &Connection, before: Timestamp, limit: u32) -> Done<Vec<Owed>> {
     let mut statement = db.prepare_cached(
         "SELECT seq, tries, record FROM receipt WHERE made_at < ?1 ORDER BY made_at, seq LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![before.millis(), limit])?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        all.push(owed(row)?);
-    }
-    Ok(all)
+    all(statement.query(params![before.millis(), limit])?)
 }
