@@ -10,7 +10,8 @@ use zajil_core::clock::Clock as _;
 
 use crate::app::{App, app_with_access};
 
-async fn closed() -> App {
+/// A node that asks for keys.
+pub(crate) async fn closed() -> App {
     app_with_access(AccessOptions {
         mode: Mode::Required,
         ..AccessOptions::default()

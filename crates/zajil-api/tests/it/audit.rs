@@ -2,10 +2,10 @@
 
 use expect_test::expect;
 use serde_json::Value;
-use zajil_api::{AccessOptions, Mode};
 
+use crate::access::closed;
 use crate::access::id_of;
-use crate::app::{App, app, app_with_access};
+use crate::app::{App, app};
 
 /// Each entry on a line, newest first.
 async fn log(app: &App, query: &str, key: &str) -> String {
@@ -73,11 +73,7 @@ async fn s3_8_changes_are_written_down_with_what_was_before_and_after() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_8_an_entry_names_the_caller_and_the_request() {
-    let app = app_with_access(AccessOptions {
-        mode: Mode::Required,
-        ..AccessOptions::default()
-    })
-    .await;
+    let app = closed().await;
     let key = app.key("\"admin\"", "").await;
     let head = format!("x-api-key: {key}\nx-request-id: r-1\n\n");
     let sent = app
@@ -118,11 +114,7 @@ async fn s3_8_an_entry_names_the_caller_and_the_request() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_8_where_an_administrator_says_somebody_is_is_written_down() {
-    let app = app_with_access(AccessOptions {
-        mode: Mode::Required,
-        ..AccessOptions::default()
-    })
-    .await;
+    let app = closed().await;
     let admin = app.key("\"admin\"", "").await;
     let network = app.key("\"locations\"", "").await;
     let locate = r#"{"imsi":"001","msisdn":"155","serving_smsc":"gw"}"#;
@@ -148,11 +140,7 @@ async fn s3_8_where_an_administrator_says_somebody_is_is_written_down() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_8_a_report_of_a_frontend_is_no_edit() {
-    let app = app_with_access(AccessOptions {
-        mode: Mode::Required,
-        ..AccessOptions::default()
-    })
-    .await;
+    let app = closed().await;
     let admin = app.key("\"admin\"", "").await;
     let gateway = app.key("\"frontend:gw\"", "").await;
     let head = format!("x-api-key: {admin}\n\n");
@@ -171,11 +159,7 @@ async fn s3_8_a_report_of_a_frontend_is_no_edit() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_8_a_removed_message_is_written_down() {
-    let app = app_with_access(AccessOptions {
-        mode: Mode::Required,
-        ..AccessOptions::default()
-    })
-    .await;
+    let app = closed().await;
     let key = app.key("\"admin\"", "").await;
     let submit = r#"{"destination_msisdn":"+15550001","message_body":"x"}"#;
     let sent = app

@@ -1,9 +1,9 @@
 //! Parts of one text: messages of their own, shown joined (D9).
 
 use serde_json::{Value, json};
-use zajil_api::{AccessOptions, Mode};
 
-use crate::app::{App, app, app_with_access};
+use crate::access::closed;
+use crate::app::{App, app};
 
 /// "Hello," and " world!", tied by the 16-bit reference 1234 (node-pdu).
 const HELLO: &str = "400b919746121611f10000811170021222230e06080412340201c8329bfd6601";
@@ -102,11 +102,7 @@ async fn d9_a_message_that_is_whole_has_nothing_joined() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_8_a_frontend_sees_the_parts_that_are_its_own() {
-    let app = app_with_access(AccessOptions {
-        mode: Mode::Required,
-        ..AccessOptions::default()
-    })
-    .await;
+    let app = closed().await;
     let admin = app.key("\"admin\"", "").await;
     let gateway = app.key("\"frontend:gw\"", "").await;
     let mut ids = Vec::new();
