@@ -80,7 +80,9 @@ fn number(name: &str, text: &str) -> Result<u32> {
 #[derive(Debug)]
 struct Bench {
     loadgen: PathBuf,
-    /// Absent until the workspace has the binary.
+    /// The workspace's own binary, where it was built: not when another one takes its place.
+    built: Option<PathBuf>,
+    /// What is measured; absent until the workspace has the binary.
     zajil: Option<PathBuf>,
     folder: PathBuf,
 }
@@ -88,7 +90,8 @@ struct Bench {
 impl Bench {
     fn prepare(options: &Options) -> Result<Self> {
         let workspace = Workspace::load()?;
-        let build_zajil = options.binary.is_none() && workspace.has(BINARY);
+        let wants_own = options.binary.is_none() || options.telling;
+        let build_zajil = wants_own && workspace.has(BINARY);
         let mut build = cargo(["build", "--quiet", "--release", "--package", LOADGEN]);
         if build_zajil {
             build.args(["--package", BINARY]);
@@ -102,9 +105,10 @@ impl Bench {
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let built = build_zajil.then(|| release.join(BINARY));
-        let zajil = options.binary.clone().or(built);
+        let zajil = options.binary.clone().or_else(|| built.clone());
         Ok(Self {
             loadgen: release.join(LOADGEN),
+            built,
             zajil,
             folder,
         })

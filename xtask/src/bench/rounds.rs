@@ -68,7 +68,12 @@ fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
 
 /// A second to warm up, then the run that counts. Each scenario has a frontend of its own, so that
 /// the life-cycle's pollers do not find what the submits before them left.
-fn measure(bench: &Bench, options: &Options, server: &Server, scenario: &str) -> Result<Measured> {
+pub(super) fn measure(
+    bench: &Bench,
+    options: &Options,
+    server: &Server,
+    scenario: &str,
+) -> Result<Measured> {
     let frontend = format!("bench_{}", scenario.replace('-', "_"));
     let load = |seconds| Load {
         scenario,

@@ -6,10 +6,9 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::load::{Amount, CONNECTIONS, Load, Measured};
+use super::load::Measured;
 use super::server::Server;
-use super::{Bench, Options};
-use crate::workspace::{BINARY, Workspace};
+use super::{Bench, Options, rounds};
 
 const OFF: &str = "[cdr]\ncdr_enabled = false\n[metrics]\nenabled = false\n\
                    [webhooks]\nenabled = false\n[log]\nlevel = \"error\"\n";
@@ -27,31 +26,26 @@ pub(super) struct Round {
 
 pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
     println!(
-        "{:>4} {:>10} {:>7} {:>9}",
+        "{:>13} {:>10} {:>7} {:>9}",
         "", "messages/s", "ratio", "p99 ms"
     );
-    let built = Workspace::load()?
-        .target_directory
-        .join("release")
-        .join(BINARY);
-    let other = bench
-        .zajil
-        .as_ref()
-        .context("there is no package zajil yet")?;
+    let absent = "there is no package zajil yet";
+    let built = bench.built.as_ref().context(absent)?;
+    let other = bench.zajil.as_ref().context(absent)?;
     let mut rounds = Vec::new();
     for number in 0..options.rounds() {
         for scenario in SCENARIOS {
             let run = |binary, name: &str, settings| {
                 let data = bench.data_folder(&format!("telling-{scenario}-{name}-{number}"));
                 let server = Server::configured(bench, binary, &data, settings)?;
-                let measured = measure(bench, &server, scenario, options.seconds())?;
+                let measured = rounds::measure(bench, options, &server, scenario)?;
                 server.stop()?;
                 anyhow::Ok(measured)
             };
             let round = Round {
                 scenario,
                 off: run(other, "off", OFF)?,
-                on: run(&built, "on", "")?,
+                on: run(built, "on", "")?,
             };
             round.print();
             rounds.push(round);
@@ -73,17 +67,4 @@ impl Round {
             );
         }
     }
-}
-
-/// A second to warm up, then the run that counts.
-fn measure(bench: &Bench, server: &Server, scenario: &str, seconds: u32) -> Result<Measured> {
-    let load = |seconds| Load {
-        scenario,
-        frontend: "bench_gw",
-        connections: CONNECTIONS,
-        amount: Amount::Seconds(seconds),
-        body: None,
-    };
-    load(1).run(bench, server)?;
-    load(seconds).run(bench, server)
 }
