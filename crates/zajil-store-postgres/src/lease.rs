@@ -58,17 +58,41 @@ const CLAIM_ONE: &str = concat!(
     hold!()
 );
 
+/// The first of two queues, as many of each and of both as `$most` says; no index has them in one
+/// order.
+macro_rules! first_of_two {
+    ($most:literal) => {
+        concat!(
+            "SELECT x.id FROM ((SELECT q.due, q.id FROM q WHERE q.dest = $1 AND q.due <= $2 AND ",
+            alive!(),
+            " ORDER BY q.due, q.id LIMIT ",
+            $most,
+            ") UNION ALL (SELECT q.due, q.id FROM q WHERE q.dest = '' AND q.due <= $2 AND ",
+            alive!(),
+            " ORDER BY q.due, q.id LIMIT ",
+            $most,
+            ")) x ORDER BY x.due, x.id LIMIT ",
+            $most
+        )
+    };
+}
+
 /// The same over two queues: candidates by each index, then those that are still free.
+///
+/// Candidates are found before they are locked, so those of somebody who is just taking them are
+/// missing. Only then is it looked further, past what as many as two full answers hold: a poller
+/// that came away with nothing would wait although messages are free.
 const CLAIM_TWO: &str = concat!(
-    "WITH c AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
-     WHERE q.id = ANY (ARRAY(SELECT x.id FROM ( \
-       (SELECT q.due, q.id FROM q WHERE q.dest = $1 AND q.due <= $2 AND ",
-    alive!(),
-    " ORDER BY q.due, q.id LIMIT $3) UNION ALL \
-       (SELECT q.due, q.id FROM q WHERE q.dest = '' AND q.due <= $2 AND ",
-    alive!(),
-    " ORDER BY q.due, q.id LIMIT $3)) x ORDER BY x.due, x.id LIMIT $3)) \
-     AND q.dest IN ($1, '') AND q.due <= $2 FOR UPDATE SKIP LOCKED)",
+    "WITH a AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
+     WHERE q.id = ANY (ARRAY(",
+    first_of_two!("$3"),
+    ")) AND q.dest IN ($1, '') AND q.due <= $2 FOR UPDATE SKIP LOCKED), \
+     b AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
+     WHERE q.id = ANY (ARRAY(",
+    first_of_two!("$3 + 2000"),
+    ")) AND q.id <> ALL (ARRAY(SELECT id FROM a)) AND q.dest IN ($1, '') AND q.due <= $2 \
+     ORDER BY q.due, q.id LIMIT $3 - (SELECT count(*) FROM a) FOR UPDATE SKIP LOCKED), \
+     c AS MATERIALIZED (SELECT * FROM a UNION ALL SELECT * FROM b)",
     hold!()
 );
 

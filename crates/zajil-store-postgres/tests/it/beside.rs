@@ -100,6 +100,37 @@ async fn d7_a_lease_hands_out_what_an_edit_before_it_has_made() {
     assert_eq!(bodies, ["the new text"]);
 }
 
+/// Whoever asks for two queues must not come away with nothing because somebody else is just taking
+/// the first of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d7_what_others_are_taking_is_passed_over_for_what_is_free() {
+    let Some((_database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    let drafts = (1..=40).map(|number| draft(number, "gw", 0));
+    store.accept(drafts.collect(), at(0)).await.unwrap();
+    let taking = "SELECT FROM q ORDER BY due, id LIMIT 15 FOR UPDATE";
+    let rival = other(&schema, taking).await;
+    for include_unrouted in [true, false] {
+        let mut ask = ask();
+        ask.asker.include_unrouted = include_unrouted;
+        let leased = store.lease(ask, at(60)).await.unwrap();
+        let first = if include_unrouted { 16 } else { 26 };
+        let numbers: Vec<u64> = leased.iter().map(|message| message.id.get()).collect();
+        assert_eq!(numbers, (first..first + 10).collect::<Vec<_>>());
+    }
+    end(rival).await;
+    // It has taken nothing in the end, and then there is less than is asked for.
+    let mut ask = ask();
+    ask.asker.include_unrouted = true;
+    ask.limit = 100;
+    let leased = store.lease(ask, at(60)).await.unwrap();
+    let numbers: Vec<u64> = leased.iter().map(|message| message.id.get()).collect();
+    assert_eq!(numbers, (1..=15).chain(36..=40).collect::<Vec<_>>());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn s11_2_what_takes_long_holds_no_caller_up() {
     let Some((database, server)) = database().await else {
