@@ -84,13 +84,14 @@ async fn play(seed: u64, defect: Option<Defect>) -> Result<Finale, Error> {
         .is_ok();
     // A node that recovers last may have drawn a clock of its own.
     world.nodes.iter().for_each(|node| node.clock.set_ahead(0));
-    let drained = recovered && drain(&stage).await?;
+    let drained = recovered && drain(&world, &rng.fork()).await?;
     clients.shutdown().await;
     finale(&stage, drained).await
 }
 
 /// Waits until nothing is pending; `false` when that takes too long.
-async fn drain(stage: &Stage) -> Result<bool, Error> {
+async fn drain(world: &World, rng: &Rng) -> Result<bool, Error> {
+    let stage = &world.stage;
     // A refund that did not happen is put off for as long as its charge seems to be ago, from when
     // it seems to be: both are wrong by up to twice the skew.
     let ends = Instant::now() + DRAINED_WITHIN + stage.plan.skew * 4;
@@ -107,6 +108,9 @@ async fn drain(stage: &Stage) -> Result<bool, Error> {
             }
         } else {
             quiet_since = None;
+        }
+        if figures.pending > 0 {
+            meddle::shorten(world, rng).await?;
         }
         sleep(Duration::from_millis(500)).await;
     }
