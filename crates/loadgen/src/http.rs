@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use crate::connection::Connection;
 use crate::lifecycle::{self, Progress};
-use crate::report::{Cpu, Report, Tally};
+use crate::report::{Report, Tally};
 use crate::schedule::Schedule;
 use crate::wire::Request;
-use crate::{clock, process};
+use crate::{clock, workers};
 
 pub use crate::schedule::{Limit, Rate};
 pub use crate::wire::NUMBER;
@@ -180,7 +178,7 @@ impl Target {
 /// A task's name for its operation, and what it saw.
 pub(crate) type Finished = Result<(&'static str, Tally)>;
 /// One connection's share of the run.
-pub(crate) type Worker = Pin<Box<dyn Future<Output = Finished> + Send>>;
+pub(crate) type Worker = workers::Worker<(&'static str, Tally)>;
 
 /// Runs the load to its end; an error means that nothing useful was measured.
 pub fn run(options: &Options) -> Result<Report> {
@@ -193,12 +191,12 @@ pub fn run(options: &Options) -> Result<Report> {
 
     let start = clock::now();
     let schedule = Arc::new(Schedule::new(start, options.rate, options.limit));
-    let workers = workers(options, &target, &schedule)?;
-    let cpu_before = cpu_times(options.server_pid)?;
-    let finished = spawn(workers, options.threads)?;
+    let work = workers(options, &target, &schedule)?;
+    let cpu_before = workers::cpu_times(options.server_pid)?;
+    let finished = workers::spawn(work, options.threads)?;
     let tallies = runtime.block_on(collect(finished, &target, &options.frontend))?;
     let seconds = clock::now().saturating_duration_since(start).as_secs_f64();
-    let cpu_after = cpu_times(options.server_pid)?;
+    let cpu_after = workers::cpu_times(options.server_pid)?;
 
     let operations: BTreeMap<_, _> = tallies
         .into_iter()
@@ -222,6 +220,7 @@ pub fn run(options: &Options) -> Result<Report> {
             .map_or(0, |planned| planned.saturating_sub(sent)),
         seconds,
         messages,
+        delivered: None,
         operations,
         client_cpu_seconds: 0.0,
         client_cpu_us_per_request: 0.0,
@@ -356,37 +355,6 @@ async fn register(target: &Target, frontend: &str) -> Result<()> {
     )
 }
 
-/// Deals the workers out to the threads, each with a runtime of its own.
-fn spawn(workers: Vec<Worker>, threads: usize) -> Result<mpsc::Receiver<Finished>> {
-    let (send, finished) = mpsc::channel(workers.len().max(1));
-    let mut shares: Vec<Vec<Worker>> = (0..threads).map(|_| Vec::new()).collect();
-    for (at, worker) in workers.into_iter().enumerate() {
-        if let Some(share) = shares.get_mut(at % threads) {
-            share.push(worker);
-        }
-    }
-    for share in shares {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let send = send.clone();
-        std::thread::Builder::new()
-            .name("load".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    let mut tasks: JoinSet<Finished> = share.into_iter().collect();
-                    while let Some(ended) = tasks.join_next().await {
-                        let outcome = ended.context("a connection's task broke").flatten();
-                        if send.send(outcome).await.is_err() {
-                            break; // The run was given up; dropping the tasks ends them.
-                        }
-                    }
-                });
-            })?;
-    }
-    Ok(finished)
-}
-
 /// Adds the workers' tallies up, and keeps the frontend registered until the last one has ended.
 async fn collect(
     mut finished: mpsc::Receiver<Finished>,
@@ -409,12 +377,4 @@ async fn collect(
             }
         }
     }
-}
-
-fn cpu_times(server: Option<u32>) -> Result<Cpu> {
-    let client = process::cpu_time(std::process::id())?;
-    Ok(Cpu {
-        client,
-        server: server.map(process::cpu_time).transpose()?,
-    })
 }

@@ -1,4 +1,5 @@
-//! Open-loop HTTP load with HDR latencies, and the null server that shows what the machine can do.
+//! Open-loop load over HTTP and SMPP with HDR latencies, and the null servers that show what the
+//! machine can do.
 //!
 //! The generator is meant to cost little next to the server it measures: request bytes are made
 //! once and patched, answers are scanned and not copied, a connection is one task on a
@@ -9,7 +10,10 @@ mod connection;
 pub mod http;
 mod lifecycle;
 pub mod null;
+pub mod null_smpp;
 mod process;
 pub mod report;
 mod schedule;
+pub mod smpp;
 mod wire;
+mod workers;

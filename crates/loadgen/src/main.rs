@@ -1,4 +1,7 @@
-//! `loadgen http …` sends load to a server, `loadgen null` is the server it is compared with.
+//! `loadgen http …` and `loadgen smpp …` send load to a server, `loadgen null` and
+//! `loadgen null-smpp` are the servers it is compared with.
+
+mod arguments;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -9,13 +12,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadgen::http::{self, Limit, Options, Rate};
-use loadgen::null;
+use loadgen::null_smpp::{self, Receipts};
 use loadgen::report::Report;
+use loadgen::{null, smpp};
+
+use crate::arguments::Smpp;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Open-loop load for the REST API, and a null server to compare with.
+/// Open-loop load over HTTP and SMPP, and null servers to compare with.
 #[derive(Debug, Parser)]
 #[command(name = "loadgen")]
 struct Cli {
@@ -27,10 +33,20 @@ struct Cli {
 enum Command {
     /// Send load and report rates, latencies and CPU.
     Http(Box<Http>),
+    /// Bind, submit, match receipts, and report the same.
+    Smpp(Box<Smpp>),
     /// Parse submits, answer 201, store nothing.
     Null {
         #[arg(long, default_value = "127.0.0.1:8090")]
         listen: SocketAddr,
+    },
+    /// Decode `submit_sm`, answer with an id, store nothing.
+    NullSmpp {
+        #[arg(long, default_value = "127.0.0.1:2776")]
+        listen: SocketAddr,
+        /// Send a receipt behind the response, where one is asked for.
+        #[arg(long)]
+        receipts: bool,
     },
 }
 
@@ -46,10 +62,10 @@ struct Http {
     #[arg(long, default_value_t = 1)]
     threads: usize,
     /// Requests per second over all connections, or `max`.
-    #[arg(long, default_value = "max", value_parser = parse_rate)]
+    #[arg(long, default_value = "max", value_parser = arguments::parse_rate)]
     rate: Rate,
     /// How long to send, such as 10s, 500ms or 2m.
-    #[arg(long, default_value = "10s", value_parser = parse_duration, conflicts_with = "count")]
+    #[arg(long, default_value = "10s", value_parser = arguments::parse_duration, conflicts_with = "count")]
     duration: Duration,
     /// How many requests to send.
     #[arg(long)]
@@ -106,7 +122,11 @@ impl From<Scenario> for http::Scenario {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Http(http) => send_load(&http),
+        Command::Smpp(smpp) => send_smpp(&smpp),
         Command::Null { listen } => serve_null(listen).map(|()| ExitCode::SUCCESS),
+        Command::NullSmpp { listen, receipts } => {
+            serve_null_smpp(listen, receipts).map(|()| ExitCode::SUCCESS)
+        }
     };
     outcome.unwrap_or_else(|error| {
         // Nothing is left to do when even this cannot be said.
@@ -120,14 +140,37 @@ fn serve_null(listen: SocketAddr) -> Result<()> {
     null::run(listen, ready).with_context(|| format!("cannot serve on {listen}"))
 }
 
+fn serve_null_smpp(listen: SocketAddr, receipts: bool) -> Result<()> {
+    let ready = |address| writeln!(io::stdout(), "null SMPP server on {address}");
+    let receipts = if receipts {
+        Receipts::AtOnce
+    } else {
+        Receipts::Never
+    };
+    null_smpp::run(listen, receipts, ready).with_context(|| format!("cannot serve on {listen}"))
+}
+
 fn send_load(http: &Http) -> Result<ExitCode> {
-    let report = http::run(&options(http))?;
-    match http.json.as_deref() {
+    say(&http::run(&options(http))?, http.json.as_deref())
+}
+
+fn send_smpp(arguments: &Smpp) -> Result<ExitCode> {
+    let options = arguments.options()?;
+    if let Some(hold) = arguments.idle {
+        let idle = smpp::idle(&options, hold)?;
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&idle)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&smpp::run(&options)?, arguments.json.as_deref())
+}
+
+fn say(report: &Report, json: Option<&Path>) -> Result<ExitCode> {
+    match json {
         Some(path) if path == Path::new("-") => {
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(report)?)?;
         }
         Some(path) => {
-            write_json(path, &report)?;
+            write_json(path, report)?;
             write!(io::stdout(), "{report}")?;
         }
         None => write!(io::stdout(), "{report}")?,
@@ -163,49 +206,9 @@ fn options(http: &Http) -> Options {
     }
 }
 
-fn parse_rate(text: &str) -> Result<Rate, String> {
-    if text == "max" {
-        return Ok(Rate::Max);
-    }
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(Rate::PerSecond(rate)),
-        _ => Err("neither a positive number nor 'max'".to_owned()),
-    }
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
-    let seconds = units
-        .iter()
-        .find_map(|(unit, seconds)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * seconds));
-    seconds
-        .filter(|&seconds| seconds > 0.0)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "not a duration such as 10s, 500ms or 2m".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_carry_a_unit() {
-        assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
-        for bad in ["10", "s", "-1s", "0s", "NaNs", "1h"] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_rate_is_a_positive_number_or_max() {
-        assert_eq!(parse_rate("max"), Ok(Rate::Max));
-        assert_eq!(parse_rate("20000"), Ok(Rate::PerSecond(20_000.0)));
-        for bad in ["", "0", "-5", "inf", "full"] {
-            assert!(parse_rate(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn the_command_line_is_sound() {

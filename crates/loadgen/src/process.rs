@@ -1,4 +1,4 @@
-//! CPU time of a process, as Linux counts it.
+//! CPU time and memory of a process, as Linux counts them.
 
 use std::time::Duration;
 
@@ -12,6 +12,15 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     cpu_time_of(&stat).with_context(|| format!("{path} does not look like a process's figures"))
+}
+
+/// Memory that the process `pid` really holds, in KiB.
+pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok())
+        .with_context(|| format!("{path} names no VmRSS"))
 }
 
 /// `utime` and `stime` are the fields 14 and 15; the name in field 2 may hold blanks and brackets.
@@ -37,5 +46,7 @@ mod tests {
     #[test]
     fn our_own_figures_can_be_read() {
         cpu_time(std::process::id()).expect("this process exists");
+        let kib = resident_kib(std::process::id()).expect("this process exists");
+        assert!(kib > 100, "{kib}");
     }
 }

@@ -109,7 +109,11 @@ pub struct Report {
     pub seconds: f64,
     /// Submitted, or delivered in a life-cycle; a batch counts each of its own.
     pub messages: u64,
-    /// By name: `submit`, `submit-async`, `batch`, `lease`, `mark_delivered`, `list`.
+    /// Messages that came back to the receivers of a sink.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<u64>,
+    /// By name: `submit`, `submit-async`, `batch`, `lease`, `mark_delivered`, `list`; over SMPP
+    /// `submit_sm` and `receipt`.
     pub operations: BTreeMap<String, Operation>,
     pub client_cpu_seconds: f64,
     pub client_cpu_us_per_request: f64,
@@ -181,6 +185,9 @@ impl fmt::Display for Report {
             for (kind, count) in &operation.errors {
                 writeln!(out, "{name:<15} {count:>9} failed: {kind}")?;
             }
+        }
+        if let Some(delivered) = self.delivered {
+            writeln!(out, "{delivered} messages delivered to the sink")?;
         }
         if self.unsent > 0 {
             writeln!(out, "{} requests were due but not sent", self.unsent)?;

@@ -39,6 +39,13 @@ pub(crate) struct Schedule {
     issued: AtomicU64,
 }
 
+/// A request that will be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) number: u64,
+    pub(crate) due: Instant,
+}
+
 /// The permission to send one request now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket {
@@ -59,14 +66,18 @@ impl Schedule {
 
     /// Waits until the next request is due; `None` when there is none left.
     pub(crate) async fn next(&self) -> Option<Ticket> {
-        let number = self.issued.fetch_add(1, Ordering::Relaxed);
-        let due = self.due(number);
-        if let Some(due) = due
-            && due > clock::now()
-        {
-            tokio::time::sleep_until(due.into()).await;
+        let claim = self.claim()?;
+        if claim.due > clock::now() {
+            tokio::time::sleep_until(claim.due.into()).await;
         }
-        self.admit(number, due?, clock::now())
+        self.admit(claim.number, claim.due, clock::now())
+    }
+
+    /// Takes the next request, due at once or later; `None` when there is none left.
+    pub(crate) fn claim(&self) -> Option<Claim> {
+        let number = self.issued.fetch_add(1, Ordering::Relaxed);
+        let due = self.due(number)?;
+        Some(Claim { number, due })
     }
 
     /// When request `number` is due; `None` when it lies past the limit.
@@ -83,7 +94,7 @@ impl Schedule {
     }
 
     /// The ticket for a request that is due, unless the time is up by `now`.
-    fn admit(&self, number: u64, due: Instant, now: Instant) -> Option<Ticket> {
+    pub(crate) fn admit(&self, number: u64, due: Instant, now: Instant) -> Option<Ticket> {
         let is_open = self.rate != Rate::Max;
         if let Limit::Duration(duration) = self.limit {
             let catch_up = if is_open { CATCH_UP } else { Duration::ZERO };

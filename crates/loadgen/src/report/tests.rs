@@ -22,6 +22,7 @@ fn report(operations: BTreeMap<String, Operation>) -> Report {
         unsent: 0,
         seconds: 2.0,
         messages: 5,
+        delivered: None,
         operations,
         client_cpu_seconds: 0.0,
         client_cpu_us_per_request: 0.0,

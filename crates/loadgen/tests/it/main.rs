@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod frontend_server;
+mod smpp;
 
 use std::net::SocketAddr;
 use std::time::Duration;
