@@ -1,5 +1,6 @@
-//! What the server costs next to a server that does nothing, what a long queue costs it, what it
-//! costs when nothing outside answers, and what it costs to tell what was done.
+//! What the server costs next to a server that does nothing, over HTTP and over SMPP; what a long
+//! queue and idle binds cost it, what it costs when nothing outside answers, and what it costs to
+//! tell what was done.
 //!
 //! Figures are printed, never judged: a shared machine says little about absolute rates. The null
 //! server runs in every round beside the real one, so that the ratio means something anywhere.
@@ -9,6 +10,7 @@ mod outside;
 mod queue;
 mod rounds;
 mod server;
+mod smpp;
 mod telling;
 
 use std::fs;
@@ -27,6 +29,8 @@ struct Options {
     queue: bool,
     outside: bool,
     telling: bool,
+    smpp: bool,
+    idle_binds: bool,
     /// Short enough to see that it works, too short to mean much.
     quick: bool,
     rounds: Option<u32>,
@@ -34,6 +38,8 @@ struct Options {
     json: Option<PathBuf>,
     /// A server to measure in place of the one built here.
     binary: Option<PathBuf>,
+    /// Built with less optimisation, in a fraction of the time.
+    profile: Option<String>,
 }
 
 impl Options {
@@ -50,10 +56,13 @@ impl Options {
                 "queue" => options.queue = true,
                 "outside" => options.outside = true,
                 "telling" => options.telling = true,
+                "smpp" => options.smpp = true,
+                "idle-binds" => options.idle_binds = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
                 "--seconds" => options.seconds = Some(number(argument, value()?)?),
                 "--json" => options.json = Some(value()?.into()),
+                "--profile" => options.profile = Some(value()?.clone()),
                 "--binary" => options.binary = Some(value()?.into()),
                 _ => anyhow::bail!("bench does not know '{argument}'"),
             }
@@ -92,12 +101,20 @@ impl Bench {
         let workspace = Workspace::load()?;
         let wants_own = options.binary.is_none() || options.telling;
         let build_zajil = wants_own && workspace.has(BINARY);
-        let mut build = cargo(["build", "--quiet", "--release", "--package", LOADGEN]);
+        let profile = options.profile.as_deref().unwrap_or("release");
+        let mut build = cargo([
+            "build",
+            "--quiet",
+            "--profile",
+            profile,
+            "--package",
+            LOADGEN,
+        ]);
         if build_zajil {
             build.args(["--package", BINARY]);
         }
         ensure!(succeeds(&mut build)?, "the build failed");
-        let release = workspace.target_directory.join("release");
+        let release = workspace.target_directory.join(profile);
         let folder = workspace
             .target_directory
             .join("bench")
@@ -137,6 +154,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         serde_json::to_string_pretty(&outside::run(&bench, &options)?)?
     } else if options.telling {
         serde_json::to_string_pretty(&telling::run(&bench, &options)?)?
+    } else if options.smpp {
+        serde_json::to_string_pretty(&smpp::run(&bench, &options)?)?
+    } else if options.idle_binds {
+        serde_json::to_string_pretty(&smpp::idle::run(&bench, &options)?)?
     } else {
         serde_json::to_string_pretty(&rounds::run(&bench, &options)?)?
     };

@@ -28,13 +28,16 @@ cargo xtask <chore>
   bench [OPTIONS]   submit and life-cycle rates next to the null server, in interleaved rounds
   bench queue       listing latency, memory and restart time with a long queue
   bench outside     submits while charging and ENUM do not answer
+  bench smpp        submit_sm and whole lives with receipts next to the null SMPP server
+  bench idle-binds  memory of 1,000 and 10,000 binds that do nothing
   bench telling     CDRs, metrics and log on against off
   guard [--write]   instructions of the hot paths, held against their table
   gen               write the generated files again
   tidy              only the tidy step of check
 
 bench options: --quick, --rounds N, --seconds N, --json FILE,
-               --binary FILE (this zajil in place of the one built here)
+               --binary FILE (this zajil in place of the one built here),
+               --profile NAME (of the build; release without)
 ";
 
 fn main() -> ExitCode {

@@ -17,6 +17,9 @@ pub(crate) struct Smpp {
     system_id: String,
     #[arg(long, default_value = "secret08")]
     password: String,
+    /// Accounts that binds are dealt out to: with several, their names end with 1, 2, …
+    #[arg(long, default_value_t = 1)]
+    accounts: usize,
     /// Binds that submit.
     #[arg(long, default_value_t = 4)]
     binds: usize,
@@ -106,6 +109,7 @@ impl Smpp {
         });
         Ok(Options {
             account: account(&self.system_id, &self.password),
+            accounts: self.accounts,
             binds: self.binds,
             transmitters: self.transmitters,
             receivers: self.receivers,

@@ -47,6 +47,9 @@ pub struct Options {
     /// `host:port`.
     pub address: String,
     pub account: Account,
+    /// Binds are dealt out to so many; where there are several, their names end with a number
+    /// from 1.
+    pub accounts: usize,
     /// Transceivers that submit, or transmitters.
     pub binds: usize,
     /// Bound as transmitters: receipts come to the receivers.
@@ -81,6 +84,7 @@ impl Options {
                 system_id: "bench".to_owned(),
                 password: "secret08".to_owned(),
             },
+            accounts: 1,
             binds: 4,
             transmitters: false,
             receivers: 0,
@@ -98,8 +102,18 @@ impl Options {
         }
     }
 
+    /// The account with this number.
+    fn numbered(&self, number: usize) -> Account {
+        let mut account = self.account.clone();
+        if self.accounts > 1 {
+            account.system_id.push_str(&number.to_string());
+        }
+        account
+    }
+
     fn check(&self) -> Result<SocketAddr> {
         ensure!(self.binds > 0, "at least one bind is needed");
+        ensure!(self.accounts > 0, "at least one account is needed");
         ensure!(self.window > 0, "the window must be at least 1");
         ensure!(self.threads > 0, "at least one thread is needed");
         let hears = !self.transmitters || self.receivers > 0;
@@ -211,9 +225,15 @@ fn bind_all(options: &Options, address: SocketAddr) -> Result<Vec<(Role, bind::B
     } else {
         Kind::Transceiver
     };
-    let own = &options.account;
-    let mut wanted = vec![(Role::Submits, own, submits); options.binds];
-    wanted.extend(vec![(Role::Hears, own, Kind::Receiver); options.receivers]);
+    let accounts: Vec<Account> = (1..=options.accounts)
+        .map(|number| options.numbered(number))
+        .collect();
+    let own = |role, kind, count| {
+        let each = accounts.iter().cycle().take(count);
+        each.map(move |account| (role, account, kind))
+    };
+    let mut wanted: Vec<_> = own(Role::Submits, submits, options.binds).collect();
+    wanted.extend(own(Role::Hears, Kind::Receiver, options.receivers));
     if let Some((sink, count)) = &options.sink {
         wanted.extend(vec![(Role::Hears, sink, Kind::Receiver); *count]);
     }

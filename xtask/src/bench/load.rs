@@ -61,7 +61,7 @@ pub(super) struct Measured {
 impl Load<'_> {
     pub(super) fn run(&self, bench: &Bench, server: &Server) -> Result<Measured> {
         let mut command = Command::new(&bench.loadgen);
-        command.args(["http", self.scenario, "--url", &server.url(), "--json", "-"]);
+        command.args(["http", self.scenario, "--url", &server.url()]);
         command.args(["--frontend", self.frontend]);
         command.args(["--connections", &self.connections.to_string()]);
         command.args(["--server-pid", &server.pid().to_string()]);
@@ -72,18 +72,7 @@ impl Load<'_> {
             Amount::Seconds(seconds) => command.args(["--duration", &format!("{seconds}s")]),
             Amount::Count(count) => command.args(["--count", &count.to_string()]),
         };
-        let output = command
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot run loadgen")?;
-        // 1 means that some requests failed: the report says which.
-        ensure!(
-            matches!(output.status.code(), Some(0 | 1)),
-            "loadgen {} failed",
-            self.scenario
-        );
-        let report = serde_json::from_slice(&output.stdout).context("loadgen's report is new")?;
-        measured(report, self.counted_operation())
+        measure(command, self.counted_operation())
     }
 
     /// A message's life ends with the report of its delivery.
@@ -94,6 +83,22 @@ impl Load<'_> {
             self.scenario
         }
     }
+}
+
+/// Runs the generator, and reads what its report says of this operation.
+pub(super) fn measure(mut command: Command, operation: &str) -> Result<Measured> {
+    let output = command
+        .args(["--json", "-"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run loadgen")?;
+    // 1 means that some requests failed: the report says which.
+    ensure!(
+        matches!(output.status.code(), Some(0 | 1)),
+        "{command:?} failed"
+    );
+    let report = serde_json::from_slice(&output.stdout).context("loadgen's report is new")?;
+    measured(report, operation)
 }
 
 fn measured(report: Report, operation: &str) -> Result<Measured> {

@@ -21,6 +21,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 pub(super) struct Server {
     process: Child,
     address: SocketAddr,
+    /// Where applications bind; our own servers only.
+    smpp: SocketAddr,
     /// From starting the process to its first 200 on `/readyz`.
     pub(super) ready_after: Duration,
 }
@@ -30,7 +32,19 @@ impl Server {
         let address = free_address()?;
         let mut command = Command::new(&bench.loadgen);
         command.args(["null", "--listen", &address.to_string()]);
-        Self::start(command, address, &bench.folder.join("null.log"))
+        let log = bench.folder.join("null.log");
+        Self::start(command, (address, address), &log, is_ready)
+    }
+
+    /// The null SMPP server; asked to, it sends receipts, as a carrier does.
+    pub(super) fn null_smpp(bench: &Bench, arguments: &[&str]) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(&bench.loadgen);
+        command.args(["null-smpp", "--listen", &address.to_string()]);
+        command.args(arguments);
+        let log = bench.folder.join("null-smpp.log");
+        let connects = |address| TcpStream::connect(address).is_ok();
+        Self::start(command, (address, address), &log, connects)
     }
 
     /// The command line of the real server stands here and nowhere else.
@@ -49,15 +63,23 @@ impl Server {
         fs::write(&file, settings).with_context(|| format!("cannot write {}", file.display()))?;
         let address = free_address()?;
         let metrics = free_address()?;
+        let smpp = free_address()?;
         let mut command = Command::new(binary);
         command.arg("serve").arg("--config").arg(&file);
         command.arg("--data").arg(data);
         command.args(["--listen", &address.to_string()]);
         command.args(["--metrics-listen", &metrics.to_string()]);
-        Self::start(command, address, &bench.folder.join("zajil.log"))
+        command.env("ZAJIL_SMPP_LISTEN", smpp.to_string());
+        let log = bench.folder.join("zajil.log");
+        Self::start(command, (address, smpp), &log, is_ready)
     }
 
-    fn start(mut command: Command, address: SocketAddr, log: &Path) -> Result<Self> {
+    fn start(
+        mut command: Command,
+        (address, smpp): (SocketAddr, SocketAddr),
+        log: &Path,
+        is_ready: fn(SocketAddr) -> bool,
+    ) -> Result<Self> {
         let output =
             File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         command
@@ -70,9 +92,10 @@ impl Server {
         let mut server = Self {
             process,
             address,
+            smpp,
             ready_after: Duration::ZERO,
         };
-        if let Err(error) = server.wait_until_ready(start) {
+        if let Err(error) = server.wait_until_ready(start, is_ready) {
             let said = fs::read_to_string(log).unwrap_or_default();
             return Err(error.context(format!("{command:?} said:\n{said}")));
         }
@@ -80,7 +103,7 @@ impl Server {
         Ok(server)
     }
 
-    fn wait_until_ready(&mut self, start: Instant) -> Result<()> {
+    fn wait_until_ready(&mut self, start: Instant, is_ready: fn(SocketAddr) -> bool) -> Result<()> {
         while !is_ready(self.address) {
             if let Some(status) = self.process.try_wait()? {
                 bail!("the server ended before it was ready: {status}");
@@ -96,6 +119,22 @@ impl Server {
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where applications bind.
+    pub(super) const fn smpp(&self) -> SocketAddr {
+        self.smpp
+    }
+
+    /// Posts JSON to the API, and wants it done.
+    pub(super) fn post(&self, path: &str, body: &str) -> Result<()> {
+        let rest = format!(
+            "content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = exchange(self.address, &format!("POST {path}"), &rest)?;
+        ensure!(answer.starts_with("HTTP/1.1 201 "), "{path}: {answer}");
+        Ok(())
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -150,19 +189,20 @@ fn free_address() -> Result<SocketAddr> {
 }
 
 fn is_ready(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        let host = address.to_string();
-        write!(
-            stream,
-            "GET /readyz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+    exchange(address, "GET /readyz", "\r\n").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+}
+
+/// One request, from its first line to the end of the answer. `rest` follows the common headers.
+fn exchange(address: SocketAddr, what: &str, rest: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(
+        stream,
+        "{what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{rest}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 #[cfg(test)]
