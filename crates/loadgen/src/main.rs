@@ -16,7 +16,7 @@ use loadgen::null_smpp::{self, Receipts};
 use loadgen::report::Report;
 use loadgen::{null, smpp};
 
-use crate::arguments::Smpp;
+use crate::arguments::{Smpp, parse_duration, parse_rate};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -62,10 +62,10 @@ struct Http {
     #[arg(long, default_value_t = 1)]
     threads: usize,
     /// Requests per second over all connections, or `max`.
-    #[arg(long, default_value = "max", value_parser = arguments::parse_rate)]
+    #[arg(long, default_value = "max", value_parser = parse_rate)]
     rate: Rate,
     /// How long to send, such as 10s, 500ms or 2m.
-    #[arg(long, default_value = "10s", value_parser = arguments::parse_duration, conflicts_with = "count")]
+    #[arg(long, default_value = "10s", value_parser = parse_duration, conflicts_with = "count")]
     duration: Duration,
     /// How many requests to send.
     #[arg(long)]
