@@ -44,8 +44,7 @@ impl Shared {
         self: &Arc<Self>,
         submissions: Vec<Submission>,
     ) -> Result<Vec<Result<Accepted, Refusal>>, Refusal> {
-        // Together, so that ENUM and charging are waited for once, not once for each.
-        let prepared = join_all(submissions.into_iter().map(|s| self.prepare(s))).await;
+        let prepared = self.prepare_all(submissions).await;
         let mut drafts = Vec::with_capacity(prepared.len());
         let mut alone = Vec::new();
         let mut waiting = Vec::with_capacity(prepared.len());
@@ -82,6 +81,19 @@ impl Shared {
             });
         }
         Ok(answers)
+    }
+
+    async fn prepare_all(self: &Arc<Self>, submissions: Vec<Submission>) -> Vec<Prepared> {
+        // Together, so that ENUM and charging are waited for once, not once for each.
+        if self.parts.lookup.is_some() || self.parts.charger.is_some() {
+            return join_all(submissions.into_iter().map(|s| self.prepare(s))).await;
+        }
+        // Where nothing is waited for, keeping hundreds of them half done only costs.
+        let mut prepared = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            prepared.push(self.prepare(submission).await);
+        }
+        prepared
     }
 
     async fn prepare(self: &Arc<Self>, submission: Submission) -> Prepared {

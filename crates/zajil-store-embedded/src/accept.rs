@@ -66,8 +66,7 @@ fn place(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Done<Placed> {
         return Ok(Placed::Stored(None));
     }
     tx.delta.pending += 1;
-    tx.db
-        .prepare_cached("INSERT INTO expiry VALUES (?1, ?2)")?
+    tx.kept("INSERT INTO expiry VALUES (?1, ?2)")?
         .execute([message.next_turn().millis(), message.id.as_i64()])?;
     let home = tx.enqueue(message, now)?;
     Ok(Placed::Stored(home.name))
@@ -76,8 +75,7 @@ fn place(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Done<Placed> {
 fn insert(tx: &mut Tx<'_>, prepared: &Prepared) -> Done<()> {
     let message = &prepared.draft.message;
     let content = &message.content;
-    tx.db
-        .prepare_cached("INSERT INTO msg VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?
+    tx.kept("INSERT INTO msg VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?
         .execute(params![
             message.id.as_i64(),
             content.source.as_str(),
@@ -107,8 +105,7 @@ fn recognise(
     now: Timestamp,
 ) -> Done<Option<Placed>> {
     let known: Option<(Vec<u8>, i64)> = tx
-        .db
-        .prepare_cached("SELECT body, message_id FROM dedupe WHERE key = ?1 AND until > ?2")?
+        .kept("SELECT body, message_id FROM dedupe WHERE key = ?1 AND until > ?2")?
         .query_row(params![dedupe.key, now.millis()], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
@@ -123,8 +120,7 @@ fn recognise(
         let id = id.ok_or_else(|| Error::Damaged("a key of no message".into()))?;
         return Ok(Some(Placed::Repeated(id)));
     }
-    tx.db
-        .prepare_cached("INSERT OR REPLACE INTO dedupe VALUES (?1, ?2, ?3, ?4)")?
+    tx.kept("INSERT OR REPLACE INTO dedupe VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![
             dedupe.key,
             dedupe.body,

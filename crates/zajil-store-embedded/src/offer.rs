@@ -59,9 +59,7 @@ pub(crate) struct Leased {
 pub(crate) fn lease(tx: &mut Tx<'_>, ask: &OfferAsk, until: Timestamp) -> Done<Leased> {
     sweep::locations(tx, ask.now, sweep::LOCATIONS_AT_ONCE)?;
     let mut messages = offer(tx.db, ask)?;
-    let mut hold = tx
-        .db
-        .prepare_cached("UPDATE q SET due = ?2, leased_until = ?3 WHERE id = ?1")?;
+    let hold = tx.kept("UPDATE q SET due = ?2, leased_until = ?3 WHERE id = ?1")?;
     let mut returned = Vec::new();
     for message in &mut messages {
         if let Life::Pending {

@@ -62,17 +62,16 @@ impl Tx<'_> {
             return Ok(());
         };
         let made_at = message.updated_at.millis();
-        self.db
-            .prepare_cached(
-                "INSERT OR REPLACE INTO receipt (message_id, account, due, made_at, tries, record) \
-                 VALUES (?1, ?2, ?3, ?3, 0, ?4)",
-            )?
-            .execute(params![
-                message.id.as_i64(),
-                receipt.account.as_str(),
-                made_at,
-                record::encode_receipt(&receipt),
-            ])?;
+        self.kept(
+            "INSERT OR REPLACE INTO receipt (message_id, account, due, made_at, tries, record) \
+             VALUES (?1, ?2, ?3, ?3, 0, ?4)",
+        )?
+        .execute(params![
+            message.id.as_i64(),
+            receipt.account.as_str(),
+            made_at,
+            record::encode_receipt(&receipt),
+        ])?;
         Ok(())
     }
 }
@@ -114,9 +113,8 @@ fn place(seq: ReceiptSeq) -> i64 {
     i64::try_from(seq.0).unwrap_or(i64::MAX)
 }
 
-fn put_off(tx: &Tx<'_>, seq: ReceiptSeq, until: Timestamp, tries: u32) -> Done<()> {
-    tx.db
-        .prepare_cached("UPDATE receipt SET due = ?2, tries = tries + ?3 WHERE seq = ?1")?
+fn put_off(tx: &mut Tx<'_>, seq: ReceiptSeq, until: Timestamp, tries: u32) -> Done<()> {
+    tx.kept("UPDATE receipt SET due = ?2, tries = tries + ?3 WHERE seq = ?1")?
         .execute(params![place(seq), until.millis(), tries])?;
     Ok(())
 }
@@ -128,9 +126,7 @@ fn tell(tx: &mut Tx<'_>, seq: ReceiptSeq, told: &Told) -> Done<()> {
         Told::Done(event) => event,
     };
     let gone: Option<i64> = {
-        let mut statement = tx
-            .db
-            .prepare_cached("DELETE FROM receipt WHERE seq = ?1 RETURNING message_id")?;
+        let statement = tx.kept("DELETE FROM receipt WHERE seq = ?1 RETURNING message_id")?;
         let mut rows = statement.query([place(seq)])?;
         let id = rows.next()?.map(|row| row.get(0)).transpose()?;
         // Read to its end, or the row stays.

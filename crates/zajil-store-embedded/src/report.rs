@@ -12,7 +12,7 @@ use zajil_store::record;
 
 use crate::error::Done;
 use crate::parts;
-use crate::row::{Before, find};
+use crate::row::Before;
 use crate::writer::Tx;
 
 /// Applies one report.
@@ -22,7 +22,7 @@ pub(crate) fn report(
     report: &Report,
     scene: &Scene,
 ) -> Done<Outcome> {
-    let Some(mut message) = find(tx.db, id)? else {
+    let Some(mut message) = tx.find(id)? else {
         return Ok(Err(NotDone::NotFound));
     };
     let was_over = message.ending().is_some();
@@ -75,7 +75,7 @@ fn unchanged(
 
 /// Applies an edit.
 pub(crate) fn edit(tx: &mut Tx<'_>, id: MessageId, edit: &Edit, scene: &Scene) -> Done<Outcome> {
-    let Some(mut message) = find(tx.db, id)? else {
+    let Some(mut message) = tx.find(id)? else {
         return Ok(Err(NotDone::NotFound));
     };
     let before = Before::of(&message);
@@ -90,7 +90,7 @@ pub(crate) fn edit(tx: &mut Tx<'_>, id: MessageId, edit: &Edit, scene: &Scene) -
 
 /// Ends a pending message, then hides it.
 pub(crate) fn remove(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<Result<(), NotDone>> {
-    let Some(mut message) = find(tx.db, id)? else {
+    let Some(mut message) = tx.find(id)? else {
         return Ok(Err(NotDone::NotFound));
     };
     let before = Before::of(&message);
@@ -141,8 +141,7 @@ pub(crate) fn settle(
     }
     let turn = message.next_turn();
     if turn != before.turn {
-        tx.db
-            .prepare_cached("UPDATE expiry SET at = ?3 WHERE at = ?1 AND id = ?2")?
+        tx.kept("UPDATE expiry SET at = ?3 WHERE at = ?1 AND id = ?2")?
             .execute([before.turn.millis(), message.id.as_i64(), turn.millis()])?;
     }
     let home = tx.enqueue_again(&message, scene.now)?;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use zajil_core::charge;
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, NodeName};
@@ -42,7 +42,10 @@ static FIND: LazyLock<String> = LazyLock::new(|| {
 
 /// One message in either state, whole.
 pub(crate) fn find(db: &Connection, id: MessageId) -> Done<Option<Message>> {
-    let mut statement = db.prepare_cached(&FIND)?;
+    found(&mut *db.prepare_cached(&FIND)?, id)
+}
+
+fn found(statement: &mut Statement<'_>, id: MessageId) -> Done<Option<Message>> {
     Ok(statement.query_row([id.as_i64()], either).optional()?)
 }
 
@@ -139,6 +142,11 @@ fn damaged(column: usize, text: String) -> rusqlite::Error {
 }
 
 impl Tx<'_> {
+    /// One message in either state, whole.
+    pub(crate) fn find(&mut self, id: MessageId) -> Done<Option<Message>> {
+        found(self.kept(&FIND)?, id)
+    }
+
     /// The number of a frontend's queue.
     pub(crate) fn dest(&mut self, name: &FrontendName) -> Done<i64> {
         if let Some(id) = self.dests.get(name.as_str()) {
@@ -199,14 +207,14 @@ impl Tx<'_> {
 
     /// One statement changes one row: then SQLite need not copy each page that it touches, to take
     /// half a statement back, as it does for `INSERT OR REPLACE`.
-    fn queue(&mut self, message: &Message, now: Timestamp, sql: &str) -> Done<Home> {
+    fn queue(&mut self, message: &Message, now: Timestamp, sql: &'static str) -> Done<Home> {
         let home = self.home(message, now)?;
         let leased = match message.life {
             Life::Pending { leased_until } => leased_until,
             Life::Charging { .. } | Life::Ended(_) => None,
         };
-        let write = |sql| {
-            self.db.prepare_cached(sql)?.execute(params![
+        let mut write = |sql| {
+            self.kept(sql)?.execute(params![
                 message.id.as_i64(),
                 home.dest,
                 message.due().millis(),
@@ -221,16 +229,14 @@ impl Tx<'_> {
             write(INSERT)?;
         }
         if message.attempts > Attempt::default() {
-            self.db
-                .prepare_cached("INSERT OR IGNORE INTO retrying VALUES (?1, ?2)")?
+            self.kept("INSERT OR IGNORE INTO retrying VALUES (?1, ?2)")?
                 .execute(params![
                     key(message.content.destination.as_str()),
                     message.id.as_i64()
                 ])?;
         }
         if message.dest_smsc.is_none() && home.dest != CHARGING {
-            self.db
-                .prepare_cached("INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")?
+            self.kept("INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")?
                 .execute(params![
                     key(message.content.destination.as_str()),
                     message.id.as_i64()
@@ -245,27 +251,25 @@ impl Tx<'_> {
             return Err(Error::Damaged("a message finished while pending".into()).into());
         };
         let id = message.id.as_i64();
-        self.db
-            .prepare_cached(
-                "INSERT INTO fin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
-                 (SELECT coalesce(max(n), 0) FROM event WHERE message_id = ?1), ?10)",
-            )?
-            .execute(params![
-                id,
-                ending.how.as_str(),
-                ending.at.millis(),
-                ending.node.as_str(),
-                message.dest_smsc.as_ref().map(FrontendName::as_str),
-                message.attempts.get(),
-                message.deliver_after.map(Timestamp::millis),
-                message.updated_at.millis(),
-                hidden,
-                record::encode_events(events),
-            ])?;
-        let seq = *self.next_seq;
-        *self.next_seq += 1;
-        self.db
-            .prepare_cached("INSERT INTO finished VALUES (?1, ?2, ?3)")?
+        self.kept(
+            "INSERT INTO fin VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+             (SELECT coalesce(max(n), 0) FROM event WHERE message_id = ?1), ?10)",
+        )?
+        .execute(params![
+            id,
+            ending.how.as_str(),
+            ending.at.millis(),
+            ending.node.as_str(),
+            message.dest_smsc.as_ref().map(FrontendName::as_str),
+            message.attempts.get(),
+            message.deliver_after.map(Timestamp::millis),
+            message.updated_at.millis(),
+            hidden,
+            record::encode_events(events),
+        ])?;
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.kept("INSERT INTO finished VALUES (?1, ?2, ?3)")?
             .execute(params![seq, id, ending.at.millis()])?;
         self.delta.outbox += 1;
         self.refund(message)
@@ -290,11 +294,8 @@ impl Tx<'_> {
     /// Takes a message that has just ended out of the queue.
     pub(crate) fn dequeue(&mut self, message: &Message, before: &Before) -> Done<()> {
         let id = message.id.as_i64();
-        self.db
-            .prepare_cached("DELETE FROM q WHERE id = ?1")?
-            .execute([id])?;
-        self.db
-            .prepare_cached("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
+        self.kept("DELETE FROM q WHERE id = ?1")?.execute([id])?;
+        self.kept("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
             .execute([before.turn.millis(), id])?;
         if before.retrying {
             self.forget_retrying(message)?;
@@ -308,8 +309,7 @@ impl Tx<'_> {
 
     /// A message that has not failed yet, or nothing to try again of.
     pub(crate) fn forget_retrying(&mut self, message: &Message) -> Done<()> {
-        self.db
-            .prepare_cached("DELETE FROM retrying WHERE number = ?1 AND id = ?2")?
+        self.kept("DELETE FROM retrying WHERE number = ?1 AND id = ?2")?
             .execute(params![
                 key(message.content.destination.as_str()),
                 message.id.as_i64()
@@ -319,8 +319,7 @@ impl Tx<'_> {
 
     /// A message that is no longer a location's to decide.
     pub(crate) fn unwait(&mut self, message: &Message) -> Done<()> {
-        self.db
-            .prepare_cached("DELETE FROM waiting WHERE number = ?1 AND id = ?2")?
+        self.kept("DELETE FROM waiting WHERE number = ?1 AND id = ?2")?
             .execute(params![
                 key(message.content.destination.as_str()),
                 message.id.as_i64()
@@ -333,12 +332,11 @@ impl Tx<'_> {
         if events.is_empty() {
             return Ok(());
         }
-        self.db
-            .prepare_cached(
-                "INSERT INTO event VALUES (?1, \
-                 (SELECT coalesce(max(n), 0) + 1 FROM event WHERE message_id = ?1), ?2)",
-            )?
-            .execute(params![id.as_i64(), record::encode_events(events)])?;
+        self.kept(
+            "INSERT INTO event VALUES (?1, \
+             (SELECT coalesce(max(n), 0) + 1 FROM event WHERE message_id = ?1), ?2)",
+        )?
+        .execute(params![id.as_i64(), record::encode_events(events)])?;
         Ok(())
     }
 }

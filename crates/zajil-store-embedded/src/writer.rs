@@ -1,13 +1,14 @@
 //! The one writer: takes all jobs that wait, runs them in one transaction, syncs once, then answers
 //! (group commit). The longer a sync takes, the more jobs share the next one.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, PrepFlags, Statement};
 use tokio::sync::oneshot;
 use zajil_store::Error;
 use zajil_telemetry::{Stopwatch, Telemetry};
@@ -35,15 +36,44 @@ pub(crate) struct Delta {
     pub(crate) outbox: i64,
 }
 
-/// A transaction in progress, as jobs see it.
+/// The transaction in progress, as jobs see it.
 #[derive(Debug)]
-pub(crate) struct Tx<'a> {
-    pub(crate) db: &'a Connection,
+pub(crate) struct Tx<'db> {
+    pub(crate) db: &'db Connection,
+    /// By where the text lies, see [`Tx::kept`].
+    statements: BTreeMap<(usize, usize), Statement<'db>>,
     pub(crate) delta: Delta,
     /// The numbers of frontend names in `dest`; emptied when a transaction is undone.
-    pub(crate) dests: &'a mut HashMap<String, i64>,
+    pub(crate) dests: HashMap<String, i64>,
     /// The next entry of `finished`; gaps are harmless, repetition is not.
-    pub(crate) next_seq: &'a mut i64,
+    pub(crate) next_seq: i64,
+}
+
+impl<'db> Tx<'db> {
+    fn new(db: &'db Connection) -> Self {
+        Self {
+            db,
+            statements: BTreeMap::new(),
+            delta: Delta::default(),
+            dests: HashMap::new(),
+            next_seq: 0,
+        }
+    }
+
+    /// A statement that runs for nearly every message, compiled once for the life of the writer.
+    ///
+    /// The connection's own cache hashes the text twice, moves the entry twice and unbinds every
+    /// parameter each time: a sixth of what the writer did for a message. What runs seldom is left
+    /// to it, because what is kept here stays.
+    pub(crate) fn kept(&mut self, sql: &'static str) -> rusqlite::Result<&mut Statement<'db>> {
+        match self.statements.entry((sql.as_ptr().addr(), sql.len())) {
+            Entry::Occupied(kept) => Ok(kept.into_mut()),
+            Entry::Vacant(new) => {
+                let flags = PrepFlags::SQLITE_PREPARE_PERSISTENT;
+                Ok(new.insert(self.db.prepare_with_flags(sql, flags)?))
+            }
+        }
+    }
 }
 
 trait Job: Send {
@@ -112,7 +142,10 @@ impl Writer {
         let told = telemetry.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || Loop::new(db, counts, told).serve(&receive))?;
+            .spawn(move || {
+                Loop::new(&db, counts, told).serve(&receive);
+                leave_tidy(&db);
+            })?;
         Ok(Self {
             telemetry,
             jobs: std::sync::Mutex::new(Some(send)),
@@ -196,22 +229,25 @@ impl Drop for Writer {
     }
 }
 
-struct Loop {
-    db: Connection,
-    counts: Arc<Counts>,
-    telemetry: Option<Arc<Telemetry>>,
-    dests: HashMap<String, i64>,
-    next_seq: i64,
+/// Leaves the data in one file: nothing to recover at the next start.
+fn leave_tidy(db: &Connection) {
+    if let Err(error) = db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::warn!(%error, "the last checkpoint did not happen; the next start does it");
+    }
 }
 
-impl Loop {
-    fn new(db: Connection, counts: Arc<Counts>, telemetry: Option<Arc<Telemetry>>) -> Self {
+struct Loop<'db> {
+    tx: Tx<'db>,
+    counts: Arc<Counts>,
+    telemetry: Option<Arc<Telemetry>>,
+}
+
+impl<'db> Loop<'db> {
+    fn new(db: &'db Connection, counts: Arc<Counts>, telemetry: Option<Arc<Telemetry>>) -> Self {
         Self {
-            db,
+            tx: Tx::new(db),
             counts,
             telemetry,
-            dests: HashMap::new(),
-            next_seq: 0,
         }
     }
 
@@ -229,10 +265,6 @@ impl Loop {
                 telemetry.metrics.store_queue.sub(taken);
             }
             self.commit(&mut batch);
-        }
-        // Leaves the data in one file: nothing to recover at the next start.
-        if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-            tracing::warn!(%error, "the last checkpoint did not happen; the next start does it");
         }
     }
 
@@ -267,10 +299,10 @@ impl Loop {
                 if let Some(telemetry) = &self.telemetry {
                     telemetry.metrics.store_undone.inc();
                 }
-                self.dests.clear();
+                self.tx.dests.clear();
                 // Fails when SQLite has rolled back by itself; then there is nothing to undo.
-                if !self.db.is_autocommit()
-                    && let Err(error) = self.db.execute_batch("ROLLBACK")
+                if !self.tx.db.is_autocommit()
+                    && let Err(error) = self.tx.db.execute_batch("ROLLBACK")
                 {
                     tracing::error!(%error, "rollback failed");
                 }
@@ -282,26 +314,22 @@ impl Loop {
     }
 
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), rusqlite::Error> {
-        if self.next_seq == 0 {
-            self.next_seq = self.db.query_row(
+        let tx = &mut self.tx;
+        if tx.next_seq == 0 {
+            tx.next_seq = tx.db.query_row(
                 "SELECT 1 + max(coalesce((SELECT max(seq) FROM finished), 0),
                                 coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0))",
                 [],
                 |row| row.get(0),
             )?;
         }
-        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut tx = Tx {
-            db: &self.db,
-            delta: Delta::default(),
-            dests: &mut self.dests,
-            next_seq: &mut self.next_seq,
-        };
+        tx.delta = Delta::default();
+        tx.kept("BEGIN IMMEDIATE")?.execute([])?;
         for job in jobs {
-            job.run(&mut tx)?;
+            job.run(tx)?;
         }
+        tx.kept("COMMIT")?.execute([])?;
         let delta = tx.delta;
-        self.db.prepare_cached("COMMIT")?.execute([])?;
         self.counts
             .messages
             .fetch_add(delta.messages, Ordering::Relaxed);
