@@ -32,6 +32,7 @@ mod routes;
 mod seed;
 mod shelf;
 mod smpp_parties;
+mod smpp_unmatched;
 mod stream;
 mod system;
 mod table;

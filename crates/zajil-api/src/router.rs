@@ -33,7 +33,8 @@ use crate::table::Table;
 use crate::translations::Rules;
 use crate::{
     audit, batch, bulk, cdrs, cluster, diagnose, docs, events, frontends, keys, locations,
-    messages, policies, routes, shelf, smpp_parties, stream, system, table, translations, webhooks,
+    messages, policies, routes, shelf, smpp_parties, smpp_unmatched, stream, system, table,
+    translations, webhooks,
 };
 
 use page::{DELETE, GET, PATCH, POST, PUT, Pages, guarded};
@@ -424,6 +425,11 @@ fn smpp_pages() -> Pages {
             said::carrier_remove,
         ),
     ))
+    .on(
+        (GET, "/api/smpp/unmatched", Need::Admin),
+        smpp_unmatched::list,
+        said::unmatched,
+    )
 }
 
 /// What a page says of itself.

@@ -58,6 +58,8 @@ pub enum EventName {
     DeliveryAttempt(Attempt),
     /// Its frontend was overloaded: no attempt was counted.
     Postponed,
+    /// A network beyond ours has taken it, or says how far it is.
+    Taken,
     /// It was delivered.
     Delivered,
     /// It ended undelivered for good.
@@ -84,7 +86,7 @@ pub enum EventName {
     Other(Box<str>),
 }
 
-const FIXED: [(EventName, &str); 19] = [
+const FIXED: [(EventName, &str); 20] = [
     (EventName::Inserted, "message_inserted"),
     (EventName::NumberTranslated, "number_translated"),
     (EventName::EnumLookup, "enum_lookup"),
@@ -93,6 +95,7 @@ const FIXED: [(EventName, &str); 19] = [
     (EventName::ChargingAttempted, "charging_attempted"),
     (EventName::ChargingFailed, "charging_failed"),
     (EventName::Postponed, "delivery_postponed"),
+    (EventName::Taken, "message_taken"),
     (EventName::Requeued, "message_requeued"),
     (EventName::Delivered, "message_delivered"),
     (EventName::Failed, "message_failed"),

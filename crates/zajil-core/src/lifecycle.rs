@@ -58,6 +58,16 @@ pub enum Report {
         /// Why, in the frontend's words.
         reason: Option<String>,
     },
+    /// A network beyond ours has taken it and will say later how it ended: it is offered to nobody
+    /// until then.
+    Taken {
+        /// The frontend that handed it over.
+        by: Option<FrontendName>,
+        /// When it is offered again if nothing was said.
+        until: Timestamp,
+        /// As what, in the frontend's words.
+        told: String,
+    },
     /// The charging system has answered for a message that waits for that.
     Charged(Settlement),
     /// Time has passed: the sweep's report. The life is over (S9.1), the frontend has had its turn
@@ -77,6 +87,7 @@ impl Report {
             Self::AttemptFailed { .. } => "attempt failed",
             Self::Ended { .. } => "ended",
             Self::Refused { .. } => "refused",
+            Self::Taken { .. } => "taken",
             Self::Charged(_) => "charged",
             Self::Overdue => "overdue",
             Self::Removed => "removed",
@@ -217,6 +228,7 @@ pub fn report(
         }
         Report::Ended { how, reason } => ended(message, *how, reason.as_deref(), scene),
         Report::Refused { reason, .. } => refused(message, reason.as_deref(), scene),
+        Report::Taken { until, told, .. } => taken(message, *until, told, scene),
         Report::Charged(settlement) => match message.life {
             Life::Charging { .. } => settle(message, settlement, scene),
             _ => debited_late(message, report, scene).ok_or(Unchanged::NotYet)?,
@@ -240,11 +252,14 @@ fn check_turn(message: &Message, report: &Report) -> Result<(), Unchanged> {
             | Report::AttemptFailed { .. }
             | Report::Ended { .. }
             | Report::Refused { .. }
+            | Report::Taken { .. }
             | Report::Removed => Err(Unchanged::Charging),
         };
     }
     match report {
-        Report::AttemptFailed { by, .. } | Report::Refused { by, .. } => {
+        Report::AttemptFailed { by, .. }
+        | Report::Refused { by, .. }
+        | Report::Taken { by, .. } => {
             let dest = message.dest_smsc.as_ref();
             match (by, dest) {
                 (Some(by), Some(dest)) if by != dest => Err(Unchanged::NotTheirs),
@@ -369,6 +384,18 @@ fn refused(message: &mut Message, reason: Option<&str>, scene: &Scene) -> Vec<Ev
         scene.event(name, told),
         fall_back(message, next, "refused it", scene),
     ]
+}
+
+/// A network beyond ours has it: held like by a poller, so that neither a location nor a fallback
+/// takes it away meanwhile.
+fn taken(message: &mut Message, until: Timestamp, told: &str, scene: &Scene) -> Vec<Event> {
+    message.life = Life::Pending {
+        leased_until: Some(until),
+    };
+    if let Some(next) = &mut message.arranged.fallback {
+        next.at = until.plus(next.after);
+    }
+    vec![scene.event(EventName::Taken, told)]
 }
 
 /// Gives the message to the next frontend of its route.

@@ -31,7 +31,10 @@ impl Shared {
     ) -> Result<Vec<Result<Message, Refusal>>, Refusal> {
         let told: Vec<_> = reports
             .iter_mut()
-            .map(|(id, report)| (*id, self.with_schedules(report)))
+            .map(|(id, report)| {
+                let goes_on = matches!(report, Report::Taken { .. });
+                (*id, (self.with_schedules(report), goes_on))
+            })
             .collect();
         let storing = Stopwatch::start();
         let outcomes = self.parts.store.report(reports, self.scene()).await;
@@ -42,9 +45,9 @@ impl Shared {
         let outcomes = outcomes.chain(std::iter::repeat_n(None, missing));
         let answers = told.into_iter().zip(outcomes);
         Ok(answers
-            .map(|((id, congested), outcome)| match outcome {
+            .map(|((id, kind), outcome)| match outcome {
                 Some(outcome) => {
-                    let answer = self.reported(id, congested, outcome);
+                    let answer = self.reported(id, kind, outcome);
                     if answer.is_ok() {
                         self.record(&Fact::Reported { id, took });
                     }
@@ -58,14 +61,14 @@ impl Shared {
     fn reported(
         &self,
         id: MessageId,
-        congested: bool,
+        (congested, goes_on): (bool, bool),
         outcome: Outcome,
     ) -> Result<Message, Refusal> {
         let message = self.take_effect(id, outcome)?;
         if let (true, Some(name)) = (congested, &message.dest_smsc) {
             self.throttle(name);
         }
-        if message.ending().is_none() {
+        if message.ending().is_none() && !goes_on {
             let message = &message;
             self.record(&Fact::AttemptFailed { message });
         }

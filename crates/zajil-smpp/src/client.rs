@@ -7,9 +7,12 @@
 mod backoff;
 mod deliver;
 mod hear;
+mod ledger;
 mod outcome;
 mod pace;
+mod said;
 mod session;
+mod settle;
 mod write;
 
 use std::collections::HashMap;
@@ -25,8 +28,10 @@ use zajil_core::clock::{Clock, Dice};
 use zajil_core::frontend::FrontendName;
 use zajil_core::port::{Desk, Intake};
 use zajil_core::smpp::carrier::Carrier;
-use zajil_telemetry::Telemetry;
+use zajil_store::Store;
+use zajil_telemetry::{CarrierCounts, Telemetry};
 
+use self::ledger::Ledger;
 use self::pace::Pace;
 
 /// How long sessions have to take leave when the client stops.
@@ -37,13 +42,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// All carriers, as they are now; a new list replaces it whole.
 pub type Carriers = Arc<[Arc<Carrier>]>;
 
-/// What the client works with.
+/// What the client is given.
 #[derive(Clone)]
 pub struct Parts {
     /// Where messages of carriers enter.
     pub intake: Arc<dyn Intake>,
     /// Where messages for carriers leave.
     pub desk: Arc<dyn Desk>,
+    /// Where it is kept what carriers took.
+    pub store: Arc<dyn Store>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Spreads what would happen together.
@@ -62,14 +69,17 @@ impl fmt::Debug for Parts {
 #[derive(Debug)]
 pub struct Client {
     parts: Parts,
+    ledger: Arc<Ledger>,
 }
 
 /// A carrier that sessions work for.
 #[derive(Debug)]
 struct Upstream {
     parts: Parts,
+    ledger: Arc<Ledger>,
     carrier: Arc<Carrier>,
     pace: Mutex<Pace>,
+    counts: CarrierCounts,
 }
 
 impl Upstream {
@@ -94,7 +104,8 @@ impl Client {
     /// A client that binds to nobody yet.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts })
+        let ledger = Arc::new(Ledger::new(Arc::clone(&parts.store)));
+        Arc::new(Self { parts, ledger })
     }
 
     /// Binds to the carriers until `stop`, then takes leave of all. A carrier that was changed is
@@ -107,7 +118,12 @@ impl Client {
         let mut workers: HashMap<FrontendName, Worker> = HashMap::new();
         let mut tasks = JoinSet::new();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
+        let mut looking: Option<AbortHandle> = None;
         loop {
+            if looking.as_ref().is_none_or(AbortHandle::is_finished) {
+                let things = (self.parts.clone(), Arc::clone(&self.ledger));
+                looking = Some(tasks.spawn(settle::look(things, carriers.clone(), stop.clone())));
+            }
             let wanted = carriers.borrow_and_update().clone();
             self.reconcile(&wanted, &mut workers, &mut tasks);
             tokio::select! {
@@ -153,8 +169,15 @@ impl Client {
                 let stop = CancellationToken::new();
                 let upstream = Arc::new(Upstream {
                     parts: self.parts.clone(),
+                    ledger: Arc::clone(&self.ledger),
                     carrier: Arc::clone(carrier),
                     pace: Mutex::new(Pace::new(carrier.rate, Instant::now())),
+                    counts: self
+                        .parts
+                        .telemetry
+                        .metrics
+                        .carriers
+                        .of(carrier.name.as_str()),
                 });
                 Worker {
                     carrier: Arc::clone(carrier),

@@ -108,6 +108,7 @@ macro_rules! each_conformance_case {
                 d14_a_debit_that_is_known_late_is_kept_and_given_back
                 d6_a_key_can_be_forgotten
                 d12_the_next_frontend_gets_what_the_first_did_not_take
+                d19_what_a_network_took_is_held_until_it_tells
                 d12_a_frontend_that_holds_a_message_keeps_its_turn
                 d12_a_refusal_goes_to_the_next_at_once_and_the_last_one_ends
                 d14_a_debit_whose_message_ends_undelivered_waits_to_be_given_back

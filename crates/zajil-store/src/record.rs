@@ -21,6 +21,7 @@ mod refund;
 mod routing;
 mod smpp;
 mod smpp_carrier;
+mod smpp_receipt;
 
 pub use events::{decode_events, encode_events};
 pub use extra::{Extra, decode_extra, encode_extra};
@@ -31,6 +32,10 @@ pub use refund::{decode_refund, encode_refund};
 pub use routing::{decode_route, decode_rule, encode_route, encode_rule};
 pub use smpp::{decode_smpp_account, encode_smpp_account};
 pub use smpp_carrier::{decode_smpp_carrier, encode_smpp_carrier};
+pub use smpp_receipt::{
+    SmppSubmitted, SmppUnmatched, decode_smpp_submitted, decode_smpp_unmatched,
+    encode_smpp_submitted, encode_smpp_unmatched,
+};
 
 /// The version that is written.
 const VERSION: u32 = 1;

@@ -36,6 +36,10 @@ pub enum Kind {
     SmppAccount,
     /// An SMSC that we bind to.
     SmppCarrier,
+    /// A part of a message that a carrier took and has not told the end of, named by its id.
+    SmppSubmitted,
+    /// A receipt of a carrier that belongs to nothing known.
+    SmppUnmatched,
     /// A multimedia message (S3.5).
     Mms,
     /// Something that happened in the SS7 network (S3.6).
@@ -44,13 +48,15 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ApiKey,
         Self::Audit,
         Self::Webhook,
         Self::WebhookDelivery,
         Self::SmppAccount,
         Self::SmppCarrier,
+        Self::SmppSubmitted,
+        Self::SmppUnmatched,
         Self::Mms,
         Self::Ss7Event,
     ];
@@ -65,6 +71,8 @@ impl Kind {
             Self::WebhookDelivery => "webhook_delivery",
             Self::SmppAccount => "smpp_account",
             Self::SmppCarrier => "smpp_carrier",
+            Self::SmppSubmitted => "smpp_submitted",
+            Self::SmppUnmatched => "smpp_unmatched",
             Self::Mms => "mms",
             Self::Ss7Event => "ss7_event",
         }

@@ -12,5 +12,5 @@ pub use chain::chain;
 pub use fact::{
     CdrFact, ChargeFact, Door, EnumFact, Fact, HandedFact, HeldFact, Telemetry, WebhookFact,
 };
-pub use metric::Metrics;
+pub use metric::{CarrierCounts, Metrics};
 pub use stopwatch::Stopwatch;

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 
+mod carrier;
 mod catalogue;
 mod handles;
 mod live;
@@ -15,6 +16,7 @@ mod queue;
 mod register;
 mod webhook;
 
+pub use carrier::CarrierCounts;
 pub use catalogue::CATALOGUE;
 pub use handles::Metrics;
 pub use live::{Live, StreamEnd};

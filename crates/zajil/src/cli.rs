@@ -99,6 +99,8 @@ enum Command {
         #[command(subcommand)]
         command: SmppCommand,
     },
+    /// Be a carrier that accepts SMPP binds, healthy or troubled, to try settings with.
+    SmppSim(crate::smpp_sim::SimArgs),
     /// Print what happens, while it happens.
     Tail {
         #[command(flatten)]
@@ -174,6 +176,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Cluster { server, command } => operate::cluster(&server, command),
         Command::Cdr { server, command } => operate::cdr(&server, command),
         Command::Smpp { server, command } => smpp_command::run(&server, command),
+        Command::SmppSim(args) => crate::smpp_sim::run(&args),
         Command::Tail { server, filter } => tail::run(&server, &filter),
         Command::Doctor(args) => crate::doctor::run(args),
         Command::Backup(args) => crate::backup::run(&args),

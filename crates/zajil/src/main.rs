@@ -29,6 +29,7 @@ mod serve;
 mod simulation;
 mod smpp;
 mod smpp_command;
+mod smpp_sim;
 mod table;
 mod tail;
 mod timed;

@@ -262,6 +262,7 @@ fn client(
     let parts = client::Parts {
         intake: engine.clone(),
         desk: engine.clone(),
+        store: Arc::clone(store),
         clock: Arc::clone(clock),
         dice: Arc::new(zajil_engine::system::ThreadDice),
         telemetry: Arc::clone(telemetry),

@@ -108,7 +108,13 @@ pub(crate) const LAYERS: &[Layer] = &[
     ),
     layer(
         "zajil-smpp",
-        &["smpp-codec", "sms-codec", "zajil-core", "zajil-telemetry"],
+        &[
+            "smpp-codec",
+            "sms-codec",
+            "zajil-core",
+            "zajil-store",
+            "zajil-telemetry",
+        ],
         UNTYPED_ERRORS,
     ),
     layer(

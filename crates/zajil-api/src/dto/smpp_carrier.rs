@@ -1,11 +1,15 @@
 //! An SMPP carrier on the wire: what a client may set, and what is shown of it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zajil_core::outcome::Refusal;
-use zajil_core::smpp::carrier::{BindMode, Carrier, Host, Password, Plan};
+use zajil_core::retry::schedule::ErrorClass;
+use zajil_core::smpp::carrier::{
+    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, WithoutReceipt,
+};
 use zajil_core::smpp::{DefaultAlphabet, LONGEST_SYSTEM_ID, LongText};
 
 use super::field::{Field, MOST_ITEMS, Read};
@@ -18,6 +22,10 @@ use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 const MOST_BINDS: i64 = 100;
 /// The longest timer, in seconds.
 const LONGEST_TIMER: i64 = 3_600;
+/// The longest wait for a receipt, in seconds: a week.
+const LONGEST_WAIT: i64 = 604_800;
+/// The most octets of JSON that say what errors mean.
+const MOST_ERRORS: usize = 8_192;
 /// The longest `system_type` and `address_range` (SMPP 3.4, 5.2.3, 5.2.7).
 const LONGEST_SYSTEM_TYPE: usize = 12;
 const LONGEST_RANGE: usize = 40;
@@ -54,6 +62,10 @@ pub(crate) struct CarrierIn<'a> {
     messages_per_second: Field<'a>,
     enquire_link_seconds: Field<'a>,
     response_seconds: Field<'a>,
+    delivered_at: Field<'a>,
+    receipt_timeout_seconds: Field<'a>,
+    without_receipt: Field<'a>,
+    errors: Field<'a>,
 }
 
 impl CarrierIn<'_> {
@@ -113,6 +125,24 @@ impl CarrierIn<'_> {
             &mut new.response,
             seconds(self.response_seconds, "response_seconds")?,
         );
+        let timeout = count(
+            self.receipt_timeout_seconds,
+            "receipt_timeout_seconds",
+            LONGEST_WAIT,
+        )?;
+        let timeout = timeout.map(|seconds| Duration::from_secs(seconds.get().into()));
+        put(&mut new.receipt_timeout, timeout);
+        let at = self.delivered_at;
+        let at = at.word("delivered_at", DeliveredAt::parse, &DELIVERED_AT)?;
+        put(&mut new.delivered_at, at);
+        let without = self.without_receipt;
+        let without = without.word("without_receipt", WithoutReceipt::parse, &WITHOUT)?;
+        put(&mut new.without_receipt, without);
+        put(&mut new.errors, errors(self.errors)?);
+        if new.delivered_at == DeliveredAt::Receipt && new.bind == BindMode::Transmitter {
+            let rule = "must be response where nothing comes back: bind is transmitter";
+            return Err(Refusal::field("delivered_at", rule));
+        }
         let writing = Writing {
             plans: [
                 (self.address_range_ton, self.address_range_npi),
@@ -198,6 +228,30 @@ fn graphic(field: Field<'_>, name: &str, most: usize) -> Read<String> {
         .map(Option::flatten)
 }
 
+/// An object, each error with what it means; null is empty.
+fn errors(field: Field<'_>) -> Read<BTreeMap<ErrorKey, Handling>> {
+    if !field.is_given() {
+        return Ok(None);
+    }
+    let Some(text) = field.object("errors", MOST_ERRORS)? else {
+        return Ok(Some(BTreeMap::new()));
+    };
+    let wrong = |key: &str, rule: String| Refusal::field(&format!("errors.{key}"), rule);
+    let given: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|_| {
+        let rule = "must say for each error what it means, in one word";
+        Refusal::field("errors", rule)
+    })?;
+    let one = |(key, word): (&String, &String)| {
+        let error = ErrorKey::parse(key).map_err(|rule| wrong(key, rule.to_string()))?;
+        let handling = Handling::parse(word).ok_or_else(|| {
+            let words = ErrorClass::ALL.map(ErrorClass::as_str).join(", ");
+            wrong(key, format!("must be one of {words}, {}", Handling::NEVER))
+        })?;
+        Ok((error, handling))
+    };
+    given.iter().map(one).collect::<Result<_, _>>().map(Some)
+}
+
 fn hosts(field: Field<'_>) -> Read<Vec<Host>> {
     let hosts = items(field, "hosts", |field, name| {
         field.parsed(name, Host::parse)
@@ -259,6 +313,10 @@ pub(crate) struct CarrierOut<'a> {
     messages_per_second: Option<u32>,
     enquire_link_seconds: u64,
     response_seconds: u64,
+    delivered_at: &'static str,
+    receipt_timeout_seconds: u64,
+    without_receipt: &'static str,
+    errors: BTreeMap<String, &'static str>,
 }
 
 impl<'a> CarrierOut<'a> {
@@ -290,10 +348,20 @@ impl<'a> CarrierOut<'a> {
             messages_per_second: carrier.rate.map(NonZeroU32::get),
             enquire_link_seconds: carrier.enquire_link.as_secs(),
             response_seconds: carrier.response.as_secs(),
+            delivered_at: carrier.delivered_at.as_str(),
+            receipt_timeout_seconds: carrier.receipt_timeout.as_secs(),
+            without_receipt: carrier.without_receipt.as_str(),
+            errors: carrier
+                .errors
+                .iter()
+                .map(|(key, handling)| (key.to_string(), handling.as_str()))
+                .collect(),
         }
     }
 }
 
+const DELIVERED_AT: [&str; 2] = ["response", "receipt"];
+const WITHOUT: [&str; 3] = ["fail", "deliver", "again"];
 const MODES: [&str; 4] = ["transceiver", "pair", "transmitter", "receiver"];
 
 impl Described for CarrierIn<'_> {
@@ -345,6 +413,14 @@ impl Described for CarrierIn<'_> {
                 ("messages_per_second", counts(MOST_RATE)),
                 ("enquire_link_seconds", counts(LONGEST_TIMER)),
                 ("response_seconds", counts(LONGEST_TIMER)),
+                ("delivered_at", given::word(DELIVERED_AT)),
+                ("receipt_timeout_seconds", counts(LONGEST_WAIT)),
+                ("without_receipt", given::word(WITHOUT)),
+                (
+                    "errors",
+                    given::any_object()
+                        .says("command_status or receipt:code to an error class or permanent."),
+                ),
             ],
         )
     }
@@ -385,6 +461,10 @@ impl Described for CarrierOut<'_> {
             ),
             ("enquire_link_seconds", shown::integer(1, LONGEST_TIMER)),
             ("response_seconds", shown::integer(1, LONGEST_TIMER)),
+            ("delivered_at", shown::word(DELIVERED_AT)),
+            ("receipt_timeout_seconds", shown::integer(1, LONGEST_WAIT)),
+            ("without_receipt", shown::word(WITHOUT)),
+            ("errors", schema::map(shown::text())),
         ])
     }
 }

@@ -65,6 +65,7 @@ fn is_end(event: &Event) -> bool {
         | EventName::ChargingFailed
         | EventName::DeliveryAttempt(_)
         | EventName::Postponed
+        | EventName::Taken
         | EventName::Requeued
         | EventName::Updated
         | EventName::LateReport

@@ -1,5 +1,6 @@
 //! Somebody else's message centre that we bind to, and how messages are written for it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use super::{BindType, DefaultAlphabet, LongText};
 use crate::frontend::FrontendName;
+use crate::retry::schedule::ErrorClass;
 
 /// How we bind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -155,6 +157,150 @@ pub struct Plan {
     pub npi: Option<u8>,
 }
 
+/// What it means that a carrier has delivered a message (D19).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeliveredAt {
+    /// It has answered the submit.
+    Response,
+    /// It has sent a receipt that says so; receipts are asked for.
+    Receipt,
+}
+
+impl DeliveredAt {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Response, Self::Receipt];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Response => "response",
+            Self::Receipt => "receipt",
+        }
+    }
+
+    /// What `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+/// What becomes of a message whose receipt does not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WithoutReceipt {
+    /// The next frontend of its route gets it, or it has failed.
+    Fail,
+    /// It counts as delivered.
+    Deliver,
+    /// It is submitted again.
+    Again,
+}
+
+impl WithoutReceipt {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Fail, Self::Deliver, Self::Again];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Deliver => "deliver",
+            Self::Again => "again",
+        }
+    }
+
+    /// What `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+/// What is done about a message that a carrier did not take, or gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// It is tried again, by the schedule of this class.
+    Again(ErrorClass),
+    /// This carrier never delivers it: the next one of the route has its turn, or it ends.
+    Never,
+}
+
+impl Handling {
+    /// The word for [`Self::Never`] in JSON; the others are those of the classes.
+    pub const NEVER: &'static str = "permanent";
+
+    /// The word in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Again(class) => class.as_str(),
+            Self::Never => Self::NEVER,
+        }
+    }
+
+    /// What `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        if word == Self::NEVER {
+            return Some(Self::Never);
+        }
+        ErrorClass::parse(word).map(Self::Again)
+    }
+}
+
+/// An error of a carrier that means something else than it does elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ErrorKey {
+    /// `command_status` of a response to a submit.
+    Status(u32),
+    /// `err` of a receipt, without leading zeros.
+    Receipt(String),
+}
+
+/// A text names no error of a carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be a command_status such as 0x45, or receipt: with an error code, such as receipt:11"
+)]
+pub struct NotAnError;
+
+impl ErrorKey {
+    /// `0x45`, `69`, or `receipt:011`.
+    ///
+    /// # Errors
+    /// [`NotAnError`].
+    pub fn parse(text: &str) -> Result<Self, NotAnError> {
+        if let Some(code) = text.strip_prefix("receipt:") {
+            let fits = (1..=8).contains(&code.len()) && code.bytes().all(|o| o.is_ascii_graphic());
+            return fits.then(|| Self::receipt(code)).ok_or(NotAnError);
+        }
+        let status = match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => text.parse(),
+        };
+        let status = status.ok().filter(|status| *status != 0);
+        status.map(Self::Status).ok_or(NotAnError)
+    }
+
+    /// The error code of a receipt: zeros in front of it say nothing.
+    #[must_use]
+    pub fn receipt(code: &str) -> Self {
+        let short = code.trim().trim_start_matches('0');
+        Self::Receipt(if short.is_empty() { "0" } else { short }.to_ascii_lowercase())
+    }
+}
+
+impl fmt::Display for ErrorKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(out, "{status:#x}"),
+            Self::Receipt(code) => write!(out, "receipt:{code}"),
+        }
+    }
+}
+
 /// A carrier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carrier {
@@ -202,6 +348,14 @@ pub struct Carrier {
     pub enquire_link: Duration,
     /// It has so long for a response.
     pub response: Duration,
+    /// What it means that it has delivered.
+    pub delivered_at: DeliveredAt,
+    /// A receipt is waited for so long.
+    pub receipt_timeout: Duration,
+    /// What becomes of a message then.
+    pub without_receipt: WithoutReceipt,
+    /// Errors of it that mean something else than elsewhere.
+    pub errors: BTreeMap<ErrorKey, Handling>,
 }
 
 impl Carrier {
@@ -231,7 +385,23 @@ impl Carrier {
             rate: None,
             enquire_link: Duration::from_secs(30),
             response: Duration::from_secs(10),
+            delivered_at: DeliveredAt::Response,
+            receipt_timeout: Duration::from_secs(2 * 86_400),
+            without_receipt: WithoutReceipt::Fail,
+            errors: BTreeMap::new(),
         }
+    }
+
+    /// What was set for a status of a response to a submit.
+    #[must_use]
+    pub fn on_status(&self, status: u32) -> Option<Handling> {
+        self.errors.get(&ErrorKey::Status(status)).copied()
+    }
+
+    /// What was set for the error code of a receipt.
+    #[must_use]
+    pub fn on_receipt(&self, code: &str) -> Option<Handling> {
+        self.errors.get(&ErrorKey::receipt(code)).copied()
     }
 }
 
@@ -258,6 +428,22 @@ mod tests {
             "2001:db8::1:2775",
         ] {
             assert_eq!(Host::parse(text), Err(NotAHost), "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_are_named_as_carriers_do() {
+        for (text, shown) in [
+            ("0x45", "0x45"),
+            ("69", "0x45"),
+            ("receipt:011", "receipt:11"),
+            ("receipt:000", "receipt:0"),
+            ("receipt:00A", "receipt:a"),
+        ] {
+            assert_eq!(ErrorKey::parse(text).unwrap().to_string(), shown);
+        }
+        for text in ["", "0", "0x", "failed", "receipt:", "receipt:a b"] {
+            assert_eq!(ErrorKey::parse(text), Err(NotAnError), "{text}");
         }
     }
 

@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::port::Answer;
-use zajil_core::retry::schedule::{ErrorClass, Schedules};
+use zajil_core::retry::schedule::ErrorClass;
+use zajil_core::smpp::carrier::{DeliveredAt, Handling};
 
-use super::outcome::{self, Verdict};
 use super::pace::Pace;
-use super::{Upstream, write};
+use super::settle::again;
+use super::{Upstream, outcome, write};
 use crate::frontend::Frontend;
 use crate::link::{Handle, Lost};
 use crate::pump::{self, Source};
@@ -110,23 +111,26 @@ impl Upstream {
 
     /// Submits one message, part by part, and reports what became of it.
     async fn deliver(&self, handle: &Handle, message: Message, by: Instant) {
-        let mut sent = 0_usize;
+        let mut ids = Vec::new();
         let mut outcome = Ok(());
         for part in write::parts(&message, &self.carrier) {
-            outcome = self.submit_part(handle, part, by).await;
-            if outcome.is_err() {
-                break;
+            match self.submit_part(handle, part, by).await {
+                Ok(id) => ids.push(id),
+                Err(failure) => {
+                    outcome = Err(failure);
+                    break;
+                }
             }
-            sent += 1;
         }
         let name = self.name();
         let report = match outcome {
+            Ok(()) if self.waits_for_receipts(&ids) => return self.taken(&message, &ids).await,
             Ok(()) => Report::Delivered {
                 by: Some(name.clone()),
                 at: Some(self.parts.clock.now()),
             },
             // Nothing of it was sent: it keeps its place, and no attempt is counted.
-            Err(Failure::Lost(Lost::Unsent)) if sent == 0 => {
+            Err(Failure::Lost(Lost::Unsent)) if ids.is_empty() => {
                 return self.frontend().give_back(&message).await;
             }
             Err(failure) => self.failed(failure),
@@ -137,28 +141,51 @@ impl Upstream {
     }
 
     /// Submits one part, at its moment; again when the carrier had too much, while there is time.
-    async fn submit_part(&self, handle: &Handle, part: Sm, by: Instant) -> Result<(), Failure> {
+    /// Answers with the id that the carrier gives it.
+    async fn submit_part(&self, handle: &Handle, part: Sm, by: Instant) -> Result<String, Failure> {
         loop {
             self.turn(handle).await.map_err(Failure::Lost)?;
             let request = Pdu::SubmitSm(part.clone());
             match handle.request(request).await {
                 Ok(response) if response.status.is_ok() => {
                     self.pace(Pace::accepted);
-                    return Ok(());
+                    self.counts.accepted.inc();
+                    return Ok(match response.pdu {
+                        Pdu::SubmitSmResp(taken) => taken.message_id.to_str().into_owned(),
+                        _ => String::new(),
+                    });
                 }
                 Ok(response) => {
-                    let busy = Verdict::Again(ErrorClass::Congestion);
-                    if outcome::of(response.status) != busy {
+                    let busy = Handling::Again(ErrorClass::Congestion);
+                    if outcome::on(&self.carrier, response.status) != busy {
+                        self.counts.refused.inc();
                         return Err(Failure::Refused(response.status));
                     }
                     self.pace(Pace::throttled);
+                    self.counts.throttled.inc();
                     if Instant::now() >= by {
                         return Err(Failure::Refused(response.status));
                     }
                 }
-                Err(lost) => return Err(Failure::Lost(lost)),
+                Err(lost) => {
+                    if lost != Lost::Unsent {
+                        self.counts.unanswered.inc();
+                    }
+                    return Err(Failure::Lost(lost));
+                }
             }
         }
+    }
+
+    /// Whether receipts decide about a message that was taken with these ids. A carrier that gives
+    /// none cannot be understood when it sends receipts.
+    fn waits_for_receipts(&self, ids: &[String]) -> bool {
+        let named = ids.iter().all(|id| !id.trim().is_empty());
+        let waits = self.carrier.delivered_at == DeliveredAt::Receipt;
+        if waits && !named {
+            tracing::warn!(carrier = %self.name(), "it gives no ids: its receipts match nothing");
+        }
+        waits && named
     }
 
     /// Waits for the moment at which the next part may go.
@@ -180,9 +207,9 @@ impl Upstream {
     fn failed(&self, failure: Failure) -> Report {
         let by = Some(self.carrier.name.clone());
         let (class, reason) = match failure {
-            Failure::Refused(status) => match outcome::of(status) {
-                Verdict::Again(class) => (class, status.to_string()),
-                Verdict::Never => {
+            Failure::Refused(status) => match outcome::on(&self.carrier, status) {
+                Handling::Again(class) => (class, status.to_string()),
+                Handling::Never => {
                     let reason = Some(status.to_string());
                     return Report::Refused { by, reason };
                 }
@@ -192,12 +219,6 @@ impl Upstream {
                 (ErrorClass::Temporary, reason)
             }
         };
-        Report::AttemptFailed {
-            reason: Some(reason),
-            retry_after: None,
-            by,
-            class: Some(class),
-            schedules: Arc::new(Schedules::default()),
-        }
+        again(by, Some(reason), class)
     }
 }

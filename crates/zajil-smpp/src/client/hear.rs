@@ -1,4 +1,4 @@
-//! What a carrier sends us: messages of mobiles, which enter like any submit.
+//! What a carrier sends us: receipts, and messages of mobiles, which enter like any submit.
 
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use zajil_core::port::Submission;
 use zajil_telemetry::{Door, Fact};
 
 use super::Upstream;
+use super::said::Said;
+use super::settle::Again;
 use crate::link::{Answer, Handler, Reaction};
 use crate::submit::Request;
 use crate::text::Unusable;
@@ -23,6 +25,17 @@ pub(super) struct Hear {
 impl Hear {
     pub(super) const fn new(upstream: Arc<Upstream>) -> Self {
         Self { upstream }
+    }
+
+    /// A receipt: answered when what it says is on stable storage (D19).
+    fn receipt(&self, header: Header, said: Said) -> Reaction {
+        let upstream = Arc::clone(&self.upstream);
+        Reaction::Later(Box::pin(async move {
+            match upstream.receipt(&said).await {
+                Ok(()) => Answer::done(Pdu::DeliverSmResp(SmResp::default())),
+                Err(Again) => Answer::refusal(header, Status::RX_T_APPN),
+            }
+        }))
     }
 
     /// A message of a mobile.
@@ -82,6 +95,9 @@ impl Handler for Hear {
     fn request(&mut self, header: Header, pdu: Pdu) -> Reaction {
         match pdu {
             Pdu::DeliverSm(sm) => {
+                if let Some(said) = Said::of(&sm) {
+                    return self.receipt(header, said);
+                }
                 let request = (Request::of_submit(&sm), &sm.destination_addr);
                 self.take(header, request, Pdu::DeliverSmResp)
             }

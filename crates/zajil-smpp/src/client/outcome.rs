@@ -2,21 +2,18 @@
 
 use smpp_codec::Status;
 use zajil_core::retry::schedule::ErrorClass;
+use zajil_core::smpp::carrier::{Carrier, Handling};
 
-/// What is done about a message that a carrier did not take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It is tried again, by the schedule of this class.
-    Again(ErrorClass),
-    /// This carrier never takes it: the next one of the route has its turn, or it ends.
-    Never,
+/// What is done after this answer: as it was set for the carrier, else as the standards mean it.
+pub(super) fn on(carrier: &Carrier, status: Status) -> Handling {
+    carrier.on_status(status.0).unwrap_or_else(|| of(status))
 }
 
-/// The verdict on a status. What says that the message itself is wrong is permanent; what the
+/// What a status means. What says that the message itself is wrong is permanent; what the
 /// standards do not define may be anything, and is tried again for as long as the message lives.
-pub(crate) const fn of(status: Status) -> Verdict {
+const fn of(status: Status) -> Handling {
     match status {
-        Status::RTHROTTLED | Status::RMSGQFUL => Verdict::Again(ErrorClass::Congestion),
+        Status::RTHROTTLED | Status::RMSGQFUL => Handling::Again(ErrorClass::Congestion),
         Status::RINVMSGLEN
         | Status::RINVPRTFLG
         | Status::RINVREGDLVFLG
@@ -54,8 +51,8 @@ pub(crate) const fn of(status: Status) -> Verdict {
         | Status::RSERTYPDENIED
         | Status::RINVDCS
         | Status::RINVSRCADDRSUBUNIT
-        | Status::RINVDSTADDRSUBUNIT => Verdict::Never,
-        _ => Verdict::Again(ErrorClass::Temporary),
+        | Status::RINVDSTADDRSUBUNIT => Handling::Never,
+        _ => Handling::Again(ErrorClass::Temporary),
     }
 }
 
@@ -66,15 +63,15 @@ mod tests {
     #[test]
     fn d10_what_may_pass_is_tried_again_and_what_is_wrong_is_not() {
         for (status, expected) in [
-            (Status::RTHROTTLED, Verdict::Again(ErrorClass::Congestion)),
-            (Status::RMSGQFUL, Verdict::Again(ErrorClass::Congestion)),
-            (Status::RSYSERR, Verdict::Again(ErrorClass::Temporary)),
-            (Status::RINVBNDSTS, Verdict::Again(ErrorClass::Temporary)),
-            (Status::RX_T_APPN, Verdict::Again(ErrorClass::Temporary)),
-            (Status(0x40B), Verdict::Again(ErrorClass::Temporary)),
-            (Status::RINVDSTADR, Verdict::Never),
-            (Status::RSUBMITFAIL, Verdict::Never),
-            (Status::RX_R_APPN, Verdict::Never),
+            (Status::RTHROTTLED, Handling::Again(ErrorClass::Congestion)),
+            (Status::RMSGQFUL, Handling::Again(ErrorClass::Congestion)),
+            (Status::RSYSERR, Handling::Again(ErrorClass::Temporary)),
+            (Status::RINVBNDSTS, Handling::Again(ErrorClass::Temporary)),
+            (Status::RX_T_APPN, Handling::Again(ErrorClass::Temporary)),
+            (Status(0x40B), Handling::Again(ErrorClass::Temporary)),
+            (Status::RINVDSTADR, Handling::Never),
+            (Status::RSUBMITFAIL, Handling::Never),
+            (Status::RX_R_APPN, Handling::Never),
         ] {
             assert_eq!(of(status), expected, "{status}");
         }

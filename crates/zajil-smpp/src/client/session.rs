@@ -90,6 +90,7 @@ async fn session(
         if bound.is_ok() {
             let carrier = upstream.name().as_str();
             tracing::info!(carrier, kind = kind.as_str(), %host, "SMPP carrier bound");
+            upstream.counts.sessions.inc();
             match kind {
                 BindType::Receiver => tokio::select! {
                     () = stop.cancelled() => {}
@@ -99,6 +100,9 @@ async fn session(
                     deliver::run(upstream, &handle, stop).await;
                 }
             }
+        }
+        if bound.is_ok() {
+            upstream.counts.sessions.dec();
         }
         handle.leave();
         bound.map(|()| began.elapsed())

@@ -1,12 +1,13 @@
 //! A message as a carrier wants it: one `submit_sm` for each part.
 
 use smpp_codec::address::{Address, TON_ALPHANUMERIC};
+use smpp_codec::flags::RegisteredDelivery;
 use smpp_codec::pdu::Sm;
 use smpp_codec::text::Text;
 use smpp_codec::time::Time;
 use zajil_core::message::Message;
 use zajil_core::smpp::LongText;
-use zajil_core::smpp::carrier::{Carrier, Plan};
+use zajil_core::smpp::carrier::{Carrier, DeliveredAt, Plan};
 
 use crate::{number, text};
 
@@ -33,12 +34,17 @@ pub(super) fn parts(message: &Message, carrier: &Carrier) -> Vec<Sm> {
     } else {
         Text::EMPTY
     };
+    let registered_delivery = RegisteredDelivery(match carrier.delivered_at {
+        DeliveredAt::Response => 0,
+        DeliveredAt::Receipt => 1,
+    });
     let pieces = text::write(message, carrier.alphabet, long);
     let sm = |piece: text::Piece| Sm {
         source_addr: source.clone(),
         destination_addr: destination.clone(),
         esm_class: piece.esm_class,
         validity_period: validity.clone(),
+        registered_delivery,
         data_coding: match piece.data_coding {
             0 => carrier.text_coding,
             other => other,

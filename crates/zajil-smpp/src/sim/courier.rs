@@ -72,6 +72,19 @@ impl Carrier {
         receipt
     }
 
+    /// Sends a receipt as if `submitted` had been taken as `id` of whoever is bound as `to`.
+    pub fn tell(&self, to: &str, submitted: &Sm, id: u64) {
+        let parcel = Parcel {
+            to: to.to_owned(),
+            due: Instant::now(),
+            sm: self.receipt(submitted, id),
+            told: None,
+        };
+        if self.parcels.try_send(parcel).is_err() {
+            tracing::warn!("simulated carrier: no room for a receipt");
+        }
+    }
+
     /// Carries parcels, each when it is due, to a session of whom they are for.
     pub(super) async fn carry(self: Arc<Self>, mut waiting: mpsc::Receiver<Parcel>) {
         let mut under_way = FuturesUnordered::new();

@@ -23,19 +23,19 @@ use zajil_testkit::build;
 use crate::bench::{Centre, PATIENCE, centre, spawn};
 
 /// A simulated carrier that listens.
-struct Sim {
-    carrier: Arc<sim::Carrier>,
-    port: u16,
+pub(crate) struct Sim {
+    pub(crate) carrier: Arc<sim::Carrier>,
+    pub(crate) port: u16,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Sim {
-    async fn start(options: sim::Options) -> Self {
+    pub(crate) async fn start(options: sim::Options) -> Self {
         Self::start_on(0, options).await
     }
 
-    async fn start_on(port: u16, options: sim::Options) -> Self {
+    pub(crate) async fn start_on(port: u16, options: sim::Options) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let carrier = sim::Carrier::new(options, Arc::new(zajil_engine::system::SystemClock));
@@ -57,13 +57,13 @@ impl Sim {
         .await
     }
 
-    async fn end(self) -> u16 {
+    pub(crate) async fn end(self) -> u16 {
         self.stop.cancel();
         self.task.await.unwrap();
         self.port
     }
 
-    fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         let seen = self.carrier.seen();
         let text = |sm: &smpp_codec::pdu::Sm| {
             String::from_utf8_lossy(sm.short_message.octets()).into_owned()
@@ -72,7 +72,7 @@ impl Sim {
     }
 }
 
-fn carrier(name: &str, ports: &[u16]) -> Carrier {
+pub(crate) fn carrier(name: &str, ports: &[u16]) -> Carrier {
     let host = |port: &u16| Host::parse(&format!("127.0.0.1:{port}")).unwrap();
     let us = ("zajil".to_owned(), Password::new("secret08".to_owned()));
     Carrier {
@@ -82,14 +82,14 @@ fn carrier(name: &str, ports: &[u16]) -> Carrier {
 }
 
 /// The client beside a message centre. It stops with this.
-struct Upstream {
-    centre: Centre,
+pub(crate) struct Upstream {
+    pub(crate) centre: Centre,
     carriers: watch::Sender<Carriers>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
-async fn upstream(carriers: Vec<Carrier>) -> Upstream {
+pub(crate) async fn upstream(carriers: Vec<Carrier>) -> Upstream {
     let centre = centre(Vec::new()).await;
     for carrier in &carriers {
         // So that a test need not wait a minute for the second attempt.
@@ -102,6 +102,7 @@ async fn upstream(carriers: Vec<Carrier>) -> Upstream {
     let parts = client::Parts {
         intake: centre.engine.clone(),
         desk: centre.engine.clone(),
+        store: centre.store.clone(),
         clock: Arc::new(zajil_engine::system::SystemClock),
         dice: Arc::new(zajil_engine::system::ThreadDice),
         telemetry: Arc::clone(&centre.telemetry),
@@ -120,7 +121,7 @@ async fn upstream(carriers: Vec<Carrier>) -> Upstream {
 
 impl Upstream {
     /// Submits a message for a carrier, known or not yet.
-    async fn submit(&self, to: &str, body: &str) -> MessageId {
+    pub(crate) async fn submit(&self, to: &str, body: &str) -> MessageId {
         let mut message = build::submission("+46701133111", "+46709771337", body);
         message.source_smsc = Some(build::name("test"));
         let id = self.centre.engine.submit(message).await.unwrap().message.id;
@@ -133,7 +134,7 @@ impl Upstream {
         id
     }
 
-    async fn becomes(&self, id: MessageId, wanted: Life) -> Message {
+    pub(crate) async fn becomes(&self, id: MessageId, wanted: Life) -> Message {
         wait_for(async || {
             let message = self.centre.store.message(id).await.unwrap().unwrap();
             (message.status() == wanted).then_some(message)
@@ -141,7 +142,7 @@ impl Upstream {
         .await
     }
 
-    async fn delivered(&self, id: MessageId) -> Message {
+    pub(crate) async fn delivered(&self, id: MessageId) -> Message {
         self.becomes(id, Life::Final(FinalStatus::Delivered)).await
     }
 
@@ -155,7 +156,7 @@ impl Upstream {
 }
 
 /// Asks until there is an answer.
-async fn wait_for<T>(mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn wait_for<T>(mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     let polling = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(10));
         loop {

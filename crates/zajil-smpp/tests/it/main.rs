@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod binds;
 #[cfg(test)]
+mod carrier_receipts;
+#[cfg(test)]
 mod carriers;
 #[cfg(test)]
 mod messages;

@@ -216,6 +216,28 @@ pub async fn d12_a_frontend_that_holds_a_message_keeps_its_turn(s: Subject) {
     assert_eq!(s.offered(plain("b"), at(160)).await, [1]);
 }
 
+pub async fn d19_what_a_network_took_is_held_until_it_tells(s: Subject) {
+    s.accept(vec![followed(1, &["b"], 60)]).await;
+    let taken = |by: &str, until| Report::Taken {
+        by: Some(name(by)),
+        until: at(until),
+        told: "took it as 7".into(),
+    };
+    let done = s.report(1, taken("gw", 500), at(10)).await;
+    assert_eq!(done.message, s.get(1).await);
+    assert_eq!(done.message.attempts.get(), 0);
+    assert_eq!(s.leased_until(1).await, Some(at(500)));
+    let theirs = s
+        .store
+        .report(vec![(id(1), taken("b", 900))], scene(at(20)))
+        .await;
+    assert_eq!(theirs.unwrap()[0].as_ref().err(), Some(&NotDone::NotTheirs));
+    s.store.sweep(scene(at(70)), ALL).await.unwrap();
+    assert_eq!(s.offered(plain("gw"), at(499)).await, [0_u64; 0]);
+    assert_eq!(s.offered(plain("gw"), at(500)).await, [1]);
+    assert_eq!(s.log(1).await[1..2], ["message_taken"]);
+}
+
 pub async fn d12_a_refusal_goes_to_the_next_at_once_and_the_last_one_ends(s: Subject) {
     s.accept(vec![followed(1, &["b"], 60)]).await;
     let refused = || Report::Refused {

@@ -1,11 +1,14 @@
 //! An SMPP carrier as a JSON object. Its password is in it as it is: a client must say it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use zajil_core::smpp::carrier::{BindMode, Carrier, Host, Password, Plan};
+use zajil_core::smpp::carrier::{
+    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, WithoutReceipt,
+};
 use zajil_core::smpp::{DefaultAlphabet, LongText};
 
 use super::{Form, VERSION, damaged, decode, encode, name};
@@ -45,6 +48,11 @@ struct CarrierForm {
     rate: Option<NonZeroU32>,
     enquire_link_ms: u64,
     response_ms: u64,
+    delivered_at: String,
+    receipt_timeout_ms: u64,
+    without_receipt: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    errors: BTreeMap<String, String>,
 }
 
 impl Form for CarrierForm {
@@ -88,6 +96,14 @@ pub fn encode_smpp_carrier(carrier: &Carrier) -> String {
         rate: carrier.rate,
         enquire_link_ms: millis(carrier.enquire_link),
         response_ms: millis(carrier.response),
+        delivered_at: carrier.delivered_at.as_str().to_owned(),
+        receipt_timeout_ms: millis(carrier.receipt_timeout),
+        without_receipt: carrier.without_receipt.as_str().to_owned(),
+        errors: carrier
+            .errors
+            .iter()
+            .map(|(key, handling)| (key.to_string(), handling.as_str().to_owned()))
+            .collect(),
     })
 }
 
@@ -99,6 +115,11 @@ pub fn decode_smpp_carrier(text: &str) -> Result<Carrier, Error> {
     let form: CarrierForm = decode(text)?;
     let bad = |why: &'static str| damaged(CarrierForm::WHAT, why);
     let host = |text: &String| Host::parse(text).map_err(|why| damaged(CarrierForm::WHAT, why));
+    let error = |(key, handling): (&String, &String)| {
+        let key = ErrorKey::parse(key).map_err(|why| damaged(CarrierForm::WHAT, why))?;
+        let handling = Handling::parse(handling).ok_or_else(|| bad("an unknown handling"))?;
+        Ok::<_, Error>((key, handling))
+    };
     let plan = |[ton, npi]: [Option<u8>; 2]| Plan { ton, npi };
     Ok(Carrier {
         name: name(CarrierForm::WHAT, &form.name)?,
@@ -125,6 +146,12 @@ pub fn decode_smpp_carrier(text: &str) -> Result<Carrier, Error> {
         rate: form.rate,
         enquire_link: Duration::from_millis(form.enquire_link_ms),
         response: Duration::from_millis(form.response_ms),
+        delivered_at: DeliveredAt::parse(&form.delivered_at)
+            .ok_or_else(|| bad("an unknown meaning of delivered"))?,
+        receipt_timeout: Duration::from_millis(form.receipt_timeout_ms),
+        without_receipt: WithoutReceipt::parse(&form.without_receipt)
+            .ok_or_else(|| bad("an unknown end without a receipt"))?,
+        errors: form.errors.iter().map(error).collect::<Result<_, _>>()?,
     })
 }
 
@@ -140,7 +167,8 @@ mod tests {
             r#""system_id":"zajil","password":"secret08","version":52,"bind":"pair","binds":2,"#,
             r#""destination_plan":[1,null],"alphabet":"latin1","text_coding":3,"long_text":"sar","#,
             r#""send_validity":true,"window":10,"rate":50,"enquire_link_ms":30000,"#,
-            r#""response_ms":10000}"#,
+            r#""response_ms":10000,"delivered_at":"receipt","receipt_timeout_ms":1000,"#,
+            r#""without_receipt":"again","errors":{"0x45":"temporary","receipt:11":"absent"}}"#,
         ]
         .concat();
         let carrier = decode_smpp_carrier(&text).unwrap();

@@ -1,6 +1,6 @@
 //! The catalogue: name, kind, labels and meaning of every metric.
 
-use super::{Entry, Kind, live, webhook};
+use super::{Entry, Kind, carrier, live, webhook};
 
 const MILLIS: &[f64] = &[
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0,
@@ -417,6 +417,9 @@ pub const CATALOGUE: &[Entry] = &[
     webhook::WAITING,
     webhook::DEAD,
     webhook::RESTING,
+    carrier::SESSIONS,
+    carrier::SUBMITS,
+    carrier::RECEIPTS,
     process::CPU,
     process::OPEN_FDS,
     process::MAX_FDS,

@@ -11,6 +11,7 @@ use prometheus::{
 use zajil_core::outcome::Reason;
 use zajil_core::queue::{Depth, Home};
 
+use super::carrier::Carriers;
 use super::catalogue as rows;
 use super::live::Live;
 use super::process::Process;
@@ -33,6 +34,8 @@ pub struct Metrics {
     queues: Queues,
     /// Of the live hub.
     pub live: Live,
+    /// Of SMPP carriers.
+    pub carriers: Carriers,
     /// Of webhooks.
     pub webhooks: Webhooks,
     pub(crate) received: IntCounter,
@@ -126,6 +129,7 @@ impl Metrics {
             process: Process::new(r)?,
             queues: Queues::new(r)?,
             live: Live::new(r)?,
+            carriers: Carriers::new(r)?,
             webhooks: Webhooks::new(r)?,
             received: add(r, &rows::RECEIVED)?,
             processing: add(r, &rows::PROCESSING)?,

@@ -19,6 +19,15 @@ const COLUMNS: [&str; 7] = [
     "messages_per_second",
 ];
 
+const UNMATCHED: [&str; 6] = [
+    "received_at",
+    "carrier",
+    "receipted_message_id",
+    "destination",
+    "state",
+    "error",
+];
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum CarrierCommand {
     /// List carriers.
@@ -45,6 +54,8 @@ pub(crate) enum CarrierCommand {
         #[command(flatten)]
         terms: Box<Terms>,
     },
+    /// List receipts that match no message, the newest first.
+    Unmatched,
     /// Remove a carrier.
     Remove {
         /// Its name.
@@ -123,6 +134,18 @@ pub(crate) struct Terms {
     /// It has so long for a response.
     #[arg(long)]
     response_seconds: Option<u32>,
+    /// A message counts as delivered at its response, or at its receipt.
+    #[arg(long)]
+    delivered_at: Option<String>,
+    /// A receipt is waited for so long.
+    #[arg(long)]
+    receipt_timeout_seconds: Option<u32>,
+    /// What becomes of a message then: fail, deliver or again.
+    #[arg(long)]
+    without_receipt: Option<String>,
+    /// What errors mean, as JSON: {"0x45":"temporary","receipt:11":"absent"}.
+    #[arg(long)]
+    errors: Option<String>,
 }
 
 impl Terms {
@@ -153,6 +176,10 @@ impl Terms {
             "messages_per_second": self.messages_per_second,
             "enquire_link_seconds": self.enquire_link_seconds,
             "response_seconds": self.response_seconds,
+            "delivered_at": self.delivered_at,
+            "receipt_timeout_seconds": self.receipt_timeout_seconds,
+            "without_receipt": self.without_receipt,
+            "errors": self.errors,
         }))
     }
 }
@@ -189,6 +216,9 @@ pub(super) fn run(server: &Remote, command: CarrierCommand) -> anyhow::Result<Ex
             let told = |_: &Value| format!("'{name}' is changed\n");
             server.show(("PATCH", &path(&name)), Some(&body), told)
         }
+        CarrierCommand::Unmatched => server.show(("GET", "/api/smpp/unmatched"), None, |data| {
+            rows(list(data), &UNMATCHED)
+        }),
         CarrierCommand::Remove { name } => {
             let told = |_: &Value| format!("'{name}' is removed\n");
             server.show(("DELETE", &path(&name)), None, told)

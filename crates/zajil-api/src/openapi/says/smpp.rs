@@ -8,6 +8,7 @@ use crate::dto::smpp_account::{AccountIn, AccountOut};
 use crate::dto::smpp_carrier::{CarrierIn, CarrierOut};
 use crate::openapi::Operation;
 use crate::openapi::schema::{self, Schema, data, list, shown};
+use crate::smpp_unmatched::UnmatchedOut;
 
 fn account() -> Schema {
     data(schema::of::<AccountOut<'_>>())
@@ -102,4 +103,12 @@ pub(crate) fn carrier_update() -> Operation {
 
 pub(crate) fn carrier_remove() -> Operation {
     on_carrier("removeSmppCarrier", "Removes an SMPP carrier").empty("It is removed.")
+}
+
+pub(crate) fn unmatched() -> Operation {
+    let rows = data(list(schema::of::<UnmatchedOut<'_>>(), None));
+    let summary = "Lists receipts of carriers that match no message";
+    paged(Operation::new("listSmppUnmatched", summary))
+        .detail("Newest first. They are kept for seven days.")
+        .answer(StatusCode::OK, "The receipts.", rows)
 }

@@ -188,7 +188,7 @@ impl Lockstep {
     }
 
     fn some_report(&mut self) -> Report {
-        match self.dice.below(13) {
+        match self.dice.below(14) {
             10 => Report::Refused {
                 by: None,
                 reason: None,
@@ -196,6 +196,11 @@ impl Lockstep {
             11 => Report::Charged(Settlement::Granted {
                 debited: NonZeroU32::new(4),
             }),
+            13 => Report::Taken {
+                by: self.dice.chance(50).then(|| name(self.frontend())),
+                until: self.later(),
+                told: "taken".into(),
+            },
             12 => Report::Charged(Settlement::Rejected { why: "no".into() }),
             0..=2 => {
                 let by = self.dice.chance(50).then(|| name(self.frontend()));

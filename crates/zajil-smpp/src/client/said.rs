@@ -1,0 +1,195 @@
+//! What a receipt of a carrier says, and which ids it may mean (D19).
+
+use smpp_codec::flags::EsmClass;
+use smpp_codec::pdu::Sm;
+use smpp_codec::receipt;
+use smpp_codec::state::MessageState;
+use smpp_codec::tlv::{Tag, Tlvs};
+
+use crate::number;
+
+/// So many digits of a number must agree: how a carrier writes the rest is its affair.
+const TAIL: usize = 6;
+/// The longest id that is kept, in octets (SMPP 5.0, 4.7.14).
+const LONGEST_ID: usize = 64;
+
+/// A receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The carrier's id, as the receipt writes it; empty when it names none.
+    pub(crate) id: String,
+    /// The number that the message went to.
+    pub(crate) from: String,
+    /// What became of it.
+    pub(crate) state: MessageState,
+    /// `err`, or the last two octets of `network_error_code`.
+    pub(crate) error: Option<String>,
+    /// Whether it tells of a state on the way, whatever the state is.
+    pub(crate) on_the_way: bool,
+}
+
+impl Said {
+    /// The receipt that a delivery is; `None` when it is a message. Parameters count more than the
+    /// text: that is often cut, or translated.
+    pub(crate) fn of(pdu: &Sm) -> Option<Self> {
+        let kind = pdu.esm_class.kind();
+        let is_receipt = kind & (EsmClass::RECEIPT | EsmClass::INTERMEDIATE) != 0;
+        if !is_receipt {
+            return None;
+        }
+        let tlvs: &Tlvs = &pdu.tlvs;
+        let payload = tlvs.get(Tag::MESSAGE_PAYLOAD);
+        let text = payload.unwrap_or(pdu.short_message.octets());
+        let parsed = receipt::parse(text).unwrap_or_default();
+        let named = tlvs.text(Tag::RECEIPTED_MESSAGE_ID);
+        let named = named.map(|id| id.to_str().into_owned());
+        let id = named.or(parsed.id).unwrap_or_default();
+        let state = tlvs.u8(Tag::MESSAGE_STATE).map(MessageState::from_octet);
+        let network = tlvs.get(Tag::NETWORK_ERROR_CODE).and_then(|code| {
+            let code = code.get(1..3)?;
+            Some(u16::from_be_bytes([*code.first()?, *code.get(1)?]).to_string())
+        });
+        let id: String = id.chars().take(LONGEST_ID).collect();
+        Some(Self {
+            id,
+            from: number::read(&pdu.source_addr),
+            state: state.or(parsed.state).unwrap_or(MessageState::Unknown),
+            error: parsed.error.or(network),
+            on_the_way: kind & EsmClass::INTERMEDIATE != 0,
+        })
+    }
+
+    /// Whether nothing follows it. `ACCEPTD` is final by the standard, and yet what most carriers
+    /// say on the way.
+    pub(crate) fn is_final(&self) -> bool {
+        !self.on_the_way && self.state.is_final() && self.state != MessageState::Accepted
+    }
+
+    /// What it says, for the log of a message.
+    pub(crate) fn told(&self) -> String {
+        match &self.error {
+            Some(error) => format!("receipt {}, err:{error}", self.state),
+            None => format!("receipt {}", self.state),
+        }
+    }
+}
+
+/// An id as it is kept: in small letters, without leading zeros.
+pub(crate) fn key(id: &str) -> String {
+    let id: String = id.trim().chars().take(LONGEST_ID).collect();
+    let id = id.to_ascii_lowercase();
+    let short = id.trim_start_matches('0');
+    if short.is_empty() && !id.is_empty() {
+        return "0".to_owned();
+    }
+    short.to_owned()
+}
+
+/// The keys that an id of a receipt may stand for, the likeliest first: as it is, written in
+/// decimal and given in hexadecimal, and the other way round. Only the first is certain; for the
+/// others the number must agree.
+pub(crate) fn keys(id: &str) -> Vec<String> {
+    let plain = key(id);
+    if plain.is_empty() {
+        return Vec::new();
+    }
+    let mut all = vec![plain.clone()];
+    if let Ok(number) = plain.parse::<u128>() {
+        all.push(format!("{number:x}"));
+    }
+    if let Ok(number) = u128::from_str_radix(&plain, 16) {
+        all.push(number.to_string());
+    }
+    all.dedup();
+    all
+}
+
+/// The end of a number, by which receipts are compared with messages.
+pub(crate) fn tail(number: &str) -> String {
+    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    let from = digits.len().saturating_sub(TAIL);
+    digits.get(from..).unwrap_or_default().iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use smpp_codec::text::ShortMessage;
+
+    use super::*;
+
+    /// D19: hexadecimal, decimal, capitals and leading zeros name the same message.
+    #[test]
+    fn d19_ids_are_matched_however_they_are_written() {
+        for (response, receipt) in [
+            ("12345", "12345"),
+            ("000012345", "12345"),
+            ("12345", "0000012345"),
+            ("38601fa", "0059113978"),
+            ("59113978", "38601FA"),
+            ("a-B-7", "A-b-7"),
+            ("0", "000"),
+            (
+                "7c6f1a52-9f1e-4a8e-8f5e-0f4f1c2b3a4d",
+                "7C6F1A52-9F1E-4A8E-8F5E-0F4F1C2B3A4D",
+            ),
+        ] {
+            assert!(
+                keys(receipt).contains(&key(response)),
+                "{response} {receipt}"
+            );
+        }
+        assert!(!keys("12346").contains(&key("12345")));
+        assert_eq!(keys("12345")[0], "12345", "as it is comes first");
+    }
+
+    #[test]
+    fn numbers_agree_by_their_ends() {
+        assert_eq!(tail("+46709771337"), tail("0709771337"));
+        assert_eq!(tail("155"), "155");
+        assert_ne!(tail("+46709771337"), tail("+46709771338"));
+    }
+
+    fn said(esm_class: u8, text: &str, tlvs: Tlvs) -> Option<Said> {
+        let sm = Sm {
+            source_addr: number::write("+46709771337"),
+            esm_class: EsmClass(esm_class),
+            short_message: ShortMessage::new(text.as_bytes().to_vec()).unwrap(),
+            tlvs,
+            ..Sm::default()
+        };
+        Said::of(&sm)
+    }
+
+    #[test]
+    fn d19_receipts_are_told_from_messages_and_read() {
+        let text = "id:0059113978 sub:001 dlvrd:001 submit date:2401020304 \
+                    done date:2401020305 stat:DELIVRD err:000 text:hello";
+        assert_eq!(said(0, text, Tlvs::NONE), None, "a mobile may write that");
+        let plain = said(4, text, Tlvs::NONE).unwrap();
+        assert_eq!(
+            (plain.id.as_str(), plain.state),
+            ("0059113978", MessageState::Delivered)
+        );
+        assert!(plain.is_final());
+        assert_eq!(plain.told(), "receipt DELIVRD, err:000");
+        let mut tlvs = Tlvs::NONE;
+        let id = smpp_codec::text::Text::new("38601fa").unwrap();
+        tlvs.push_text(Tag::RECEIPTED_MESSAGE_ID, &id);
+        tlvs.push_u8(Tag::MESSAGE_STATE, 5);
+        let by_parameters = said(4, "gone", tlvs).unwrap();
+        assert_eq!(by_parameters.id, "38601fa");
+        assert_eq!(by_parameters.state, MessageState::Undeliverable);
+        for (esm_class, state) in [(0x20, "DELIVRD"), (4, "ENROUTE"), (4, "ACCEPTD")] {
+            let text = format!("id:7 stat:{state}");
+            assert!(
+                !said(esm_class, &text, Tlvs::NONE).unwrap().is_final(),
+                "{state}"
+            );
+        }
+        assert_eq!(
+            said(4, "thank you", Tlvs::NONE).unwrap().id,
+            "",
+            "it names nothing"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! Receipts of carriers: matched however they are written and whenever they come (D19).
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use smpp_codec::pdu::Sm;
+use zajil_core::event::EventName;
+use zajil_core::id::MessageId;
+use zajil_core::message::Life;
+use zajil_core::retry::schedule::ErrorClass;
+use zajil_core::smpp::carrier::{Carrier, DeliveredAt, ErrorKey, Handling, WithoutReceipt};
+use zajil_core::status::{FinalStatus, Status};
+use zajil_smpp::sim::{self, IdForm, Receipts};
+use zajil_store::Store as _;
+use zajil_store::shelf::{Kind, Page, Record, Shelf as _, Start};
+
+use crate::carriers::{Sim, Upstream, carrier, upstream, wait_for};
+
+fn receipting(sim: &Sim) -> Carrier {
+    Carrier {
+        delivered_at: DeliveredAt::Receipt,
+        ..carrier("up", &[sim.port])
+    }
+}
+
+async fn sim(receipts: Receipts) -> Sim {
+    Sim::start(sim::Options {
+        receipts,
+        first_id: 0x3860_1fa,
+        ..sim::Options::default()
+    })
+    .await
+}
+
+async fn shelf(up: &Upstream, kind: Kind) -> Vec<Record> {
+    let page = Page {
+        kind,
+        from: Start::After(0),
+        offset: 0,
+        limit: 100,
+    };
+    up.centre.store.shelf(page).await.unwrap()
+}
+
+/// Whether a message is held for its receipt.
+async fn is_held(up: &Upstream, id: MessageId) -> bool {
+    let message = up.centre.store.message(id).await.unwrap().unwrap();
+    let events = up.centre.store.events(id).await.unwrap();
+    let taken = events.iter().any(|event| event.name == EventName::Taken);
+    taken
+        && matches!(
+            message.life,
+            Life::Pending {
+                leased_until: Some(_)
+            }
+        )
+}
+
+/// Nothing is left over of messages that have ended.
+async fn nothing_waits(up: &Upstream) {
+    wait_for(async || {
+        shelf(up, Kind::SmppSubmitted)
+            .await
+            .is_empty()
+            .then_some(())
+    })
+    .await;
+}
+
+/// D19: in any form of its id, early or late, with parameters or by its text, a receipt ends its
+/// message; once, however often it comes.
+#[tokio::test]
+async fn d19_a_receipt_ends_its_message_however_it_comes() {
+    for (ids, _) in IdForm::ALL {
+        for early in [false, true] {
+            let sim = sim(Receipts {
+                ids,
+                early,
+                doubled: true,
+                parameters: early,
+                ..Receipts::default()
+            })
+            .await;
+            let up = upstream(vec![receipting(&sim)]).await;
+            let mut all = Vec::new();
+            for number in 0..3 {
+                all.push(up.submit("up", &format!("text {number}")).await);
+            }
+            for id in all {
+                let message = up.delivered(id).await;
+                assert_eq!(message.attempts.get(), 0, "{ids} {early}");
+            }
+            assert_eq!(sim.texts().len(), 3, "{ids} {early}");
+            nothing_waits(&up).await;
+        }
+    }
+}
+
+/// The response alone delivers nothing; a receipt says what became of it, and of what failed the
+/// log says why.
+#[tokio::test]
+async fn d19_a_message_waits_for_its_receipt_and_may_fail() {
+    let sim = sim(Receipts {
+        delay: Duration::from_millis(1_500),
+        failing_every: NonZeroU32::new(1),
+        ..Receipts::default()
+    })
+    .await;
+    let up = upstream(vec![receipting(&sim)]).await;
+    let id = up.submit("up", "hello").await;
+    wait_for(async || is_held(&up, id).await.then_some(())).await;
+    let events = up.centre.store.events(id).await.unwrap();
+    let taken = events.iter().find(|event| event.name == EventName::Taken);
+    assert_eq!(taken.unwrap().description, "'up' took it as 59113978");
+    up.becomes(id, Status::Final(FinalStatus::Failed)).await;
+    let events = up.centre.store.events(id).await.unwrap();
+    let last = &events.last().unwrap().description;
+    assert_eq!(last, "receipt UNDELIV, err:011");
+    nothing_waits(&up).await;
+}
+
+/// D10: an error code that passes is tried again, if the carrier's codes are set.
+#[tokio::test]
+async fn d10_error_codes_of_receipts_mean_what_was_set() {
+    let sim = sim(Receipts {
+        failing_every: NonZeroU32::new(2),
+        ..Receipts::default()
+    })
+    .await;
+    let mut up = receipting(&sim);
+    let temporary = Handling::Again(ErrorClass::Temporary);
+    up.errors
+        .insert(ErrorKey::parse("receipt:011").unwrap(), temporary);
+    let up = upstream(vec![up]).await;
+    // The first id is even: it fails, and the next try gets the next id.
+    let id = up.submit("up", "hello").await;
+    let message = up.delivered(id).await;
+    assert_eq!(message.attempts.get(), 1);
+    assert_eq!(sim.texts(), ["hello", "hello"]);
+}
+
+/// D19, per part: a long message is delivered when the receipts of all its parts say so.
+#[tokio::test]
+async fn d19_a_long_message_waits_for_all_its_receipts() {
+    let sim = sim(Receipts::default()).await;
+    let up = upstream(vec![receipting(&sim)]).await;
+    let id = up.submit("up", &"0123456789".repeat(40)).await;
+    up.delivered(id).await;
+    let registered = |sm: &Sm| sm.registered_delivery.0;
+    let asked: Vec<u8> = sim.carrier.seen().iter().map(registered).collect();
+    assert_eq!(asked, [1, 1, 1]);
+    nothing_waits(&up).await;
+}
+
+/// What waits for receipts outlives the sessions that submitted it.
+#[tokio::test]
+async fn d19_a_receipt_finds_its_message_on_a_later_session() {
+    let first = sim(Receipts {
+        delay: Duration::from_secs(3_600),
+        ..Receipts::default()
+    })
+    .await;
+    let up = upstream(vec![receipting(&first)]).await;
+    let id = up.submit("up", "hello").await;
+    wait_for(async || is_held(&up, id).await.then_some(())).await;
+    let taken = first.carrier.seen().remove(0);
+    let port = first.end().await;
+    let second = Sim::start_on(port, sim::Options::default()).await;
+    second.carrier.tell("zajil", &taken, 0x3860_1fa);
+    up.delivered(id).await;
+    assert!(second.texts().is_empty(), "it was not submitted again");
+}
+
+/// D19: what matches nothing is kept to be looked at, and answered, or it would come for ever.
+#[tokio::test]
+async fn d19_a_receipt_that_matches_nothing_is_kept() {
+    let sim = sim(Receipts::default()).await;
+    let up = upstream(vec![receipting(&sim)]).await;
+    wait_for(async || (sim.carrier.receivers() == 1).then_some(())).await;
+    let stranger = crate::bench::sm("+46701133111", "+46709771337", b"hello");
+    sim.carrier.tell("zajil", &stranger, 4_711);
+    wait_for(async || (sim.carrier.receipted() == 1).then_some(())).await;
+    let kept = shelf(&up, Kind::SmppUnmatched).await;
+    assert!(kept[0].body.contains("\"id\":\"4711\""), "{kept:?}");
+    let metrics = up.centre.telemetry.metrics.render();
+    let counted = "zajil_smpp_carrier_receipts_total{carrier=\"up\",outcome=\"unmatched\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+/// A receipt that does not come: what was set for that happens, and the message is not held on.
+#[tokio::test]
+async fn d19_a_receipt_that_does_not_come_is_not_waited_for() {
+    for (rule, wanted) in [
+        (WithoutReceipt::Fail, FinalStatus::Failed),
+        (WithoutReceipt::Deliver, FinalStatus::Delivered),
+    ] {
+        let sim = sim(Receipts {
+            delay: Duration::from_secs(3_600),
+            ..Receipts::default()
+        })
+        .await;
+        let up = upstream(vec![Carrier {
+            receipt_timeout: Duration::from_secs(1),
+            without_receipt: rule,
+            ..receipting(&sim)
+        }])
+        .await;
+        let id = up.submit("up", "hello").await;
+        up.becomes(id, Status::Final(wanted)).await;
+        nothing_waits(&up).await;
+    }
+}
