@@ -96,9 +96,9 @@ impl Ledger {
         };
         let adds: Vec<Change> = names.iter().map(add).collect();
         match self.store.change_shelf(adds.clone(), now).await {
-            // The carrier gives an id again: the message that had it before is not told of any more.
+            // The carrier gives an id again: of the message that had it nothing more is told.
             Err(Error::Conflict(_)) => {
-                tracing::warn!(%carrier, "a carrier gave the id of a message that it has not ended");
+                tracing::warn!(%carrier, "it gave the id of a message that it has not ended");
                 let mut changes = self.removals(&names).await?;
                 changes.extend(adds);
                 self.store.change_shelf(changes, now).await?;

@@ -26,7 +26,7 @@ fn receipting(sim: &Sim) -> Carrier {
 async fn sim(receipts: Receipts) -> Sim {
     Sim::start(sim::Options {
         receipts,
-        first_id: 0x3860_1fa,
+        first_id: 0x0386_01fa,
         ..sim::Options::default()
     })
     .await
@@ -166,7 +166,7 @@ async fn d19_a_receipt_finds_its_message_on_a_later_session() {
     let taken = first.carrier.seen().remove(0);
     let port = first.end().await;
     let second = Sim::start_on(port, sim::Options::default()).await;
-    second.carrier.tell("zajil", &taken, 0x3860_1fa);
+    second.carrier.tell("zajil", &taken, 0x0386_01fa);
     up.delivered(id).await;
     assert!(second.texts().is_empty(), "it was not submitted again");
 }
