@@ -36,6 +36,8 @@ struct Recent {
     /// Receipts that nothing was known of, by the names that they may mean.
     early: HashMap<String, (u64, Said)>,
     early_order: VecDeque<String>,
+    /// Carriers that gave ids with letters of hexadecimal digits.
+    hexadecimal: HashSet<FrontendName>,
     /// Names whose end was told.
     ended: HashSet<String>,
     ended_order: VecDeque<String>,
@@ -80,6 +82,9 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Vec<Said>, Error> {
         let names: Vec<String> = ids.iter().map(|id| name(carrier, &said::key(id))).collect();
+        if ids.iter().any(|id| said::is_hexadecimal(id)) {
+            self.recent(|recent| recent.hexadecimal.insert(carrier.clone()));
+        }
         let part = SmppSubmitted {
             carrier: carrier.clone(),
             message: message.id,
@@ -118,12 +123,21 @@ impl Ledger {
     /// What a receipt belongs to.
     pub(super) async fn find(&self, carrier: &FrontendName, said: &Said) -> Result<Found, Error> {
         let tail = said::tail(&said.from);
-        for (nth, key) in said::keys(&said.id).into_iter().enumerate() {
+        let mut keys = said::keys(&said.id);
+        let plain = keys.first().cloned();
+        // A carrier that gives ids in hexadecimal and writes this one without a letter writes it in
+        // decimal more likely than not.
+        let given = self.recent(|recent| recent.hexadecimal.contains(carrier));
+        if given && !said::is_hexadecimal(&said.id) && keys.len() > 1 {
+            keys.swap(0, 1);
+        }
+        for key in keys {
+            let is_plain = plain.as_ref() == Some(&key);
             let name = name(carrier, &key);
             let named = self.store.shelf_named(Kind::SmppSubmitted, name.clone());
             if let Some(record) = named.await? {
                 let part = decode_smpp_submitted(&record.body)?;
-                if nth == 0 || part.tail == tail {
+                if is_plain || part.tail == tail {
                     return Ok(Found::Part(Box::new(Kept { record, part })));
                 }
             }

@@ -104,6 +104,13 @@ pub(crate) fn keys(id: &str) -> Vec<String> {
     all
 }
 
+/// Whether an id can only be meant in hexadecimal.
+pub(crate) fn is_hexadecimal(id: &str) -> bool {
+    let id = id.trim();
+    id.bytes().all(|octet| octet.is_ascii_hexdigit())
+        && id.bytes().any(|octet| octet.is_ascii_alphabetic())
+}
+
 /// The end of a number, by which receipts are compared with messages.
 pub(crate) fn tail(number: &str) -> String {
     let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();

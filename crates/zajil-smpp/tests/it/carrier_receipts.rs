@@ -96,6 +96,32 @@ async fn d19_a_receipt_ends_its_message_however_it_comes() {
     }
 }
 
+/// D19: small ids can be meant both ways; a carrier that has given one with a letter means all of
+/// its receipts' digits in decimal.
+#[tokio::test]
+async fn d19_ids_that_can_be_meant_both_ways_are_meant_as_the_others() {
+    let sim = Sim::start(sim::Options {
+        receipts: Receipts {
+            ids: IdForm::HexThenDecimal,
+            delay: Duration::from_secs(2),
+            ..Receipts::default()
+        },
+        first_id: 10,
+        ..sim::Options::default()
+    })
+    .await;
+    let up = upstream(vec![receipting(&sim)]).await;
+    let mut all = Vec::new();
+    for number in 0..20 {
+        all.push(up.submit("up", &format!("text {number}")).await);
+    }
+    for id in all {
+        up.delivered(id).await;
+    }
+    assert_eq!(sim.texts().len(), 20);
+    nothing_waits(&up).await;
+}
+
 /// The response alone delivers nothing; a receipt says what became of it, and of what failed the
 /// log says why.
 #[tokio::test]

@@ -125,6 +125,7 @@ fn d19_a_kill_between_submit_and_receipt_loses_nothing() {
             ids: sim::IdForm::HexThenDecimal,
             ..sim::Receipts::default()
         },
+        first_id: 0x0386_01fa,
         ..sim::Options::default()
     });
     let data = tempfile::tempdir().unwrap();
