@@ -403,23 +403,19 @@ fn location_pages() -> Pages {
 
 fn smpp_pages() -> Pages {
     use says::smpp as said;
-    const ACCOUNTS: &str = "/api/smpp/accounts";
-    const ACCOUNT: &str = "/api/smpp/accounts/{system_id}";
-    const CARRIERS: &str = "/api/smpp/carriers";
-    const CARRIER: &str = "/api/smpp/carriers/{name}";
     party_pages::<Account>(
-        (ACCOUNTS, said::accounts, said::account_create),
+        ("/api/smpp/accounts", said::accounts, said::account_create),
         (
-            ACCOUNT,
+            "/api/smpp/accounts/{system_id}",
             said::account_show,
             said::account_update,
             said::account_remove,
         ),
     )
     .merge(party_pages::<Carrier>(
-        (CARRIERS, said::carriers, said::carrier_create),
+        ("/api/smpp/carriers", said::carriers, said::carrier_create),
         (
-            CARRIER,
+            "/api/smpp/carriers/{name}",
             said::carrier_show,
             said::carrier_update,
             said::carrier_remove,

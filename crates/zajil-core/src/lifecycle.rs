@@ -3,6 +3,8 @@
 //! Every store calls [`report`] and [`edit`] inside its own transaction, so the rules exist once.
 //! A final state is written once: afterwards reports change nothing (D11).
 
+mod unchanged;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use crate::retry::Attempt;
 use crate::retry::schedule::{ErrorClass, Schedules};
 use crate::smpp::Origin;
 use crate::status::FinalStatus;
+
+pub use unchanged::Unchanged;
 
 /// How long a message lives on from a `deliver_after` that an edit moves to its end or past it.
 const LIFE_ONCE_DUE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -171,26 +175,6 @@ pub struct Edit {
     pub origin: Option<Box<Origin>>,
     /// Whether a message stays as it is while a poller holds it, instead of being taken away.
     pub unless_held: bool,
-}
-
-/// Why a report or edit changed nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unchanged {
-    /// The message has ended.
-    #[error("the message is already {0}")]
-    AlreadyFinal(FinalStatus),
-    /// [`Report::Overdue`] came before the turn of the message, or [`Report::Charged`] for one that
-    /// waits for no charge.
-    #[error("nothing about the message is due")]
-    NotYet,
-    /// The message waits for its charge: until that is answered nothing else may end it, or money
-    /// would be taken for nothing.
-    #[error("the message is still being charged")]
-    Charging,
-    /// The report is of a frontend that does not have the message any more, or the edit of somebody
-    /// who must leave alone what a frontend has.
-    #[error("the message is with another frontend now")]
-    NotTheirs,
 }
 
 /// Applies a report to a message and returns the lines it adds to the event log.
