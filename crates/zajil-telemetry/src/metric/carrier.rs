@@ -4,6 +4,7 @@ use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Regist
 
 use super::Entry;
 use super::catalogue::{counter, gauge, labelled};
+use super::handles::OTHER;
 use super::register::add;
 
 pub(super) const SESSIONS: Entry = labelled(
@@ -61,11 +62,14 @@ pub struct CarrierCounts {
 
 impl Carriers {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        Ok(Self {
+        let carriers = Self {
             sessions: add(registry, &SESSIONS)?,
             submits: add(registry, &SUBMITS)?,
             receipts: add(registry, &RECEIPTS)?,
-        })
+        };
+        // Every name is there before anything happens.
+        drop(carriers.of(OTHER));
+        Ok(carriers)
     }
 
     /// The handles of the carrier of this name.

@@ -22,7 +22,7 @@ use crate::fact::Door;
 
 /// Routes beyond this many share the label `other`: a bound on what a scrape returns.
 pub(super) const MOST_ROUTES: usize = 1_000;
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 /// What is shown where there is no certificate: far from any alarm.
 const NO_CERTIFICATE_DAYS: i64 = 36_500;
 
