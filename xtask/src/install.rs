@@ -80,6 +80,35 @@ pub(crate) fn ensure_python_package(folder: &Path, package: &str, module: &str) 
     )
 }
 
+/// Brings a package of npm in exactly this version, such as `smpp@0.5.1`, into a folder of its own,
+/// and answers where node finds it.
+pub(crate) fn ensure_npm_package(folder: &Path, package: &str) -> Result<PathBuf> {
+    let modules = folder.join("node_modules");
+    let name = package.rsplit_once('@').map_or(package, |(name, _)| name);
+    ensure_debian_package("node", "nodejs")?;
+    // The folder's name has the version in it, so another version is another folder.
+    if modules.join(name).join("package.json").is_file() {
+        return Ok(modules);
+    }
+    ensure_debian_package("npm", "npm")?;
+    println!("installing {package} into {}", folder.display());
+    let mut npm = Command::new("npm");
+    npm.args([
+        "install",
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+    ]);
+    if succeeds(npm.arg("--prefix").arg(folder).arg(package))? {
+        return Ok(modules);
+    }
+    bail!(
+        "the tests need {package}; please install it: npm install --prefix {} {package}",
+        folder.display()
+    )
+}
+
 fn apt_get(arguments: &[&str]) -> Result<bool> {
     let mut command = Command::new("apt-get");
     command

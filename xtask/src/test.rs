@@ -80,6 +80,12 @@ const SMPPLIB: &str = "smpplib==2.2.4";
 /// Where the tests find the interpreter that has smpplib.
 const SMPPLIB_PYTHON: &str = "SMPPLIB_PYTHON";
 
+/// Another, of JavaScript.
+const SMPP: &str = "smpp@0.5.1";
+
+/// Where the tests find it.
+const SMPP_NODE_MODULES: &str = "SMPP_NODE_MODULES";
+
 /// Tries the whole description of the API out. Another version tries other things: change it and
 /// mend what it finds.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
@@ -117,6 +123,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         python(PYCRATE, "pycrate_mobile")?,
         python(SMPPLIB, "smpplib")?,
     );
+    let smpp = install::ensure_npm_package(&target.join(SMPP), SMPP)?;
     let schemathesis = match std::env::var_os(SCHEMATHESIS_SECONDS) {
         Some(_) => Some(python(SCHEMATHESIS, "schemathesis")?),
         None => None,
@@ -136,6 +143,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         .env(SLOW_TESTS, "1")
         .env(PYCRATE_PYTHON, pycrate)
         .env(SMPPLIB_PYTHON, smpplib)
+        .env(SMPP_NODE_MODULES, smpp)
         .envs(schemathesis.map(|python| (SCHEMATHESIS_PYTHON, python)));
     // What an everyday build leaves out; before the others, whose summary comes last.
     let traces_good = !arguments.is_empty() || {

@@ -52,10 +52,29 @@ const fn unusable(status: Status, why: &'static str) -> Unusable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Gsm7,
+    /// IA5, or what applications take for it.
+    Ia5,
     Latin1,
     Utf8,
     Ucs2,
     Binary,
+}
+
+impl Coding {
+    /// A library that many use, npm's smpp, writes GSM septets and says IA5: `@` is an octet 0
+    /// there, `$` is 2, `_` is 0x11. No text in IA5 has such controls.
+    fn as_meant(self, octets: &[u8]) -> Self {
+        if self != Self::Ia5 {
+            return self;
+        }
+        let is_control = |octet: &u8| octet.is_ascii_control() && !b"\t\n\r\x7f".contains(octet);
+        if octets.is_ascii() && octets.iter().any(is_control) {
+            Self::Gsm7
+        } else {
+            // IA5 is a part of UTF-8, which clients send as well.
+            Self::Utf8
+        }
+    }
 }
 
 /// Reads the text of a PDU.
@@ -66,6 +85,7 @@ pub fn read(pdu: Incoming<'_>, default: DefaultAlphabet) -> Result<Carried, Unus
     let octets = octets(pdu)?;
     let (coding, class) = coding(pdu, default)?;
     let (header, octets) = split(pdu, octets)?;
+    let coding = coding.as_meant(&octets);
     let text = || decode(coding, &octets);
     match header {
         None if coding != Coding::Binary => Ok(Carried::Text(text()?, class)),
@@ -102,8 +122,7 @@ fn coding(
     let asked = display.then_some(Class::Immediate);
     let coding = match pdu.data_coding {
         0x00 => default,
-        // IA5, of which UTF-8 is the superset that clients send.
-        0x01 => Coding::Utf8,
+        0x01 => Coding::Ia5,
         0x02 | 0x04 => Coding::Binary,
         0x03 => Coding::Latin1,
         0x08 => Coding::Ucs2,
@@ -148,17 +167,13 @@ fn split(pdu: Incoming<'_>, octets: Bytes) -> Result<(Option<Header>, Bytes), Un
     if total == 1 {
         return Ok((None, octets));
     }
-    let [high, low] = reference.to_be_bytes();
-    let header = match high {
-        0 => Header::new(&[Element {
-            id: 0x00,
-            data: &[low, total, sequence],
-        }]),
-        high => Header::new(&[Element {
-            id: 0x08,
-            data: &[high, low, total, sequence],
-        }]),
-    };
+    // Applications cut a text where the shorter header leaves room: 153 characters. The longer one,
+    // with all of the reference, would leave 152, and must be the same in every part.
+    let [_, low] = reference.to_be_bytes();
+    let header = Header::new(&[Element {
+        id: 0x00,
+        data: &[low, total, sequence],
+    }]);
     Ok((Some(header.map_err(|_| broken)?), octets))
 }
 
@@ -168,7 +183,7 @@ fn decode(coding: Coding, octets: &[u8]) -> Result<String, Unusable> {
         Coding::Gsm7 => Ok(gsm7::decode(octets, Shift::DEFAULT)),
         Coding::Latin1 => Ok(latin1::decode(octets)),
         // Clients that say IA5 and mean Latin-1 are as common as those that mean UTF-8.
-        Coding::Utf8 => {
+        Coding::Utf8 | Coding::Ia5 => {
             Ok(str::from_utf8(octets).map_or_else(|_| latin1::decode(octets), str::to_owned))
         }
         Coding::Ucs2 => ucs2::decode(octets).map_err(|_| not_text),
@@ -200,7 +215,7 @@ fn user_data(
             let septets: Vec<u8> = octets.iter().map(|octet| octet & 0x7F).collect();
             UserData::new(dcs(Alphabet::Gsm7), header, Content::Septets(&septets))
         }
-        Coding::Latin1 | Coding::Utf8 => {
+        Coding::Latin1 | Coding::Utf8 | Coding::Ia5 => {
             let text = decode(coding, octets)?;
             UserData::from_text(dcs(Alphabet::Gsm7), header, &text)
                 .or_else(|_| UserData::from_text(dcs(Alphabet::Ucs2), header, &text))

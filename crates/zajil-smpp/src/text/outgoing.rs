@@ -8,6 +8,7 @@ use sms_codec::dcs::{Alphabet, Class};
 use sms_codec::gsm7::{self, Shift};
 use sms_codec::segment::{self, Options, Plan, ReferenceSize};
 use sms_codec::tpdu::{Direction, Tpdu};
+use sms_codec::udh::Reference;
 use sms_codec::user_data::UserData;
 use sms_codec::{latin1, ucs2};
 use zajil_core::message::Message;
@@ -30,7 +31,7 @@ pub struct Piece {
 #[must_use]
 pub fn write(message: &Message, alphabet: DefaultAlphabet, long: LongText) -> Vec<Piece> {
     if let Some(data) = user_data(message) {
-        return vec![one_part(&data, alphabet)];
+        return vec![one_part(&data, alphabet, long)];
     }
     let body = &message.content.body;
     let class = message.content.tp.message_class.map(Class::from_code);
@@ -153,10 +154,7 @@ fn in_parts(message: &Message, plan: &Plan, writing: &Writing, long: LongText) -
     let part = |(range, sequence): (std::ops::Range<usize>, u8)| {
         let text = writing.octets(body.get(range).unwrap_or_default());
         if long == LongText::Sar {
-            let mut tlvs = Tlvs::NONE;
-            tlvs.push_u16(Tag::SAR_MSG_REF_NUM, u16::from_be_bytes([high, low]));
-            tlvs.push_u8(Tag::SAR_TOTAL_SEGMENTS, total);
-            tlvs.push_u8(Tag::SAR_SEGMENT_SEQNUM, sequence);
+            let tlvs = sar(u16::from_be_bytes([high, low]), total, sequence);
             return piece(text, writing.data_coding, tlvs);
         }
         let header = [6, 8, 4, high, low, total, sequence];
@@ -171,8 +169,17 @@ fn in_parts(message: &Message, plan: &Plan, writing: &Writing, long: LongText) -
     parts.map(part).collect()
 }
 
-/// One short message as it came.
-fn one_part(data: &UserData, alphabet: DefaultAlphabet) -> Piece {
+/// The place of a part among its siblings.
+fn sar(reference: u16, total: u8, sequence: u8) -> Tlvs {
+    let mut tlvs = Tlvs::NONE;
+    tlvs.push_u16(Tag::SAR_MSG_REF_NUM, reference);
+    tlvs.push_u8(Tag::SAR_TOTAL_SEGMENTS, total);
+    tlvs.push_u8(Tag::SAR_SEGMENT_SEQNUM, sequence);
+    tlvs
+}
+
+/// One short message as it came; who wants `sar_*` gets them for a header that says no more.
+fn one_part(data: &UserData, alphabet: DefaultAlphabet, long: LongText) -> Piece {
     let dcs = data.dcs();
     let class = dcs.class().map(Class::code);
     let default = |text: &UserData| match alphabet {
@@ -201,6 +208,15 @@ fn one_part(data: &UserData, alphabet: DefaultAlphabet) -> Piece {
     let Some(header) = data.header() else {
         return piece(body, data_coding, Tlvs::NONE);
     };
+    if let (LongText::Sar, Some(part), 1) =
+        (long, header.concatenation(), header.elements().count())
+    {
+        let reference = match part.reference {
+            Reference::Bits8(number) => number.into(),
+            Reference::Bits16(number) => number,
+        };
+        return piece(body, data_coding, sar(reference, part.total, part.sequence));
+    }
     let elements = header.octets();
     let length = u8::try_from(elements.len()).unwrap_or(u8::MAX);
     let octets = [&[length][..], elements, &body].concat();

@@ -44,6 +44,9 @@ fn d9_texts_are_read_as_data_coding_says() {
         (DefaultAlphabet::Latin1, (0, 0x00, b"\xe9"), "é None"),
         (DefaultAlphabet::Utf8, (0, 0x00, b"\xc3\xa9"), "é None"),
         (gsm, (0, 0x01, b"@"), "@ None"),
+        // What npm's smpp makes of "å@_€": GSM, in the name of IA5.
+        (gsm, (0, 0x01, b"\x0f\0\x11\x1b\x65"), "å@_€ None"),
+        (gsm, (0, 0x01, b"{\r\n\xc3\xa5}"), "{\r\nå} None"),
         (gsm, (0, 0x03, b"\xe9@"), "é@ None"),
         (gsm, (0, 0x08, b"\x04\x10"), "А None"),
         (gsm, (0, 0x10, b"hi"), "hi Some(Immediate)"),
@@ -100,6 +103,18 @@ fn sar_parameters_mean_the_same_as_a_header() {
     tlvs.push_u8(Tag::SAR_SEGMENT_SEQNUM, 4);
     let read = read_in(DefaultAlphabet::Gsm7, (0, 0, b"hi"), &tlvs);
     assert_eq!(read.unwrap_err().status, Status::RINVTLVVAL);
+}
+
+/// Applications cut texts of 153 characters, whatever reference they give them.
+#[test]
+fn a_part_with_a_long_reference_has_room_for_as_much_as_one_with_a_short() {
+    let mut tlvs = Tlvs::NONE;
+    tlvs.push_u16(Tag::SAR_MSG_REF_NUM, 0x1234);
+    tlvs.push_u8(Tag::SAR_TOTAL_SEGMENTS, 2);
+    tlvs.push_u8(Tag::SAR_SEGMENT_SEQNUM, 1);
+    let read = |octets| read_in(DefaultAlphabet::Gsm7, (0, 0, octets), &tlvs);
+    assert!(read(&[b'a'; 153]).is_ok());
+    assert_eq!(read(&[b'a'; 154]).unwrap_err().status, Status::RINVMSGLEN);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod command_line;
 mod crash;
 mod doctor;
 mod documents;
+mod esmes;
 mod full_disk;
 mod hostile;
 mod logs;

@@ -23,9 +23,9 @@ use crate::server::{Client, Server};
 use crate::smpp::{add_account, variable};
 
 /// Longer than anything takes on a slow machine, the lease of a receipt included.
-const PATIENCE: Duration = Duration::from_secs(150);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 
-fn is_slow(test: &str) -> bool {
+pub(crate) fn is_slow(test: &str) -> bool {
     let slow = variable("SLOW_TESTS").as_deref() == Some("1");
     if !slow {
         println!("SKIPPED {test}: set SLOW_TESTS=1 to run it");
@@ -53,27 +53,37 @@ async fn bound(server: &Server) -> (Handle, mpsc::Receiver<Sm>) {
 }
 
 /// Binds the account `shop`; what it is delivered comes out of the receiver.
-#[expect(clippy::disallowed_methods, reason = "a test ends with its runtime")]
 pub(crate) async fn bind_over<S>(stream: S) -> Result<(Handle, mpsc::Receiver<Sm>), Status>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (to, delivered) = mpsc::channel(1_000);
+    let handle = bind_as("shop", stream, Inbox(to)).await?;
+    Ok((handle, delivered))
+}
+
+/// Binds an account as a transceiver that does this with what it is delivered.
+#[expect(clippy::disallowed_methods, reason = "a test ends with its runtime")]
+pub(crate) async fn bind_as<S, H>(system_id: &str, stream: S, handler: H) -> Result<Handle, Status>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Handler + 'static,
 {
     let options = link::Options {
         window_out: 100,
         ..link::Options::new(Side::Esme)
     };
     let (link, handle) = Link::new(options);
-    let (to, delivered) = mpsc::channel(1_000);
-    tokio::spawn(link.run(stream, Inbox(to)));
+    tokio::spawn(link.run(stream, handler));
     let bind = Bind {
-        system_id: Text::new("shop").unwrap(),
+        system_id: Text::new(system_id.to_owned()).unwrap(),
         password: Text::new("secret08").unwrap(),
         interface_version: 0x34,
         ..Bind::default()
     };
     let response = handle.request(Pdu::BindTransceiver(bind)).await.unwrap();
     match response.status {
-        Status::ROK => Ok((handle, delivered)),
+        Status::ROK => Ok(handle),
         status => Err(status),
     }
 }
@@ -167,7 +177,7 @@ pub(crate) fn port() -> u16 {
 }
 
 /// Answers every request with 200, and tells its path.
-fn sink() -> (u16, Receiver<String>) {
+pub(crate) fn sink() -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, told): (Sender<String>, Receiver<String>) = channel();
@@ -192,7 +202,7 @@ fn sink() -> (u16, Receiver<String>) {
 }
 
 /// Kannel's two processes; they end with the value.
-struct Kannel {
+pub(crate) struct Kannel {
     boxes: Vec<Child>,
     sendsms: u16,
 }
@@ -207,7 +217,7 @@ impl Drop for Kannel {
 }
 
 impl Kannel {
-    fn start(directory: &Path, smpp: &str, sink: u16) -> Self {
+    pub(crate) fn start(directory: &Path, smpp: &str, sink: u16) -> Self {
         let (_, smpp_port) = smpp.rsplit_once(':').unwrap();
         let (admin, smsbox, sendsms) = (port(), port(), port());
         let shown = directory.display();
@@ -248,9 +258,15 @@ impl Kannel {
 
     fn send(&self, rest: &str, sink: u16) {
         let dlr = format!("http%3A%2F%2F127.0.0.1%3A{sink}%2Fdlr%3Ftype%3D%25d%26text%3D%25A");
+        self.sends(&format!(
+            "from=SHOP&to=%2B46709771337&dlr-mask=31&dlr-url={dlr}&{rest}"
+        ));
+    }
+
+    /// Sends what the parameters say.
+    pub(crate) fn sends(&self, parameters: &str) {
         let url = format!(
-            "http://127.0.0.1:{}/cgi-bin/sendsms?username=tester&password=tester&from=SHOP\
-             &to=%2B46709771337&dlr-mask=31&dlr-url={dlr}&{rest}",
+            "http://127.0.0.1:{}/cgi-bin/sendsms?username=tester&password=tester&{parameters}",
             self.sendsms
         );
         let answer = ureq::get(&url).call().unwrap();

@@ -21,7 +21,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// The interpreter that has smpplib; none when the test is not to run, and why is said.
-fn smpplib(test: &str) -> Option<String> {
+pub(crate) fn smpplib(test: &str) -> Option<String> {
     if variable("SLOW_TESTS").as_deref() != Some("1") {
         println!("SKIPPED {test}: set SLOW_TESTS=1 to run it");
         return None;
