@@ -58,6 +58,12 @@ const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqsca
      SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
      SET enable_material = off; SET jit = off;";
 
+/// The database, too, notices within half a minute that the machine at the other end has gone or
+/// was cut off. By its own settings it takes two hours, and every such time leaves connections that
+/// count against `max_connections`.
+const GONE: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
+     SET tcp_keepalives_count = 3; SET tcp_user_timeout = 20000;";
+
 /// A connection to the database.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -74,7 +80,7 @@ impl Conn {
         let prepare = format!(
             "SET search_path = \"{}\"; SET statement_timeout = {statement}; \
              SET lock_timeout = {statement}; SET idle_in_transaction_session_timeout = 5000; \
-             SET default_transaction_isolation = 'read committed'; {PLANS} \
+             SET default_transaction_isolation = 'read committed'; {PLANS} {GONE} \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') = 'off'; \
              SELECT pg_advisory_lock_shared({})",
@@ -95,6 +101,11 @@ impl Conn {
 
     pub(crate) fn is_open(&self) -> bool {
         !self.link.client.is_closed()
+    }
+
+    /// Whether the database has moved to another host since.
+    pub(crate) fn is_left_behind(&self, dial: &Dial) -> bool {
+        dial.has_moved_from(&self.link)
     }
 
     /// Several statements, as text.

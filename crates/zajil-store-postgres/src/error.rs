@@ -1,7 +1,7 @@
 //! How the database's errors read in the contract's terms, and what may be tried again.
 
 use tokio_postgres::error::SqlState;
-use zajil_database::postgres::told;
+use zajil_database::postgres::{NoLink, told};
 use zajil_store::Error;
 
 /// What a transaction can end in.
@@ -23,6 +23,15 @@ pub(crate) type Done<T> = Result<T, Fault>;
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+impl From<NoLink> for Fault {
+    fn from(none: NoLink) -> Self {
+        match none {
+            NoLink::Refused(error) => Self::Sql(error),
+            NoLink::Silent => Self::Silent("accept a connection"),
+        }
     }
 }
 

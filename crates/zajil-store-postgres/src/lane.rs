@@ -141,7 +141,7 @@ pub(crate) struct Place {
 /// What all lanes of a store have in common.
 #[derive(Debug)]
 pub(crate) struct Common {
-    pub(crate) dial: Dial,
+    pub(crate) dial: Arc<Dial>,
     pub(crate) manners: Manners,
     pub(crate) hints: Arc<Hints>,
     pub(crate) telemetry: Option<Arc<Telemetry>>,

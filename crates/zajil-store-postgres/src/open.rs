@@ -136,25 +136,25 @@ impl PostgresStore {
             let told = "must name a schema of lower-case letters, digits and _";
             return Err(OpenError::Settings(told.to_owned()));
         }
-        let dial = || Dial::new(server).map_err(OpenError::Settings);
+        let dial = Arc::new(Dial::new(server).map_err(OpenError::Settings)?);
         let session = new_session();
         let quick = manners(&options, session, server.statement_timeout);
-        prepare(&dial()?, &options, &quick).await.map_err(|fault| {
+        prepare(&dial, &options, &quick).await.map_err(|fault| {
             let place = server.to_string();
             OpenError::Database(place, fault.into_error())
         })?;
         let hints = Arc::new(Hints::new(session));
-        let common = |dial, manners| {
+        let common = |manners| {
             Arc::new(Common {
-                dial,
+                dial: Arc::clone(&dial),
                 manners,
                 hints: Arc::clone(&hints),
                 telemetry: options.telemetry.clone(),
                 joined: AtomicBool::new(false),
             })
         };
-        let shared = common(dial()?, quick);
-        let slow = common(dial()?, manners(&options, session, SURVEY));
+        let shared = common(quick);
+        let slow = common(manners(&options, session, SURVEY));
         let ((hot, hot_jobs), (chores, chore_jobs)) = (Door::open(), Door::open());
         let (sweeps, sweep_jobs) = Door::open();
         let closing = CancellationToken::new();

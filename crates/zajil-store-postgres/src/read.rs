@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use zajil_store::Error;
 
@@ -54,18 +55,15 @@ impl Readers {
             return Err(Error::Closed);
         }
         let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
-        let asked = async {
-            match self.ask(step()).await {
-                Err(fault) if fault.loses_connection() || fault.is_passing() => {
-                    self.ask(step()).await
-                }
-                answer => answer,
-            }
-        };
-        let answer = tokio::time::timeout(self.limit, asked).await;
-        answer
-            .unwrap_or(Err(Fault::Silent("answer")))
-            .map_err(Fault::into_error)
+        let end = Instant::now() + self.limit;
+        let mut answer = self.ask(step(), end).await;
+        if let Err(fault) = &answer
+            && (fault.loses_connection() || fault.is_passing())
+            && Instant::now() < end
+        {
+            answer = self.ask(step(), end).await;
+        }
+        answer.map_err(Fault::into_error)
     }
 
     /// What a statement answers, read.
@@ -78,23 +76,30 @@ impl Readers {
         read(&rows).map_err(Fault::into_error)
     }
 
-    async fn ask(&self, step: Step<'static>) -> Done<Vec<Row>> {
+    /// A connection that does not answer by `end` is of no more use: a database that is stuck
+    /// keeps it open, and those who come later would wait for it again.
+    async fn ask(&self, step: Step<'static>, end: Instant) -> Done<Vec<Row>> {
+        const LATE: Fault = Fault::Silent("answer");
         let at = self.next.fetch_add(1, Ordering::Relaxed) % self.conns.len();
-        let place = self.conns.get(at).ok_or(Fault::Silent("answer"))?;
-        let conn = self.conn(place).await?;
-        let answer = conn.ask(step).await;
-        if answer.as_ref().is_err_and(Fault::loses_connection) {
-            let mut held = place.lock().await;
-            if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, &conn)) {
-                *held = None;
-            }
+        let place = self.conns.get(at).ok_or(LATE)?;
+        let conn = timeout_at(end, self.conn(place)).await;
+        let conn = conn.unwrap_or(Err(LATE))?;
+        let answer = timeout_at(end, conn.ask(step)).await.unwrap_or(Err(LATE));
+        // Whoever holds the place just now looks whether it is good, or makes it anew.
+        if answer.as_ref().is_err_and(Fault::loses_connection)
+            && let Ok(mut held) = place.try_lock()
+            && held.as_ref().is_some_and(|held| Arc::ptr_eq(held, &conn))
+        {
+            *held = None;
         }
         answer
     }
 
     async fn conn(&self, place: &Mutex<Option<Arc<Conn>>>) -> Done<Arc<Conn>> {
         let mut held = place.lock().await;
-        if let Some(conn) = held.as_ref().filter(|conn| conn.is_open()) {
+        // A leader that lost its place may be stuck, or answer with what was true once.
+        let good = |conn: &&Arc<Conn>| conn.is_open() && !conn.is_left_behind(&self.common.dial);
+        if let Some(conn) = held.as_ref().filter(good) {
             return Ok(Arc::clone(conn));
         }
         let made = Conn::open(&self.common.dial, &self.common.manners, None).await?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
-use zajil_database::postgres::{Dial, Link, told};
+use zajil_database::postgres::{Dial, Link, NoLink, told};
 
 use crate::adopt::Guard;
 use crate::pool::Connect;
@@ -62,7 +62,10 @@ impl Connect for Connector {
     fn connect(&self) -> Answer<'_, Connection> {
         Box::pin(async move {
             let link = self.dial.connect(None).await.map_err(|error| {
-                let why = fault(error).text();
+                let why = match error {
+                    NoLink::Refused(error) => fault(error).text(),
+                    NoLink::Silent => error.to_string(),
+                };
                 Fault::Down(format!("cannot connect to {self:?}: {why}"))
             })?;
             let prepared = link.client.batch_execute(&self.prepare).await;

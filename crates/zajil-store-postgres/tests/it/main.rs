@@ -10,3 +10,4 @@ mod failover;
 mod make;
 mod nodes;
 mod place;
+mod stuck;
