@@ -18,6 +18,7 @@ struct Need {
 /// text2pcap, which comes with it. ENUM asks real name servers: Knot serves zones, BIND recurses.
 /// CDRs go into real database servers, which the tests start as Debian's users for them, with
 /// certificates that openssl makes.
+/// Nodes are cut off from their database in network namespaces, by a router that drops packets.
 /// promtool tests the alerts, and a Prometheus asks our metrics what the dashboard shows: a process
 /// of the test, not the service that the package brings.
 const NEEDS: &[Need] = &[
@@ -60,6 +61,18 @@ const NEEDS: &[Need] = &[
     Need {
         binary: "bearerbox",
         package: "kannel",
+    },
+    Need {
+        binary: "ip",
+        package: "iproute2",
+    },
+    Need {
+        binary: "sysctl",
+        package: "procps",
+    },
+    Need {
+        binary: "nft",
+        package: "nftables",
     },
     Need {
         binary: "promtool",

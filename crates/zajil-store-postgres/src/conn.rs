@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio_postgres::{Row, Statement};
 use zajil_database::postgres::{Dial, Heard, Link};
 
 use crate::error::{Done, Fault};
+use crate::pulse::Pulse;
 
 /// A parameter of a step.
 pub(crate) type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
@@ -49,6 +50,8 @@ pub(crate) struct Manners {
     pub(crate) statement: Duration,
     /// After so long the connection counts as lost.
     pub(crate) silence: Duration,
+    /// Told of questions and answers; none where an answer may well take long.
+    pub(crate) pulse: Option<Arc<Pulse>>,
 }
 
 /// Every statement is planned once, and walks indexes from key to key. Left to itself the database
@@ -69,6 +72,7 @@ const GONE: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 
 pub(crate) struct Conn {
     link: Link,
     silence: Duration,
+    pulse: Option<Arc<Pulse>>,
     known: Mutex<HashMap<&'static str, Statement>>,
 }
 
@@ -95,6 +99,7 @@ impl Conn {
         Ok(Self {
             link: made.unwrap_or(Err(Fault::Silent("accept a connection")))?,
             silence: manners.silence,
+            pulse: manners.pulse.clone(),
             known: Mutex::default(),
         })
     }
@@ -154,8 +159,17 @@ impl Conn {
     }
 
     async fn in_time<T>(&self, answer: impl Future<Output = Done<T>>) -> Done<T> {
+        if let Some(pulse) = &self.pulse {
+            pulse.asked();
+        }
         let answer = tokio::time::timeout(self.silence, answer).await;
-        answer.unwrap_or(Err(Fault::Silent("answer")))
+        let answer = answer.unwrap_or(Err(Fault::Silent("answer")));
+        if let Some(pulse) = &self.pulse
+            && !answer.as_ref().is_err_and(Fault::loses_connection)
+        {
+            pulse.answered();
+        }
+        answer
     }
 }
 

@@ -15,6 +15,7 @@ mod location;
 mod look;
 mod notify;
 mod open;
+mod pulse;
 mod read;
 mod receipts;
 mod report;

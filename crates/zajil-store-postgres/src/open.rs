@@ -23,6 +23,7 @@ use crate::hot::Hot;
 use crate::lane::{Common, Job, Lane, Place, Queue, Task, Tx};
 use crate::location;
 use crate::notify::{self, Hints};
+use crate::pulse::Pulse;
 use crate::read::Readers;
 use crate::schema::{self, Day};
 use crate::ticket::{Ticket, ticket};
@@ -41,7 +42,8 @@ pub struct Options {
     /// Writers that share submits, reports and leases. With two the node prepares a transaction
     /// while the database runs the one before; more help a database with cores to spare.
     pub writers: u32,
-    /// How long a caller waits for an answer: a node whose database is away says so by then.
+    /// How long callers wait for a database that is silent, all questions of a request together,
+    /// but for a twentieth of it for each after the first.
     pub answer_within: Duration,
     /// How long to wait at the start for a database that does not answer.
     pub within: Duration,
@@ -54,7 +56,7 @@ impl Default for Options {
         Self {
             schema: "zajil".to_owned(),
             writers: 2,
-            answer_within: Duration::from_millis(1_900),
+            answer_within: Duration::from_millis(1_700),
             within: Duration::ZERO,
             telemetry: None,
         }
@@ -80,7 +82,7 @@ pub struct PostgresStore {
     chores: Door,
     /// What takes long: callers do not wait behind it.
     sweeps: Door,
-    answer_within: Duration,
+    pulse: Arc<Pulse>,
     pub(crate) quick: Readers,
     pub(crate) slow: Readers,
     /// When the first location runs out, as far as this node has heard.
@@ -138,11 +140,13 @@ impl PostgresStore {
         }
         let dial = Arc::new(Dial::new(server).map_err(OpenError::Settings)?);
         let session = new_session();
-        let quick = manners(&options, session, server.statement_timeout);
+        let pulse = Arc::new(Pulse::new(options.answer_within));
+        let mut quick = manners(&options, session, server.statement_timeout);
         prepare(&dial, &options, &quick).await.map_err(|fault| {
             let place = server.to_string();
             OpenError::Database(place, fault.into_error())
         })?;
+        quick.pulse = Some(Arc::clone(&pulse));
         let hints = Arc::new(Hints::new(session));
         let common = |manners| {
             Arc::new(Common {
@@ -176,9 +180,9 @@ impl PostgresStore {
             hot,
             chores,
             sweeps,
-            answer_within: options.answer_within,
-            quick: Readers::new(Arc::clone(&shared), readers, options.answer_within),
-            slow: Readers::new(slow, 1, SURVEY + Duration::from_secs(1)),
+            quick: Readers::quick(Arc::clone(&shared), Arc::clone(&pulse), readers),
+            slow: Readers::slow(slow, Arc::clone(&pulse), SURVEY + Duration::from_secs(1)),
+            pulse,
             common: shared,
             first_end: AtomicI64::new(0),
             handed_out: Mutex::default(),
@@ -197,8 +201,9 @@ impl PostgresStore {
 
     /// How long a caller waits for its job to be begun, and for its answer after that.
     fn patience(&self) -> (Duration, Duration) {
-        let answer = self.answer_within / 5;
-        (self.answer_within - answer, answer)
+        let whole = self.pulse.patience();
+        let answer = whole / 5;
+        (whole - answer, answer)
     }
 
     /// A transaction of its own. `work` may run again when it was undone.
@@ -318,6 +323,7 @@ fn manners(options: &Options, session: i64, statement: Duration) -> Manners {
         statement,
         // The database gives up first, so that its reason is the one that is told.
         silence: statement + Duration::from_millis(500),
+        pulse: None,
     }
 }
 
@@ -368,8 +374,12 @@ async fn supervise(common: Arc<Common>, place: Place, jobs: Queue) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the store's own tasks: joined by `stop`, aborted with the store"
+    reason = "the store's own tasks: joined by `stop` and aborted with the store, or at their end \
+              within the time of a connection"
 )]
-fn run(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+pub(crate) fn run<T>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T>
+where
+    T: Send + 'static,
+{
     tokio::spawn(task)
 }

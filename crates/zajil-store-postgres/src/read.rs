@@ -12,31 +12,52 @@ use zajil_store::Error;
 use crate::conn::{Conn, Step};
 use crate::error::{Done, Fault};
 use crate::lane::Common;
+use crate::open::run;
+use crate::pulse::Pulse;
 
 /// How many look-ups may wait for one connection; beyond it callers are refused.
 const WAITING: usize = 1_024;
+const LATE: Fault = Fault::Silent("answer");
+
+/// Where a connection is, once it is made.
+type Place = Arc<Mutex<Option<Arc<Conn>>>>;
 
 /// Connections that look-ups take turns with. Statements of several callers are under way on one at
 /// the same time; the database answers them in order.
 #[derive(Debug)]
 pub(crate) struct Readers {
     common: Arc<Common>,
-    conns: Vec<Mutex<Option<Arc<Conn>>>>,
+    conns: Vec<Place>,
     next: AtomicUsize,
     places: Semaphore,
-    /// At the most.
-    limit: Duration,
+    pulse: Arc<Pulse>,
+    /// For what may take long, while the database answers others.
+    limit: Option<Duration>,
     closed: AtomicBool,
 }
 
 impl Readers {
-    pub(crate) fn new(common: Arc<Common>, count: usize, limit: Duration) -> Self {
-        let count = count.max(1);
+    /// For look-ups that are answered at once, if at all.
+    pub(crate) fn quick(common: Arc<Common>, pulse: Arc<Pulse>, count: usize) -> Self {
+        Self::new(common, pulse, (count.max(1), None))
+    }
+
+    /// One connection for look-ups that may take so long.
+    pub(crate) fn slow(common: Arc<Common>, pulse: Arc<Pulse>, limit: Duration) -> Self {
+        Self::new(common, pulse, (1, Some(limit)))
+    }
+
+    fn new(
+        common: Arc<Common>,
+        pulse: Arc<Pulse>,
+        (count, limit): (usize, Option<Duration>),
+    ) -> Self {
         Self {
             common,
-            conns: (0..count).map(|_| Mutex::default()).collect(),
+            conns: (0..count).map(|_| Place::default()).collect(),
             next: AtomicUsize::new(0),
             places: Semaphore::new(count * WAITING),
+            pulse,
             limit,
             closed: AtomicBool::new(false),
         }
@@ -55,15 +76,31 @@ impl Readers {
             return Err(Error::Closed);
         }
         let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
-        let end = Instant::now() + self.limit;
-        let mut answer = self.ask(step(), end).await;
-        if let Err(fault) = &answer
-            && (fault.loses_connection() || fault.is_passing())
-            && Instant::now() < end
-        {
-            answer = self.ask(step(), end).await;
-        }
+        let answer = match self.limit {
+            None => self.ask_twice(step, self.pulse.patience()).await,
+            Some(limit) => tokio::select! {
+                answer = self.ask_twice(step, limit) => answer,
+                () = self.pulse.stopped() => Err(LATE),
+            },
+        };
         answer.map_err(Fault::into_error)
+    }
+
+    async fn ask_twice(
+        &self,
+        step: impl Fn() -> Step<'static> + Send,
+        within: Duration,
+    ) -> Done<Vec<Row>> {
+        let end = Instant::now() + within;
+        let answer = self.ask(step(), end).await;
+        match answer {
+            Err(fault)
+                if (fault.loses_connection() || fault.is_passing()) && Instant::now() < end =>
+            {
+                self.ask(step(), end).await
+            }
+            answer => answer,
+        }
     }
 
     /// What a statement answers, read.
@@ -79,7 +116,6 @@ impl Readers {
     /// A connection that does not answer by `end` is of no more use: a database that is stuck
     /// keeps it open, and those who come later would wait for it again.
     async fn ask(&self, step: Step<'static>, end: Instant) -> Done<Vec<Row>> {
-        const LATE: Fault = Fault::Silent("answer");
         let at = self.next.fetch_add(1, Ordering::Relaxed) % self.conns.len();
         let place = self.conns.get(at).ok_or(LATE)?;
         let conn = timeout_at(end, self.conn(place)).await;
@@ -95,16 +131,21 @@ impl Readers {
         answer
     }
 
-    async fn conn(&self, place: &Mutex<Option<Arc<Conn>>>) -> Done<Arc<Conn>> {
-        let mut held = place.lock().await;
+    /// The connection of a place, made where there is none. That goes on when the caller no longer
+    /// waits: while the database is away callers wait less long than it takes.
+    async fn conn(&self, place: &Place) -> Done<Arc<Conn>> {
+        let mut held = Arc::clone(place).lock_owned().await;
         // A leader that lost its place may be stuck, or answer with what was true once.
         let good = |conn: &&Arc<Conn>| conn.is_open() && !conn.is_left_behind(&self.common.dial);
         if let Some(conn) = held.as_ref().filter(good) {
             return Ok(Arc::clone(conn));
         }
-        let made = Conn::open(&self.common.dial, &self.common.manners, None).await?;
-        let made = Arc::new(made);
-        *held = Some(Arc::clone(&made));
-        Ok(made)
+        let common = Arc::clone(&self.common);
+        let made = run(async move {
+            let made = Arc::new(Conn::open(&common.dial, &common.manners, None).await?);
+            *held = Some(Arc::clone(&made));
+            Ok(made)
+        });
+        made.await.unwrap_or(Err(LATE))
     }
 }

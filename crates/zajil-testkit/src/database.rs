@@ -47,6 +47,8 @@ pub struct DatabaseServer {
     protection: Protection,
     folder: TempDir,
     port: u16,
+    /// Where else than on 127.0.0.1 it listens.
+    also: Vec<String>,
     child: Option<Child>,
 }
 
@@ -82,6 +84,7 @@ impl DatabaseServer {
             protection,
             folder,
             port,
+            also: Vec::new(),
             child: None,
         };
         server.install();
@@ -98,6 +101,24 @@ impl DatabaseServer {
         };
         let port = self.port;
         format!("{scheme}://zajil:geheim%3A%40%2F@127.0.0.1:{port}/{database}")
+    }
+
+    /// Starts it anew, so that it listens on this address of ours too; answers where the user
+    /// `zajil` finds it from there.
+    ///
+    /// # Panics
+    /// When it does not start; it has to be PostgreSQL.
+    pub async fn also_on(&mut self, address: &str) -> String {
+        assert_eq!(self.engine, Engine::Postgres);
+        let hba = std::fs::File::options()
+            .append(true)
+            .open(self.path("data/pg_hba.conf"));
+        let line = b"host all all 198.18.0.0/15 scram-sha-256\n";
+        hba.unwrap().write_all(line).unwrap();
+        self.also.push(address.to_owned());
+        self.stop().await;
+        self.start().await;
+        self.url().replace("127.0.0.1", address)
     }
 
     /// Where it listens.
@@ -210,9 +231,11 @@ impl DatabaseServer {
             Engine::Postgres => {
                 let mut command = self.as_owner(&postgres("postgres"));
                 command.args(["-D", &self.text("data"), "-p", &self.port.to_string()]);
+                let mut addresses = vec!["127.0.0.1"];
+                addresses.extend(self.also.iter().map(String::as_str));
                 command.args([
                     "-h",
-                    "127.0.0.1",
+                    &addresses.join(","),
                     "-k",
                     "",
                     "-F",

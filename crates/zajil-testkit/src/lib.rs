@@ -6,3 +6,4 @@ pub mod database;
 pub mod dice;
 pub mod fake;
 pub mod issuer;
+pub mod network;

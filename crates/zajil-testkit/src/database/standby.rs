@@ -26,6 +26,7 @@ impl DatabaseServer {
             protection: Protection::Plain,
             folder,
             port: port.unwrap_or_else(super::free_port),
+            also: Vec::new(),
             child: None,
         };
         let data = standby.path("data");

@@ -19,6 +19,7 @@ mod hostile;
 mod logs;
 mod observed;
 mod oidc;
+mod partition;
 mod pdu;
 mod protected;
 mod receipts;

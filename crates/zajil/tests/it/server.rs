@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use zajil_testkit::network::Machine;
 
 /// The library that tells programs another time; it comes with the package faketime.
 fn faketime() -> PathBuf {
@@ -49,17 +50,32 @@ impl Server {
         Self::spawn(command, data, &["--config", file.to_str().unwrap()])
     }
 
+    /// On another machine, which we reach it at.
+    pub(crate) fn elsewhere(machine: &Machine, data: &Path, settings: &str) -> Self {
+        std::fs::create_dir_all(data).unwrap();
+        let file = data.join("zajil.toml");
+        std::fs::write(&file, settings).unwrap();
+        let command = machine.run(env!("CARGO_BIN_EXE_zajil"));
+        let arguments = ["--config", file.to_str().unwrap()];
+        Self::spawn_at(&machine.address(), command, (data, &arguments))
+    }
+
     fn with_arguments(data: &Path, arguments: &[&str]) -> Self {
         let command = Command::new(env!("CARGO_BIN_EXE_zajil"));
         Self::spawn(command, data, arguments)
     }
 
-    fn spawn(mut command: Command, data: &Path, arguments: &[&str]) -> Self {
+    fn spawn(command: Command, data: &Path, arguments: &[&str]) -> Self {
+        Self::spawn_at("127.0.0.1", command, (data, arguments))
+    }
+
+    fn spawn_at(host: &str, mut command: Command, (data, arguments): (&Path, &[&str])) -> Self {
+        let listen = format!("{host}:0");
         let mut child = command
             .arg("serve")
             .args(arguments)
-            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
-            .args(["--smpp-listen", "127.0.0.1:0"])
+            .args(["--listen", &listen, "--metrics-listen", &listen])
+            .args(["--smpp-listen", &listen])
             .arg("--data")
             .arg(data)
             .stdout(Stdio::piped())
