@@ -40,6 +40,8 @@ struct Options {
     binary: Option<PathBuf>,
     /// Built with less optimisation, in a fraction of the time.
     profile: Option<String>,
+    /// Measures what was built before.
+    is_built: bool,
 }
 
 impl Options {
@@ -62,6 +64,7 @@ impl Options {
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
                 "--seconds" => options.seconds = Some(number(argument, value()?)?),
                 "--json" => options.json = Some(value()?.into()),
+                "--built" => options.is_built = true,
                 "--profile" => options.profile = Some(value()?.clone()),
                 "--binary" => options.binary = Some(value()?.into()),
                 _ => anyhow::bail!("bench does not know '{argument}'"),
@@ -113,7 +116,10 @@ impl Bench {
         if build_zajil {
             build.args(["--package", BINARY]);
         }
-        ensure!(succeeds(&mut build)?, "the build failed");
+        ensure!(
+            options.is_built || succeeds(&mut build)?,
+            "the build failed"
+        );
         let release = workspace.target_directory.join(profile);
         let folder = workspace
             .target_directory

@@ -37,7 +37,8 @@ cargo xtask <chore>
 
 bench options: --quick, --rounds N, --seconds N, --json FILE,
                --binary FILE (this zajil in place of the one built here),
-               --profile NAME (of the build; release without)
+               --profile NAME (of the build; release without),
+               --built (measure what was built before)
 ";
 
 fn main() -> ExitCode {

@@ -60,9 +60,16 @@ pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     Ok(status.success())
 }
 
-/// `cargo` with these arguments.
+/// `cargo` with these arguments. What `cargo xtask` says of xtask's own package is kept from it:
+/// build scripts that look at it would run again, and what depends on them be built again.
 pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     let mut cargo = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     cargo.args(arguments);
     cargo
 }

@@ -200,8 +200,8 @@ pub trait Desk: Send + Sync {
     /// Messages that wait, newest first. May read all that waits.
     fn waiting(&self, of: Waiting) -> Answer<'_, Vec<Message>>;
 
-    /// Says what became of a receipt.
-    fn answer_receipt(&self, handed: Handed, answer: ReceiptAnswer) -> Answer<'_, ()>;
+    /// Says what became of receipts, in one transaction.
+    fn answer_receipts(&self, answers: Vec<(Handed, ReceiptAnswer)>) -> Answer<'_, ()>;
 
     /// Reports what became of a message.
     ///

@@ -365,8 +365,8 @@ impl Desk for Engine {
         Box::pin(self.shared.waiting(of))
     }
 
-    fn answer_receipt(&self, handed: Handed, answer: ReceiptAnswer) -> Answer<'_, ()> {
-        Box::pin(self.shared.answer_receipt(handed, answer))
+    fn answer_receipts(&self, answers: Vec<(Handed, ReceiptAnswer)>) -> Answer<'_, ()> {
+        Box::pin(self.shared.answer_receipts(answers))
     }
 
     fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message> {

@@ -1,9 +1,10 @@
 //! Receipts on their way to the applications that are owed them (D19).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use zajil_core::event::{Event, EventName};
+use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::message::Message;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::{Handed, ReceiptAnswer, ReceiptAsk};
@@ -71,39 +72,30 @@ impl Shared {
         }
     }
 
-    pub(crate) async fn answer_receipt(
+    pub(crate) async fn answer_receipts(
         &self,
-        handed: Handed,
-        answer: ReceiptAnswer,
+        answers: Vec<(Handed, ReceiptAnswer)>,
     ) -> Result<(), Refusal> {
         let scene = self.scene();
-        let Handed {
-            place,
-            tries,
-            receipt,
-        } = handed;
-        let (account, state) = (&receipt.account, receipt.state.as_str());
-        let outcome = word(&answer);
-        let told = match answer {
-            ReceiptAnswer::Taken => {
-                let line = format!("{state} to '{account}'");
-                Told::Done(scene.event(EventName::ReceiptSent, line))
+        let mut told = Vec::with_capacity(answers.len());
+        let mut counts = BTreeMap::new();
+        let mut unsent = None;
+        for (handed, answer) in answers {
+            *counts.entry(word(&answer)).or_default() += 1;
+            let place = ReceiptSeq(handed.place);
+            told.push((place, told_of(&handed, &answer, &scene)));
+            if answer == ReceiptAnswer::Unsent {
+                unsent = Some(handed.receipt.account);
             }
-            ReceiptAnswer::Refused(why) => {
-                let line = format!("{state} refused by '{account}': {why}");
-                Told::Done(scene.event(EventName::ReceiptFailed, line))
-            }
-            ReceiptAnswer::Later => Told::Again(scene.now.plus(wait_after(tries))),
-            ReceiptAnswer::Unsent => Told::Unsent(scene.now),
-        };
-        let unsent = matches!(told, Told::Unsent(_));
-        let told = vec![(ReceiptSeq(place), told)];
+        }
         let told = self.parts.store.tell_receipts(told).await;
         told.map_err(|error| failed(error, "receipt"))?;
-        self.count_receipts(outcome, 1);
-        if unsent {
+        for (outcome, count) in counts {
+            self.count_receipts(outcome, count);
+        }
+        if let Some(account) = unsent {
             // Another session of the account may send it at once.
-            self.receipt_hints.wake(Some(account));
+            self.receipt_hints.wake(Some(&account));
         }
         Ok(())
     }
@@ -139,6 +131,24 @@ impl Shared {
             }
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// What the store is told of a receipt.
+fn told_of(handed: &Handed, answer: &ReceiptAnswer, scene: &Scene) -> Told {
+    let receipt = &handed.receipt;
+    let (account, state) = (&receipt.account, receipt.state.as_str());
+    match answer {
+        ReceiptAnswer::Taken => {
+            let line = format!("{state} to '{account}'");
+            Told::Done(scene.event(EventName::ReceiptSent, line))
+        }
+        ReceiptAnswer::Refused(why) => {
+            let line = format!("{state} refused by '{account}': {why}");
+            Told::Done(scene.event(EventName::ReceiptFailed, line))
+        }
+        ReceiptAnswer::Later => Told::Again(scene.now.plus(wait_after(handed.tries))),
+        ReceiptAnswer::Unsent => Told::Unsent(scene.now),
     }
 }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use zajil_core::frontend::{FrontendName, FrontendType, Registration};
-use zajil_core::lifecycle::Edit;
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
 use zajil_core::port::{Answer, Ask, Desk};
@@ -56,6 +57,24 @@ impl<'a> Frontend<'a> {
         loop {
             tokio::time::sleep(REGISTER_EVERY).await;
             self.register(configuration.clone()).await;
+        }
+    }
+
+    /// Reports what became of messages.
+    pub(crate) async fn report(self, reports: Vec<(MessageId, Report)>) {
+        let ids: Vec<MessageId> = reports.iter().map(|(id, _)| *id).collect();
+        match self.desk.report_many(reports).await {
+            Ok(each) => {
+                for (id, told) in ids.into_iter().zip(each) {
+                    if let Err(refusal) = told {
+                        tracing::warn!(%id, %refusal, "a delivery could not be reported");
+                    }
+                }
+            }
+            Err(refusal) => {
+                let count = ids.len();
+                tracing::warn!(count, %refusal, "deliveries could not be reported");
+            }
         }
     }
 

@@ -107,6 +107,9 @@ pub enum Reaction {
     Now(Answer),
     /// The answer will come; meanwhile others are worked on. Their answers may overtake it.
     Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// The same, with those of others that came at the same time: [`Handler::gathered`] works on
+    /// all of them at once.
+    Together,
     /// There is none: `outbind` and `alert_notification`.
     Never,
 }
@@ -116,16 +119,26 @@ impl fmt::Debug for Reaction {
         match self {
             Self::Now(answer) => write!(out, "Now({answer:?})"),
             Self::Later(_) => out.write_str("Later"),
+            Self::Together => out.write_str("Together"),
             Self::Never => out.write_str("Never"),
         }
     }
 }
+
+/// The answers to requests that were gathered; each of them has one.
+pub type Answers = Pin<Box<dyn Future<Output = Vec<(Header, Answer)>> + Send>>;
 
 /// What a side does. Called by the link one call at a time, and must not block.
 pub trait Handler: Send {
     /// A request that the state of the session allows. `unbind` and `enquire_link` do not come
     /// here: the link answers them.
     fn request(&mut self, header: Header, pdu: Pdu) -> Reaction;
+
+    /// Everything that has come was handed over: works on the requests that [`Self::request`] has
+    /// gathered since the last call; none when there are none.
+    fn gathered(&mut self) -> Option<Answers> {
+        None
+    }
 
     /// The session is in another state; the PDU that led there has been sent or has come.
     fn state(&mut self, state: State) {

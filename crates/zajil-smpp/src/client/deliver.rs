@@ -7,6 +7,7 @@ use smpp_codec::pdu::Sm;
 use smpp_codec::{Pdu, Status};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::port::Answer;
@@ -59,6 +60,7 @@ struct Messages<'s> {
 
 impl Source for Messages<'_> {
     type Item = Message;
+    type Done = (MessageId, Report);
 
     fn room(&self) -> usize {
         self.upstream.room(self.window)
@@ -68,10 +70,14 @@ impl Source for Messages<'_> {
         self.upstream.frontend().ask(limit, WAIT)
     }
 
-    fn work(&self, message: Message) -> impl Future<Output = ()> + Send {
+    fn work(&self, message: Message) -> impl Future<Output = Option<Self::Done>> + Send {
         // Since it was leased, whenever its turn comes.
         let by = Instant::now() + SENT_WITHIN;
         self.upstream.deliver(self.handle, message, by)
+    }
+
+    async fn finish(&self, done: Vec<Self::Done>) {
+        self.upstream.frontend().report(done).await;
     }
 
     async fn give_back(&self, message: Message) {
@@ -109,8 +115,13 @@ impl Upstream {
         }
     }
 
-    /// Submits one message, part by part, and reports what became of it.
-    async fn deliver(&self, handle: &Handle, message: Message, by: Instant) {
+    /// Submits one message, part by part; answers what is to be reported of it.
+    async fn deliver(
+        &self,
+        handle: &Handle,
+        message: Message,
+        by: Instant,
+    ) -> Option<(MessageId, Report)> {
         let mut ids = Vec::new();
         let mut outcome = Ok(());
         for part in write::parts(&message, &self.carrier) {
@@ -124,20 +135,22 @@ impl Upstream {
         }
         let name = self.name();
         let report = match outcome {
-            Ok(()) if self.waits_for_receipts(&ids) => return self.taken(&message, &ids).await,
+            Ok(()) if self.waits_for_receipts(&ids) => {
+                self.taken(&message, &ids).await;
+                return None;
+            }
             Ok(()) => Report::Delivered {
                 by: Some(name.clone()),
                 at: Some(self.parts.clock.now()),
             },
             // Nothing of it was sent: it keeps its place, and no attempt is counted.
             Err(Failure::Lost(Lost::Unsent)) if ids.is_empty() => {
-                return self.frontend().give_back(&message).await;
+                self.frontend().give_back(&message).await;
+                return None;
             }
             Err(failure) => self.failed(failure),
         };
-        if let Err(refusal) = self.parts.desk.report(message.id, report).await {
-            tracing::warn!(id = %message.id, %refusal, "a submit could not be reported");
-        }
+        Some((message.id, report))
     }
 
     /// Submits one part, at its moment; again when the carrier had too much, while there is time.

@@ -29,7 +29,14 @@ const MOST_FAULTS: u32 = 100;
 /// So many requests of ours in a row without a response, and the link ends.
 const MOST_UNANSWERED: usize = 3;
 
-type Work = Pin<Box<dyn Future<Output = (Header, Answer)> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// Work that has come to its end.
+#[expect(clippy::large_enum_variant, reason = "made, returned and used at once")]
+enum Done {
+    One(Header, Answer),
+    Many(Vec<(Header, Answer)>),
+}
 
 /// A link at work.
 pub(super) struct Running<H> {
@@ -42,6 +49,8 @@ pub(super) struct Running<H> {
     timers: Timers,
     window: Window,
     working: FuturesUnordered<Work>,
+    /// Requests of the peer without an answer.
+    under_way: usize,
     input: BytesMut,
     out: BytesMut,
     faults: u32,
@@ -84,6 +93,7 @@ impl<H: Handler> Running<H> {
             handler,
             state: State::Open,
             working: FuturesUnordered::new(),
+            under_way: 0,
             input: BytesMut::new(),
             out: BytesMut::new(),
             faults: 0,
@@ -137,7 +147,7 @@ impl<H: Handler> Running<H> {
             Err(ended) => return Some(ended),
         };
         let goes_on = self.last.is_none() && self.out.len() < MOST_UNSENT;
-        let has_room = goes_on && self.working.len() < self.options.window_in.max(1);
+        let has_room = goes_on && self.has_room();
         let is_asked = self.leaving == Leaving::No;
         if self.input.capacity() - self.input.len() < READ_AT_ONCE / 4 {
             self.input.reserve(READ_AT_ONCE);
@@ -152,9 +162,7 @@ impl<H: Handler> Running<H> {
                 Ok(_) => self.timers.heard(Instant::now()),
                 Err(error) => return Some(Ended::Failed(error.to_string())),
             },
-            Some((header, answer)) = self.working.next(), if goes_on => {
-                self.answer(header, answer);
-            }
+            Some(done) = self.working.next(), if goes_on => self.done(done),
             Some(request) = self.requests.recv(), if goes_on => self.ask(request),
             () = self.leave.cancelled(), if is_asked => self.leaving = Leaving::Soon,
             () = sleep_until(wake) => {}
@@ -166,16 +174,41 @@ impl<H: Handler> Running<H> {
     /// Everything that can be done without waiting, up to the bounds.
     fn take_what_is_ready(&mut self) {
         while self.out.len() < MOST_UNSENT && self.last.is_none() {
-            if let Some(Some((header, answer))) = self.working.next().now_or_never() {
-                self.answer(header, answer);
+            if let Some(Some(done)) = self.working.next().now_or_never() {
+                self.done(done);
                 continue;
             }
             if let Ok(request) = self.requests.try_recv() {
                 self.ask(request);
                 continue;
             }
-            if self.working.len() >= self.options.window_in.max(1) || !self.cut() {
+            if self.has_room() && self.cut() {
+                continue;
+            }
+            // Begun at once, so that the answer can come while the link waits for more.
+            let Some(answers) = self.handler.gathered() else {
                 return;
+            };
+            self.working.push(Box::pin(answers.map(Done::Many)));
+        }
+    }
+
+    /// Whether one more request of the peer may be worked on.
+    fn has_room(&self) -> bool {
+        self.under_way < self.options.window_in.max(1)
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::One(header, answer) => {
+                self.under_way = self.under_way.saturating_sub(1);
+                self.answer(header, answer);
+            }
+            Done::Many(answers) => {
+                self.under_way = self.under_way.saturating_sub(answers.len());
+                for (header, answer) in answers {
+                    self.answer(header, answer);
+                }
             }
         }
     }
@@ -238,9 +271,12 @@ impl<H: Handler> Running<H> {
         match self.handler.request(header, request) {
             Reaction::Now(answer) => self.answer(header, answer),
             Reaction::Later(answer) => {
-                self.working
-                    .push(Box::pin(answer.map(move |answer| (header, answer))));
+                self.under_way += 1;
+                self.working.push(Box::pin(
+                    answer.map(move |answer| Done::One(header, answer)),
+                ));
             }
+            Reaction::Together => self.under_way += 1,
             Reaction::Never => {}
         }
     }
@@ -308,7 +344,7 @@ impl<H: Handler> Running<H> {
 
     /// Goes on with leave-taking, where nothing is under way any more.
     fn take_leave(&mut self) {
-        if self.leaving == Leaving::No || !self.working.is_empty() {
+        if self.leaving == Leaving::No || self.under_way > 0 {
             return;
         }
         match self.leaving {

@@ -416,3 +416,72 @@ async fn both_sides_speak_to_each_other() {
     assert_eq!((served, used), (Ended::Unbound, Ended::Unbound));
     assert_eq!(*states.lock().unwrap(), ["BoundTrx", "Unbound", "Closed"]);
 }
+
+/// Gathers submits, and answers those of one turn together, once it is told to.
+#[derive(Debug, Default)]
+struct Gatherer {
+    go_on: Arc<Notify>,
+    gathered: Vec<Header>,
+    turns: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Handler for Gatherer {
+    fn request(&mut self, header: Header, pdu: Pdu) -> Reaction {
+        match pdu {
+            Pdu::BindTransceiver(_) => {
+                Reaction::Now(Answer::done(Pdu::BindTransceiverResp(BindResp::default())))
+            }
+            _ => {
+                self.gathered.push(header);
+                Reaction::Together
+            }
+        }
+    }
+
+    fn gathered(&mut self) -> Option<Answers> {
+        let headers = std::mem::take(&mut self.gathered);
+        if headers.is_empty() {
+            return None;
+        }
+        self.turns.lock().unwrap().push(headers.len());
+        let go_on = Arc::clone(&self.go_on);
+        Some(Box::pin(async move {
+            go_on.notified().await;
+            headers.into_iter().map(|one| (one, taken(one))).collect()
+        }))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_at_once_is_worked_on_together_up_to_the_window() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (link, _handle) = Link::new(Options {
+        window_in: 5,
+        ..centre_options()
+    });
+    let gatherer = Gatherer::default();
+    let (go_on, turns) = (Arc::clone(&gatherer.go_on), Arc::clone(&gatherer.turns));
+    let test = async {
+        let mut peer = Peer(theirs, BytesMut::new());
+        peer.bind().await;
+        let mut all = BytesMut::new();
+        for sequence in 2..10 {
+            submit().encode(Status::ROK, sequence, &mut all);
+        }
+        Pdu::Unbind(Bare::default()).encode(Status::ROK, 10, &mut all);
+        peer.0.write_all(&all).await.unwrap();
+        go_on.notify_one();
+        for sequence in 2..7 {
+            peer.expect("submit_sm_resp", Status::ROK, sequence).await;
+        }
+        go_on.notify_one();
+        for sequence in 7..10 {
+            peer.expect("submit_sm_resp", Status::ROK, sequence).await;
+        }
+        // Leave is taken when all is answered, and not before.
+        peer.expect("unbind_resp", Status::ROK, 10).await;
+    };
+    let (ended, ()) = tokio::join!(link.run(ours, gatherer), test);
+    assert_eq!(ended, Ended::Unbound);
+    assert_eq!(*turns.lock().unwrap(), [5, 3]);
+}

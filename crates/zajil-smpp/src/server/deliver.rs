@@ -9,6 +9,7 @@ use smpp_codec::tlv::Tag;
 use smpp_codec::{Pdu, Status};
 use tokio::sync::Semaphore;
 use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::port::Answer;
@@ -85,6 +86,7 @@ struct Messages<'s>(&'s Session<'s>);
 
 impl Source for Messages<'_> {
     type Item = Message;
+    type Done = (MessageId, Report);
 
     fn room(&self) -> usize {
         self.0.room
@@ -94,8 +96,12 @@ impl Source for Messages<'_> {
         frontend(self.0.server, self.0.account).ask(limit, WAIT)
     }
 
-    async fn work(&self, message: Message) {
-        deliver(self.0, message).await;
+    async fn work(&self, message: Message) -> Option<Self::Done> {
+        deliver(self.0, message).await
+    }
+
+    async fn finish(&self, done: Vec<Self::Done>) {
+        frontend(self.0.server, self.0.account).report(done).await;
     }
 
     async fn give_back(&self, message: Message) {
@@ -122,8 +128,8 @@ pub(super) async fn register(server: &Server, account: &Account, version: u8) {
     frontend.register(configuration(version)).await;
 }
 
-/// Delivers one message, and reports what became of it.
-async fn deliver(session: &Session<'_>, message: Message) {
+/// Delivers one message; answers what is to be reported of it.
+async fn deliver(session: &Session<'_>, message: Message) -> Option<(MessageId, Report)> {
     let (server, account) = (session.server, session.account);
     let by = &account.system_id;
     // Without optional parameters only headers tell parts from each other.
@@ -163,13 +169,12 @@ async fn deliver(session: &Session<'_>, message: Message) {
         },
         // Nothing of it was sent: it keeps its place, and no attempt is counted.
         Err(Failure::Lost(Lost::Unsent)) => {
-            return frontend(server, account).give_back(&message).await;
+            frontend(server, account).give_back(&message).await;
+            return None;
         }
         Err(failure) => failed(by, failure),
     };
-    if let Err(refusal) = server.parts.desk.report(message.id, report).await {
-        tracing::warn!(id = %message.id, %refusal, "a delivery could not be reported");
-    }
+    Some((message.id, report))
 }
 
 /// What the sender's application said is carried to the receiver's: what kind of message it is, and

@@ -32,6 +32,7 @@ pub(super) struct Receipts<'s>(pub(super) &'s Session<'s>);
 
 impl Source for Receipts<'_> {
     type Item = Handed;
+    type Done = (Handed, ReceiptAnswer);
 
     fn room(&self) -> usize {
         self.0.room
@@ -47,7 +48,7 @@ impl Source for Receipts<'_> {
         })
     }
 
-    async fn work(&self, handed: Handed) {
+    async fn work(&self, handed: Handed) -> Option<Self::Done> {
         let session = self.0;
         let receipt = &handed.receipt;
         let pdu = write(
@@ -63,21 +64,19 @@ impl Source for Receipts<'_> {
             Err(Lost::Unsent) => ReceiptAnswer::Unsent,
             Ok(_) | Err(_) => ReceiptAnswer::Later,
         };
-        self.answer(handed, answer).await;
+        Some((handed, answer))
+    }
+
+    async fn finish(&self, done: Vec<Self::Done>) {
+        let count = done.len();
+        let told = self.0.server.parts.desk.answer_receipts(done);
+        if let Err(refusal) = told.await {
+            tracing::warn!(count, %refusal, "receipts could not be answered for");
+        }
     }
 
     async fn give_back(&self, handed: Handed) {
-        self.answer(handed, ReceiptAnswer::Unsent).await;
-    }
-}
-
-impl Receipts<'_> {
-    async fn answer(&self, handed: Handed, answer: ReceiptAnswer) {
-        let id = handed.receipt.message;
-        let told = self.0.server.parts.desk.answer_receipt(handed, answer);
-        if let Err(refusal) = told.await {
-            tracing::warn!(%id, %refusal, "a receipt could not be answered for");
-        }
+        self.finish(vec![(handed, ReceiptAnswer::Unsent)]).await;
     }
 }
 

@@ -11,13 +11,14 @@ use smpp_codec::{Header, Pdu, Status};
 use tokio::time::Instant;
 use zajil_core::id::MessageId;
 use zajil_core::outcome::Reason;
+use zajil_core::port::Submission;
 use zajil_core::smpp::{Account, BindType};
 use zajil_telemetry::{Door, Fact};
 
 use super::Server;
 use super::bind::Bound;
 use crate::accounts::Peer;
-use crate::link::{Answer, Handle, Handler, Next, Reaction};
+use crate::link::{Answer, Answers, Handle, Handler, Next, Reaction};
 use crate::status;
 use crate::submit::{Made, Request, Unusable};
 
@@ -28,6 +29,15 @@ pub(super) struct Session {
     peer: Peer,
     handle: Handle,
     bound: Arc<Bound>,
+    /// Submits that came at the same time: one transaction stores them.
+    gathered: Vec<Gathered>,
+}
+
+/// A submit that waits for those that came with it.
+struct Gathered {
+    header: Header,
+    submission: Submission,
+    response: fn(SmResp) -> Pdu,
 }
 
 impl Session {
@@ -43,6 +53,7 @@ impl Session {
             peer,
             handle,
             bound: Arc::clone(&bound),
+            gathered: Vec::new(),
         };
         (session, bound)
     }
@@ -65,7 +76,7 @@ impl Session {
 
     /// Submits to one destination, if the account may submit now.
     fn submit(
-        &self,
+        &mut self,
         header: Header,
         made: impl FnOnce(&Account) -> Result<Made, Unusable>,
         response: fn(SmResp) -> Pdu,
@@ -88,17 +99,18 @@ impl Session {
                 return Reaction::Now(Answer::refusal(header, unusable.status));
             }
         };
+        if made.replaces.is_none() {
+            self.gathered.push(Gathered {
+                header,
+                submission: made.submission,
+                response,
+            });
+            return Reaction::Together;
+        }
         let (server, account) = (Arc::clone(&self.server), Arc::clone(account));
         later(async move {
             let taken = server.take(&account, made).await;
-            server.answered(*taken.as_ref().err().unwrap_or(&Status::ROK));
-            match taken {
-                Ok(id) => Answer::done(response(SmResp {
-                    message_id: given(id),
-                    ..SmResp::default()
-                })),
-                Err(status) => Answer::refusal(header, status),
-            }
+            server.taken((header, response), taken)
         })
     }
 
@@ -212,6 +224,49 @@ impl Server {
         }
     }
 
+    /// Hands in what was gathered, in one transaction.
+    async fn take_all(&self, gathered: Vec<Gathered>) -> Vec<(Header, Answer)> {
+        let mut requests = Vec::with_capacity(gathered.len());
+        let mut submissions = Vec::with_capacity(gathered.len());
+        for one in gathered {
+            requests.push((one.header, one.response));
+            submissions.push(one.submission);
+        }
+        let taken = self.parts.intake.submit_many(submissions).await;
+        let mut each = match taken {
+            Ok(each) => each.into_iter(),
+            Err(refusal) => vec![Err(refusal); requests.len()].into_iter(),
+        };
+        let answer = |request: (Header, fn(SmResp) -> Pdu)| {
+            let taken = match each.next() {
+                Some(Ok(accepted)) => Ok(accepted.message.id),
+                Some(Err(refusal)) => {
+                    self.refused(refusal.reason);
+                    Err(status::of(refusal.reason))
+                }
+                None => Err(Status::RSYSERR),
+            };
+            (request.0, self.taken(request, taken))
+        };
+        requests.into_iter().map(answer).collect()
+    }
+
+    /// Counts a submit, and makes its answer.
+    fn taken(
+        &self,
+        (header, response): (Header, fn(SmResp) -> Pdu),
+        taken: Result<MessageId, Status>,
+    ) -> Answer {
+        self.answered(*taken.as_ref().err().unwrap_or(&Status::ROK));
+        match taken {
+            Ok(id) => Answer::done(response(SmResp {
+                message_id: given(id),
+                ..SmResp::default()
+            })),
+            Err(status) => Answer::refusal(header, status),
+        }
+    }
+
     async fn one_of_many(
         &self,
         (pdu, to): (&SubmitMulti, &Address),
@@ -290,6 +345,15 @@ impl Handler for Session {
             }
             _ => Reaction::Now(Answer::refusal(header, Status::RINVCMDID)),
         }
+    }
+
+    fn gathered(&mut self) -> Option<Answers> {
+        if self.gathered.is_empty() {
+            return None;
+        }
+        let gathered = std::mem::take(&mut self.gathered);
+        let server = Arc::clone(&self.server);
+        Some(Box::pin(async move { server.take_all(gathered).await }))
     }
 
     fn state(&mut self, state: State) {
