@@ -22,6 +22,23 @@ pub enum OpenError {
         /// The newest form known here.
         known: usize,
     },
+    /// An earlier version wrote it, and it has not been brought to this version's form.
+    #[error(
+        "the data has form {found}, this version {known}: start the server of this version on it \
+         once, and stop it"
+    )]
+    Older {
+        /// The form of the file.
+        found: i64,
+        /// The form of this version.
+        known: usize,
+    },
+    /// The data are part of a move between stores.
+    #[error("the data directory is part of a move: {0}")]
+    Moved(String),
+    /// What is said about a move cannot be read.
+    #[error("cannot read the mark of a move")]
+    Mark(#[source] Error),
     /// The directory or the lock file cannot be made or opened.
     #[error("cannot use the data directory")]
     Io(#[from] std::io::Error),

@@ -20,7 +20,9 @@ mod shelf;
 mod store;
 mod sweep;
 mod tables;
+mod transfer;
 mod writer;
 
 pub use error::OpenError;
 pub use open::{EmbeddedStore, Options};
+pub use transfer::EmbeddedPort;

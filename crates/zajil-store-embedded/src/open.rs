@@ -13,6 +13,7 @@ use zajil_telemetry::Telemetry;
 use crate::error::OpenError;
 use crate::reader::Readers;
 use crate::schema;
+use crate::transfer;
 use crate::writer::{Counts, Writer};
 
 /// How the store uses the machine.
@@ -63,9 +64,9 @@ impl EmbeddedStore {
         let path = directory.join("queue.db");
         let mut db = Connection::open(&path)?;
         db.set_prepared_statement_cache_capacity(128);
-        // Before the first table and before WAL, or it has no effect.
-        db.pragma_update(None, "page_size", 8_192)?;
+        fresh(&db)?;
         schema::migrate(&mut db)?;
+        transfer::keep_out(&db)?;
         settle(&db, options.cache_kib)?;
         let counts = Arc::new(count(&db)?);
         let mut readers = Vec::new();
@@ -114,6 +115,11 @@ fn lock(directory: &Path, within: Duration) -> Result<File, OpenError> {
             Err(TryLockError::Error(error)) => return Err(OpenError::Io(error)),
         }
     }
+}
+
+/// Before the first table and before WAL, or it has no effect.
+pub(crate) fn fresh(db: &Connection) -> Result<(), rusqlite::Error> {
+    db.pragma_update(None, "page_size", 8_192)
 }
 
 /// `FULL` syncs the log at every commit: an answered change survives a power cut (D5). Checkpoints

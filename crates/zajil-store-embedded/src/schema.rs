@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -148,6 +148,11 @@ CREATE TABLE receipt (
 );
 CREATE INDEX receipt_due ON receipt (account, due, seq);
 CREATE INDEX receipt_made ON receipt (made_at);
+";
+
+/// The mark of a move between stores, if the data are part of one.
+const V8: &str = "
+CREATE TABLE transfer (one INTEGER PRIMARY KEY CHECK (one = 1), mark TEXT NOT NULL);
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

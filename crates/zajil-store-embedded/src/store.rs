@@ -334,15 +334,17 @@ impl Endings for EmbeddedStore {
     fn finished_last(&self) -> Reply<'_, OutboxSeq> {
         Box::pin(self.readers.run(|db| {
             let last = db
-                .prepare_cached(
-                    "SELECT max(coalesce((SELECT max(seq) FROM finished), 0), \
-                     coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0))",
-                )?
+                .prepare_cached(LAST_ENDING)?
                 .query_row([], |row| row.get::<_, i64>(0))?;
             Ok(OutboxSeq(u64::try_from(last).unwrap_or(0)))
         }))
     }
 }
+
+/// The place of the last ending: retention may have taken the message, and another store, from which
+/// all was moved here, may have counted further.
+pub(crate) const LAST_ENDING: &str = "SELECT max(coalesce((SELECT max(seq) FROM finished), 0), \
+     coalesce((SELECT max(value) FROM meta WHERE name IN ('outbox_done', 'outbox_last')), 0))";
 
 fn place(seq: OutboxSeq) -> i64 {
     i64::try_from(seq.0).unwrap_or(i64::MAX)

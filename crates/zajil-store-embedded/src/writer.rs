@@ -14,6 +14,7 @@ use zajil_store::Error;
 use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::error::{Done, Fault, meaning};
+use crate::store::LAST_ENDING;
 
 /// How many jobs may wait; beyond it callers are refused with [`Error::Busy`].
 const QUEUE: usize = 8_192;
@@ -316,12 +317,8 @@ impl<'db> Loop<'db> {
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), rusqlite::Error> {
         let tx = &mut self.tx;
         if tx.next_seq == 0 {
-            tx.next_seq = tx.db.query_row(
-                "SELECT 1 + max(coalesce((SELECT max(seq) FROM finished), 0),
-                                coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0))",
-                [],
-                |row| row.get(0),
-            )?;
+            let last: i64 = tx.db.query_row(LAST_ENDING, [], |row| row.get(0))?;
+            tx.next_seq = 1 + last;
         }
         tx.delta = Delta::default();
         tx.kept("BEGIN IMMEDIATE")?.execute([])?;

@@ -14,9 +14,13 @@ use crate::error::Done;
 use crate::lane::Tx;
 use crate::open::PostgresStore;
 use crate::row::{damaged, instant, whole};
+use crate::transfer;
 
 /// The database's clock, in milliseconds since 1970.
 pub(crate) const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/// Whoever changes who is there, or keeps everybody out.
+pub(crate) const JOIN: &str = "SELECT pg_advisory_xact_lock(8819050541073690212)";
 
 /// Numbers are 5 bits of an id (D21).
 const NUMBERS: u8 = 32;
@@ -108,9 +112,9 @@ fn member(row: &Row) -> Done<Member> {
 
 /// Takes a number: the one that the name had, the one that is asked for, or the lowest free one.
 async fn join(tx: &Tx<'_>, who: &Introduction, session: i64) -> Done<NodeNumber> {
-    const LOCK: &str = "SELECT pg_advisory_xact_lock(8819050541073690212)";
     const ENTER: &str = "INSERT INTO node VALUES ($1, $2, $3, $4, $5, $6, $6, false)";
-    tx.ask(Step::bare(LOCK)).await?;
+    tx.ask(Step::bare(JOIN)).await?;
+    transfer::keep_out(tx.conn).await?;
     let now = read_time(&tx.ask(Step::bare(TIME)).await?)?;
     let rows = tx.ask(Step::bare(MEMBERS)).await?;
     let members: Vec<Member> = rows.iter().map(member).collect::<Done<_>>()?;

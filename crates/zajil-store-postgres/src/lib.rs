@@ -26,5 +26,7 @@ mod store;
 mod sweep;
 mod tables;
 mod ticket;
+mod transfer;
 
 pub use open::{OpenError, Options, PostgresStore};
+pub use transfer::PostgresPort;

@@ -27,6 +27,7 @@ use crate::pulse::Pulse;
 use crate::read::Readers;
 use crate::schema::{self, Day};
 use crate::ticket::{Ticket, ticket};
+use crate::transfer;
 
 /// How many jobs may wait; beyond it callers are refused with [`Error::Busy`].
 const QUEUE: usize = 8_192;
@@ -69,6 +70,9 @@ pub enum OpenError {
     /// The settings cannot be used; the end of a sentence about the URL.
     #[error("{0}")]
     Settings(String),
+    /// There are no tables to read.
+    #[error("{0} has no tables of zajil")]
+    Missing(String),
     /// It cannot be reached, or its tables cannot be made.
     #[error("the database {0}")]
     Database(String, #[source] Error),
@@ -133,11 +137,7 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`]; nothing was changed then, or what was is whole.
     pub async fn open(server: &Server, options: Options) -> Result<Self, OpenError> {
-        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if options.schema.is_empty() || !options.schema.chars().all(word) {
-            let told = "must name a schema of lower-case letters, digits and _";
-            return Err(OpenError::Settings(told.to_owned()));
-        }
+        check_schema(&options.schema)?;
         let dial = Arc::new(Dial::new(server).map_err(OpenError::Settings)?);
         let session = new_session();
         let pulse = Arc::new(Pulse::new(options.answer_within));
@@ -316,6 +316,16 @@ impl Drop for PostgresStore {
     }
 }
 
+/// Whether this may be the name of a schema.
+pub(crate) fn check_schema(schema: &str) -> Result<(), OpenError> {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if schema.is_empty() || !schema.chars().all(word) {
+        let told = "must name a schema of lower-case letters, digits and _";
+        return Err(OpenError::Settings(told.to_owned()));
+    }
+    Ok(())
+}
+
 fn manners(options: &Options, session: i64, statement: Duration) -> Manners {
     Manners {
         schema: options.schema.clone(),
@@ -335,6 +345,7 @@ async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> 
         let prepared = async {
             let conn = Conn::open(dial, manners, None).await?;
             schema::migrate(&conn, &options.schema).await?;
+            transfer::keep_out(&conn).await?;
             let rows = conn.ask(Step::bare(crate::cluster::TIME)).await?;
             if let Some(row) = rows.first() {
                 let today = Day::at(Timestamp::from_millis(row.try_get(0)?));
@@ -356,7 +367,7 @@ async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> 
 }
 
 /// A number that no other process has drawn.
-fn new_session() -> i64 {
+pub(crate) fn new_session() -> i64 {
     let drawn = RandomState::new().hash_one(std::process::id());
     i64::try_from(drawn >> 1).unwrap_or(i64::MAX).max(1)
 }

@@ -16,7 +16,7 @@ use crate::conn::{Conn, Step, bind};
 use crate::error::{Done, Fault};
 
 /// Every step from an empty schema to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2];
+const STEPS: &[&str] = &[V1, V2, V3];
 
 /// The newest form that this version knows.
 pub(crate) const KNOWN: usize = STEPS.len();
@@ -179,6 +179,11 @@ CREATE INDEX receipt_due ON receipt (account, due, seq);
 CREATE INDEX receipt_made ON receipt (made_at);
 ";
 
+/// The mark of a move between stores, if the tables are part of one.
+const V3: &str = "
+CREATE TABLE transfer (one boolean PRIMARY KEY CHECK (one), mark text NOT NULL);
+";
+
 /// Brings the schema to this version's form, making it when it is not there.
 pub(crate) async fn migrate(conn: &Conn, schema: &str) -> Done<()> {
     let begin = format!(
@@ -213,6 +218,30 @@ async fn bring(conn: &Conn) -> Done<()> {
             .await?;
     }
     Ok(())
+}
+
+/// Whether the schema has this version's form.
+///
+/// # Errors
+/// [`Error::NotFound`] when it has none, [`Error::Conflict`] when it has another.
+pub(crate) async fn is_current(conn: &Conn) -> Done<()> {
+    let rows = conn
+        .ask(Step::bare("SELECT to_regclass('form') IS NOT NULL"))
+        .await?;
+    let there: bool = rows.first().map_or(Ok(false), |row| row.try_get(0))?;
+    if !there {
+        return Err(Error::NotFound.into());
+    }
+    let found = version(conn).await?;
+    match usize::try_from(found) {
+        Ok(KNOWN) => Ok(()),
+        Ok(older) if older < KNOWN => Err(Error::Conflict(format!(
+            "has tables of form {found}, this version {KNOWN}: start a node of this version once, \
+             and stop it"
+        ))
+        .into()),
+        _ => Err(newer(found)),
+    }
 }
 
 async fn version(conn: &Conn) -> Done<i64> {

@@ -33,6 +33,7 @@ pub mod lease;
 pub mod list;
 pub mod located;
 pub mod location;
+pub mod moved;
 pub mod offer;
 pub mod outbox;
 pub mod parts;

@@ -11,6 +11,7 @@ pub mod receipts;
 pub mod record;
 mod refusal;
 pub mod shelf;
+pub mod transfer;
 
 pub use cluster::Cluster;
 pub use contract::{Endings, Error, Reply, Store};

@@ -22,6 +22,7 @@ mod routing;
 mod smpp;
 mod smpp_carrier;
 mod smpp_receipt;
+mod transfer;
 
 pub use events::{decode_events, encode_events};
 pub use extra::{Extra, decode_extra, encode_extra};
@@ -36,6 +37,7 @@ pub use smpp_receipt::{
     SmppSubmitted, SmppUnmatched, decode_smpp_submitted, decode_smpp_unmatched,
     encode_smpp_submitted, encode_smpp_unmatched,
 };
+pub use transfer::{decode_mark, encode_mark};
 
 /// The version that is written.
 const VERSION: u32 = 1;

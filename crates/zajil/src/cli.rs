@@ -114,6 +114,8 @@ enum Command {
     Backup(crate::backup::BackupArgs),
     /// Make a data directory from a backup.
     Restore(crate::restore::RestoreArgs),
+    /// Move everything from one store to another while no node runs.
+    Migrate(crate::migrate::MigrateArgs),
     /// Look at the octets of short messages, and write them.
     Pdu {
         /// Print JSON.
@@ -181,6 +183,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => crate::doctor::run(args),
         Command::Backup(args) => crate::backup::run(&args),
         Command::Restore(args) => crate::restore::run(&args),
+        Command::Migrate(args) => crate::migrate::run(args),
         Command::Pdu { json, command } => pdu::run(command, json),
         Command::GenDocs { check } => {
             let fresh = crate::docs::generate(std::path::Path::new("."), check)?;

@@ -17,6 +17,7 @@ mod home;
 mod issuer;
 mod keys;
 mod listen;
+mod migrate;
 mod operate;
 mod outside;
 #[cfg(feature = "parquet")]

@@ -10,6 +10,7 @@ use zajil_store_embedded::{EmbeddedStore, Options};
 
 mod file;
 mod make;
+mod moved;
 mod told;
 
 /// A directory of its own; each call opens what the call before has left there.

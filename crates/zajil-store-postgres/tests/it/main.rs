@@ -8,6 +8,7 @@ mod day;
 mod failover;
 #[path = "../../../zajil-store-embedded/tests/it/make.rs"]
 mod make;
+mod moved;
 mod nodes;
 mod place;
 mod stuck;

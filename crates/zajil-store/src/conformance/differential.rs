@@ -13,6 +13,7 @@ use zajil_core::clock::Timestamp;
 
 use super::build::at;
 use super::dice::Dice;
+use super::moved::{self, MovableHome};
 use super::subject::ALL;
 use super::{Home, Subject};
 use crate::contract::Store;
@@ -27,6 +28,8 @@ struct Lockstep {
     ours: Subject,
     dice: Dice,
     now: Timestamp,
+    /// Whether messages are held now and then.
+    leases: bool,
     /// The highest message id used.
     last_id: u64,
     seed: u64,
@@ -62,6 +65,37 @@ pub(super) async fn agree_over_restarts(home: Arc<dyn Home>, seed: u64, steps: u
     pair.theirs.store.close().await.unwrap();
 }
 
+/// The same, moving everything to the next home now and then; nothing is held before the last move,
+/// since moving lets go.
+pub(super) async fn agree_over_moves(homes: &[Arc<dyn MovableHome>], seed: u64, steps: u32) {
+    let mut pair: Option<Lockstep> = None;
+    for (place, home) in homes.iter().enumerate() {
+        let mut now = match pair.take() {
+            None => Lockstep::new(home.open().await, seed),
+            Some(mut pair) => {
+                pair.theirs.store.close().await.unwrap();
+                // Nothing of the old one may keep its place from being read.
+                pair.theirs = Subject::new(Arc::new(MemoryStore::new()));
+                let from = homes.get(place - 1).unwrap();
+                moved::move_all(&**from, &**home).await;
+                pair.theirs = Subject::new(home.open().await);
+                pair.compare_all().await;
+                pair
+            }
+        };
+        now.leases = place + 1 == homes.len();
+        for _ in 0..steps {
+            now.step += 1;
+            now.operate().await;
+        }
+        now.compare_all().await;
+        pair = Some(now);
+    }
+    if let Some(pair) = pair {
+        pair.theirs.store.close().await.unwrap();
+    }
+}
+
 pub async fn d15_random_operations_agree_with_the_model(s: Subject) {
     agree(s.store, 20_241_123, 2_000).await;
 }
@@ -77,6 +111,7 @@ impl Lockstep {
             ours: Subject::new(Arc::new(MemoryStore::new())),
             dice: Dice::new(seed),
             now: at(0),
+            leases: true,
             last_id: 0,
             seed,
             step: 0,
@@ -89,7 +124,7 @@ impl Lockstep {
             0..=9 => self.wait().await,
             10..=27 => self.accept().await,
             28..=36 => self.offer().await,
-            37..=44 => self.lease().await,
+            37..=44 if self.leases => self.lease().await,
             45..=58 => self.report().await,
             59..=64 => self.edit().await,
             65..=66 => self.remove().await,

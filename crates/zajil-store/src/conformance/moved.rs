@@ -1,0 +1,211 @@
+//! Moving between stores: what was moved reads as before, whichever two stores they are, and works
+//! on as before.
+
+use std::sync::Arc;
+
+use zajil_core::clock::Timestamp;
+use zajil_core::message::Life;
+use zajil_core::status::FinalStatus;
+
+use super::build::{at, delivered, ended, id, keyed, plain, routed, unrouted};
+use super::{Boxed, Home, Subject, differential};
+use crate::contract::{Error, Placed};
+use crate::shelf::{Change, Kind};
+use crate::transfer::carry::{self, Begun, Compared};
+use crate::transfer::{Mark, Port, Row, Table, Value};
+use crate::{Reply, contract};
+
+/// A home that everything can be moved out of, or into.
+pub trait MovableHome: Home {
+    /// Opens it for moving; no store has it open.
+    fn port(&self) -> Boxed<'_, Box<dyn Port>>;
+}
+
+fn draw() -> (String, Timestamp) {
+    ("drawn".to_owned(), at(0))
+}
+
+/// Moves everything, and answers what was compared.
+pub async fn move_all(from: &dyn MovableHome, to: &dyn MovableHome) -> Vec<Compared> {
+    let (mut source, mut target) = (from.port().await, to.port().await);
+    let begun = carry::begin(&mut *source, &mut *target, draw()).await;
+    assert_eq!(begun.unwrap(), Begun::Anew);
+    carry_all(&mut *source, &mut *target).await
+}
+
+async fn carry_all(source: &mut dyn Port, target: &mut dyn Port) -> Vec<Compared> {
+    carry::carry(source, target, &mut |_| {}).await.unwrap();
+    let compared = carry::compare(source, target, &mut |_| {}).await.unwrap();
+    for table in &compared {
+        assert!(table.agrees(), "{table:?}");
+    }
+    carry::finish(source, target, at(1)).await.unwrap();
+    compared
+}
+
+/// A random history goes on over moves through these homes, and agrees with the model.
+pub async fn a_history_goes_on_over_moves(homes: Vec<Arc<dyn MovableHome>>) {
+    differential::agree_over_moves(&homes, 20_271_127, 400).await;
+}
+
+/// What was held is offered at once, by whoever asks; what is told already is not told again; what
+/// has been handed out once (ids, places, names) is not handed out again.
+pub async fn what_is_held_or_told_is_neither_lost_nor_doubled(
+    from: Arc<dyn MovableHome>,
+    to: Arc<dyn MovableHome>,
+) {
+    let s = Subject::new(from.open().await);
+    let third = keyed(routed(3, "gw"), 7, 7, at(90_000));
+    s.accept(vec![routed(1, "gw"), routed(2, "gw"), third])
+        .await;
+    s.leased(plain("gw"), at(1), at(600)).await;
+    s.report(2, delivered(), at(2)).await;
+    s.drain().await;
+    s.report(3, ended(FinalStatus::Failed), at(3)).await;
+    s.store.reserve_ids(id(70)).await.unwrap();
+    let add = Change::Add {
+        kind: Kind::SmppAccount,
+        name: Some("esme".into()),
+        body: "{}".into(),
+    };
+    let added = s.store.change_shelf(vec![add.clone()], at(4)).await;
+    let ending = last_ending(&s).await;
+    s.store.close().await.unwrap();
+    drop(s);
+    move_all(&*from, &*to).await;
+
+    let s = Subject::new(to.open().await);
+    assert_eq!(s.offered(plain("gw"), at(5)).await, [1], "nobody holds it");
+    let free = Life::Pending { leased_until: None };
+    assert_eq!(s.get(1).await.life, free);
+    let untold = s.cdrs().await;
+    let untold: Vec<_> = untold.iter().map(|cdr| cdr.message_id).collect();
+    assert_eq!(untold, [3], "2 is in the sink");
+    // Where both keep an order of endings, its readers are where they were.
+    if let (Some(now), Some(before)) = (last_ending(&s).await, ending) {
+        assert_eq!(now, before);
+    }
+    let again = keyed(routed(9, "gw"), 7, 7, at(90_000));
+    assert_eq!(s.accept(vec![again]).await, [Placed::Repeated(id(3))], "D6");
+    assert_eq!(s.store.highest_id().await.unwrap(), Some(id(70)), "D4");
+    let kept = s.store.shelf_record(Kind::SmppAccount, 1).await.unwrap();
+    assert_eq!(kept, added.unwrap().pop());
+    let taken = s.store.change_shelf(vec![add], at(6)).await;
+    assert!(matches!(taken, Err(Error::Conflict(_))), "{taken:?}");
+    s.store.close().await.unwrap();
+}
+
+/// The place of the last ending, where endings have an order.
+async fn last_ending(s: &Subject) -> Option<contract::OutboxSeq> {
+    let endings = s.store.endings()?;
+    Some(endings.finished_last().await.unwrap())
+}
+
+/// A move that stops behind any page goes on where it was; nobody starts on either half meanwhile.
+pub async fn a_move_that_stops_goes_on(from: Arc<dyn MovableHome>, to: Arc<dyn MovableHome>) {
+    const MESSAGES: u64 = 2_500;
+    let s = Subject::new(from.open().await);
+    let all: Vec<_> = (1..=MESSAGES).map(|number| routed(number, "gw")).collect();
+    s.accept(all).await;
+    s.store.close().await.unwrap();
+    drop(s);
+    let mut stops = 0;
+    loop {
+        let (source, target) = (from.port().await, to.port().await);
+        let (mut source, mut target) = (
+            source,
+            Stopping {
+                port: target,
+                left: 1,
+            },
+        );
+        let begun = carry::begin(&mut *source, &mut target, draw()).await;
+        let expected = if stops == 0 {
+            Begun::Anew
+        } else {
+            Begun::Again
+        };
+        assert_eq!(begun, Ok(expected));
+        for port in [&mut *source, &mut target] {
+            let mark = port.mark().await.unwrap().unwrap();
+            assert!(mark.keeps_out().is_some(), "{mark:?}");
+        }
+        match carry::carry(&mut *source, &mut target, &mut |_| {}).await {
+            Ok(()) => break,
+            Err(error) => assert_eq!(error, stopped()),
+        }
+        stops += 1;
+    }
+    // The counter, and three pages of messages.
+    assert_eq!(stops, 3);
+    let (mut source, mut target) = (from.port().await, to.port().await);
+    let compared = carry_all(&mut *source, &mut *target).await;
+    let messages = compared.iter().find(|one| one.table == Table::Message);
+    assert_eq!(messages.map(|one| one.target.rows), Some(MESSAGES));
+    let moved = carry::begin(&mut *source, &mut *target, draw()).await;
+    let why = moved.unwrap_err().to_string();
+    assert!(why.contains("its data were moved to"), "{why}");
+    carry::undo(&mut *source).await.unwrap();
+    assert_eq!(source.mark().await, Ok(None));
+    drop((source, target));
+    for home in [from, to] {
+        home.open().await.close().await.unwrap();
+    }
+}
+
+fn stopped() -> Error {
+    Error::Down("killed".into())
+}
+
+/// A port that takes so many pages more, and then fails.
+#[derive(Debug)]
+struct Stopping {
+    port: Box<dyn Port>,
+    left: u32,
+}
+
+impl Port for Stopping {
+    fn place(&self) -> String {
+        self.port.place()
+    }
+
+    fn mark(&mut self) -> Reply<'_, Option<Mark>> {
+        self.port.mark()
+    }
+
+    fn set_mark(&mut self, mark: Option<Mark>) -> Reply<'_, ()> {
+        self.port.set_mark(mark)
+    }
+
+    fn rows(&mut self, table: Table, after: Row, limit: u32) -> Reply<'_, Vec<Row>> {
+        self.port.rows(table, after, limit)
+    }
+
+    fn put(&mut self, table: Table, rows: Vec<Row>, mark: Mark) -> Reply<'_, ()> {
+        match self.left.checked_sub(1) {
+            None => Box::pin(std::future::ready(Err(stopped()))),
+            Some(left) => {
+                self.left = left;
+                self.port.put(table, rows, mark)
+            }
+        }
+    }
+}
+
+/// A store that holds anything is not filled, and both are left as they were.
+pub async fn only_an_empty_store_is_filled(from: Arc<dyn MovableHome>, to: Arc<dyn MovableHome>) {
+    for home in [&from, &to] {
+        let s = Subject::new(home.open().await);
+        s.accept(vec![unrouted(1)]).await;
+        s.store.close().await.unwrap();
+    }
+    let (mut source, mut target) = (from.port().await, to.port().await);
+    let refused = carry::begin(&mut *source, &mut *target, draw()).await;
+    let why = refused.unwrap_err().to_string();
+    assert!(why.contains("not empty: it has rows of counter"), "{why}");
+    for port in [&mut source, &mut target] {
+        assert_eq!(port.mark().await, Ok(None));
+        let first = port.rows(Table::Counter, Table::Counter.start(), 1).await;
+        assert_eq!(first, Ok(vec![vec!["highest".into(), Value::Int(1)]]));
+    }
+}
