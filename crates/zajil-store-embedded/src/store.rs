@@ -341,8 +341,8 @@ impl Endings for EmbeddedStore {
     }
 }
 
-/// The place of the last ending: retention may have taken the message, and another store, from which
-/// all was moved here, may have counted further.
+/// The place of the last ending: retention may have taken the message, and another store, from
+/// which all was moved here, may have counted further.
 pub(crate) const LAST_ENDING: &str = "SELECT max(coalesce((SELECT max(seq) FROM finished), 0), \
      coalesce((SELECT max(value) FROM meta WHERE name IN ('outbox_done', 'outbox_last')), 0))";
 

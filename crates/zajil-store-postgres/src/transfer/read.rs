@@ -20,8 +20,10 @@ const LATE: i64 = 100_000;
 /// that was slow. It gets a place behind all others, so that one place divides what has been told
 /// from what has not.
 pub(super) async fn late(conn: &Conn) -> Done<BTreeMap<i64, i64>> {
-    const LATE_ONES: &str = "SELECT o.seq FROM outbox o WHERE o.seq < (SELECT max(f.seq) FROM fin f \
-         WHERE NOT EXISTS (SELECT 1 FROM outbox d WHERE d.seq = f.seq)) ORDER BY o.seq LIMIT $1";
+    const LATE_ONES: &str = "SELECT o.seq FROM outbox o WHERE o.seq < \
+         (SELECT max(f.seq) FROM fin f \
+          WHERE NOT EXISTS (SELECT 1 FROM outbox d WHERE d.seq = f.seq)) \
+         ORDER BY o.seq LIMIT $1";
     let rows = conn.ask(Step::new(LATE_ONES, bind![LATE + 1])).await?;
     let last = last_ending(conn).await?;
     let mut late = BTreeMap::new();

@@ -17,6 +17,7 @@ mod esmes;
 mod full_disk;
 mod hostile;
 mod logs;
+mod migrate;
 mod observed;
 mod oidc;
 mod partition;
