@@ -86,7 +86,13 @@ async fn fill(directory: &Path, messages: u64) -> Result<(), Failed> {
         store.accept(drafts.collect(), make::at(0)).await?;
         let ended = numbers.filter(|number| number % 2 == 0).map(|number| {
             let by = by.clone();
-            (make::id(number), Report::Delivered { by })
+            (
+                make::id(number),
+                Report::Delivered {
+                    by: Some(by),
+                    at: None,
+                },
+            )
         });
         store.report(ended.collect(), make::scene(1)).await?;
     }
