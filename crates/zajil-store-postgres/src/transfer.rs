@@ -90,6 +90,7 @@ impl PostgresPort {
             session: open::new_session(),
             statement: STATEMENT,
             silence: STATEMENT + Duration::from_secs(1),
+            pulse: None,
         };
         let conn = Conn::open(dial, &manners, None).await?;
         if make {
