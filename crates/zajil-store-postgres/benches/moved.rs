@@ -4,6 +4,7 @@
 //! ended. The server is one of the tests' (16 MB of buffers, no fsync).
 #![expect(
     clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "a bench prints its figures, and ends where it cannot go on"
 )]
 
