@@ -84,6 +84,41 @@ fn statuses(client: &Client, ids: &[u64]) -> Vec<Value> {
         .collect()
 }
 
+/// Moves out of a directory, killed at several places; answers the report.
+fn move_over_kills(arguments: &[&str], data: &Path) -> Value {
+    let looked = [arguments, &["--dry-run"]].concat();
+    let looked = migrate(&looked).unwrap();
+    assert_eq!(looked["data"]["moved"], json!(false));
+    for said in [
+        "moving",
+        "carried counter",
+        "carried message",
+        "carried message",
+        "compared message",
+    ] {
+        kill_at(arguments, said);
+        let why = refused_start(data);
+        assert!(why.contains("on their way to"), "{why}");
+    }
+    let moved = migrate(arguments).unwrap();
+    assert_eq!(
+        (&moved["data"]["moved"], &moved["data"]["resumed"]),
+        (&json!(true), &json!(true))
+    );
+    // The same as the look that changed nothing.
+    assert_eq!(moved["data"]["tables"], looked["data"]["tables"]);
+    let why = refused_start(data);
+    assert!(why.contains("its data were moved to"), "{why}");
+    moved
+}
+
+/// What a report says of messages.
+fn messages(moved: &Value) -> Value {
+    let tables = moved["data"]["tables"].as_array().unwrap();
+    let named = |one: &&Value| one["table"] == json!("message");
+    tables.iter().find(named).unwrap().clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s11_2_everything_moves_to_a_database_and_back_over_kills() {
     if std::env::var_os("SLOW_TESTS").is_none() {
@@ -113,35 +148,8 @@ async fn s11_2_everything_moves_to_a_database_and_back_over_kills() {
     assert!(why.contains("in use by another zajil process"), "{why}");
     assert_eq!(server.stop(), Some(0));
 
-    let looked = [&there[..], &["--dry-run"]].concat();
-    let looked = migrate(&looked).unwrap();
-    assert_eq!(looked["data"]["moved"], json!(false));
-    for said in [
-        "moving",
-        "carried counter",
-        "carried message",
-        "carried message",
-        "compared message",
-    ] {
-        kill_at(&there, said);
-        let why = refused_start(&old);
-        assert!(why.contains("on their way to"), "{why}");
-    }
-    let moved = migrate(&there).unwrap();
-    assert_eq!(
-        (&moved["data"]["moved"], &moved["data"]["resumed"]),
-        (&json!(true), &json!(true))
-    );
-    // The same as the look that changed nothing.
-    assert_eq!(moved["data"]["tables"], looked["data"]["tables"]);
-    let rows = moved["data"]["tables"].as_array().unwrap();
-    let rows = rows
-        .iter()
-        .find(|one| one["table"] == json!("message"))
-        .unwrap();
-    assert_eq!(rows["rows"], json!(ids.len()));
-    let why = refused_start(&old);
-    assert!(why.contains("its data were moved to"), "{why}");
+    let moved = move_over_kills(&there, &old);
+    assert_eq!(messages(&moved)["rows"], json!(ids.len()));
 
     let settings = format!("[store]\nurl = \"{url}\"\n");
     let server = Server::configured(&node, &settings);
@@ -161,12 +169,6 @@ async fn s11_2_everything_moves_to_a_database_and_back_over_kills() {
 
     kill_at(&back, "carried message");
     let back = migrate(&back).unwrap();
-    let messages = |moved: &Value| {
-        let tables = moved["data"]["tables"].as_array().unwrap().clone();
-        tables
-            .into_iter()
-            .find(|one| one["table"] == json!("message"))
-    };
     assert_eq!(messages(&back), messages(&moved));
     let server = Server::start(&new);
     let client = server.client();
