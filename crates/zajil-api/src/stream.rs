@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_telemetry::Telemetry;
-use zajil_telemetry::live::{Event, Filter, Kind, Listener, Next, Numbers};
+use zajil_telemetry::live::{Event, Filter, Kind, Listener, Next, Numbers, Watch};
 use zajil_telemetry::metric::StreamEnd;
 
 use crate::access::{Client, Need};
@@ -61,19 +61,32 @@ pub(crate) async fn open(api: Shared, request: Request) -> Result<Response, Refu
     let filter = filter(&parameters)?;
     let after = last_event_id(&parts, &parameters)?;
     let masked = parameters.boolean("masked")? || api.options.mask_streams;
+    let octets = parameters.boolean("hex")?;
+    let client = Client::of(&parts.extensions)?.clone();
+    if octets {
+        // What peers say is in them: texts, and numbers in full.
+        client.check_admin()?;
+        if masked {
+            return Err(Refusal::field(
+                "hex",
+                "must be left out where numbers are masked",
+            ));
+        }
+    }
     let hub = api
         .telemetry
         .live()
         .ok_or_else(|| Refusal::new(Reason::NotFound, "this node has no live stream"))?;
     let place = api.streams.take()?;
-    let client = Client::of(&parts.extensions)?.clone();
-    let numbers = if masked {
-        Numbers::Masked
-    } else {
-        Numbers::Full
+    let numbers = match (masked, octets) {
+        (true, _) => Numbers::Masked,
+        (false, true) => Numbers::Octets,
+        (false, false) => Numbers::Full,
     };
+    let watch = filter.kinds.contains(&Kind::Wire);
     let told = Told {
         listener: hub.listen(after),
+        _watch: watch.then(|| hub.watch(filter.clone())),
         filter,
         numbers,
         beat: Instant::now() + BEAT,
@@ -106,11 +119,18 @@ fn filter(parameters: &Parameters) -> Result<Filter, Refusal> {
             Refusal::field("kind", format!("must be some of {words}"))
         })
     };
+    let kinds: Vec<Kind> = kinds.into_iter().map(kind).collect::<Result<_, _>>()?;
+    let frontend = parameters.frontend("frontend")?;
+    let number = query::digits(parameters, "number")?;
+    if kinds.contains(&Kind::Wire) && frontend.is_none() && number.is_none() {
+        let detail = "must be given, or number, where kind is wire: one peer is looked at, not all";
+        return Err(Refusal::field("frontend", detail));
+    }
     Ok(Filter {
-        kinds: kinds.into_iter().map(kind).collect::<Result<_, _>>()?,
+        kinds,
         names: words(parameters, "name")?,
-        frontend: parameters.frontend("frontend")?,
-        number: query::digits(parameters, "number")?,
+        frontend,
+        number,
         message: parameters.message_id("message_id")?,
         route: parameters.row("route")?.map(i64::unsigned_abs),
     })
@@ -194,6 +214,8 @@ impl Guard {
 /// A stream, between two of its chunks.
 struct Told {
     listener: Listener,
+    /// Where it looks at the wire.
+    _watch: Option<Watch>,
     filter: Filter,
     numbers: Numbers,
     beat: Instant,

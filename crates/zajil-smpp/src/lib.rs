@@ -7,7 +7,7 @@
 //! * [`client`]: binds to carriers, submits what is routed to them, takes what they deliver.
 //! * [`text`], [`number`], [`status`]: what the two worlds call the same things.
 //! * [`sim`]: a carrier that is not there, for tests and demos.
-//! * [`tap`]: what sees the octets of a link.
+//! * [`tap`]: what sees the octets of a link; the live trace is one.
 
 pub mod accounts;
 pub mod client;
@@ -21,3 +21,4 @@ pub mod status;
 mod submit;
 pub mod tap;
 pub mod text;
+mod trace;

@@ -25,6 +25,7 @@ use zajil_telemetry::Telemetry;
 use self::session::Session;
 use crate::accounts::{Accounts, Peer, Roster, Verified};
 use crate::link::{self, Limits, Link};
+use crate::trace::Trace;
 
 /// How long sessions have to take leave when the server stops.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
@@ -211,11 +212,14 @@ impl Server {
             ..link::Options::new(Side::Centre)
         };
         let (link, handle) = Link::new(options);
+        let trace = Trace::new(&self.parts.telemetry, None);
+        let link = link.with_tap(trace.clone());
         let peer = Peer {
             address: peer.ip(),
             secured,
         };
-        let (session, bound) = Session::new(Arc::clone(&self), (number, peer), handle.clone());
+        let (session, bound) =
+            Session::new(Arc::clone(&self), (number, peer), handle.clone(), trace);
         let peer = peer.address;
         let leaving = async {
             stop.cancelled().await;

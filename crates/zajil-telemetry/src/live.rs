@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::IntCounter;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use zajil_core::clock::Clock;
 use zajil_core::event::NodeName;
 
@@ -24,10 +24,12 @@ mod filter;
 mod json;
 mod name;
 mod ring;
+mod watch;
 
-pub use event::{Event, Kind, Numbers, Subject};
+pub use event::{Event, Kind, Numbers, Subject, Wire};
 pub use filter::Filter;
 pub use name::{NAMES, ended};
+pub use watch::Watch;
 
 use ring::{Read, Ring};
 
@@ -57,8 +59,9 @@ pub struct Hub {
     listeners: AtomicUsize,
     lost: IntCounter,
     closed: AtomicBool,
+    watched: watch::Watched,
     /// Says to listeners that there is something.
-    moved: watch::Sender<()>,
+    moved: tokio::sync::watch::Sender<()>,
 }
 
 /// What the pump has not moved yet.
@@ -110,7 +113,8 @@ impl Hub {
             listeners: AtomicUsize::new(0),
             lost,
             closed: AtomicBool::new(false),
-            moved: watch::Sender::new(()),
+            watched: watch::Watched::default(),
+            moved: tokio::sync::watch::Sender::new(()),
         })
     }
 
@@ -238,7 +242,7 @@ pub struct Listener {
     cursor: u64,
     /// Whether anything was read: a gap before that is the past, one after it is slowness.
     begun: bool,
-    moved: watch::Receiver<()>,
+    moved: tokio::sync::watch::Receiver<()>,
 }
 
 impl Listener {

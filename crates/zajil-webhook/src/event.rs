@@ -23,7 +23,7 @@ pub(crate) struct Told {
 /// How a message ended, from its CDR.
 pub(crate) fn ending(cdr: &Cdr, numbers: Numbers, now: Timestamp) -> Told {
     let shown = |number: &str| match numbers {
-        Numbers::Full => number.to_owned(),
+        Numbers::Full | Numbers::Octets => number.to_owned(),
         Numbers::Masked => number::end_hidden(number),
     };
     let at = |at: Timestamp| Value::from(written(at));

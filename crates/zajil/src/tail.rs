@@ -21,7 +21,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// What is printed of it.
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
-    /// Only these kinds: message, frontend, route, cdr, node; with commas.
+    /// Only these kinds: message, frontend, route, cdr, node; with commas. With wire, the PDUs of
+    /// one frontend or number.
     #[arg(long)]
     kind: Option<String>,
     /// Only events of these names; with commas.
@@ -42,6 +43,9 @@ pub(crate) struct TailArgs {
     /// Hide the last four digits of numbers.
     #[arg(long)]
     masked: bool,
+    /// Show the octets of PDUs, texts and numbers among them; for administrators.
+    #[arg(long, conflicts_with = "masked")]
+    hex: bool,
     /// Go on after this event.
     #[arg(long, value_name = "ID")]
     after: Option<u64>,
@@ -59,7 +63,7 @@ impl TailArgs {
             ("route", number(self.route)),
             ("last_event_id", number(after)),
         ];
-        let mut path = format!("/api/stream?masked={}", self.masked);
+        let mut path = format!("/api/stream?masked={}&hex={}", self.masked, self.hex);
         for (name, value) in pairs {
             if let Some(value) = value {
                 path += &format!("&{name}={}", encoded(&value));

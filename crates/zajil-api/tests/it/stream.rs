@@ -194,7 +194,7 @@ async fn a_filter_that_cannot_be_is_refused_by_its_rule() {
     }
     expect![[r#"
         422
-        {"errors":{"detail":"kind must be some of message, frontend, route, cdr, node"}}
+        {"errors":{"detail":"kind must be some of message, frontend, route, cdr, node, wire"}}
         422
         {"errors":{"detail":"number must hold digits"}}
         422
@@ -207,4 +207,26 @@ async fn a_filter_that_cannot_be_is_refused_by_its_rule() {
         {"errors":{"detail":"masked must be true or false"}}
     "#]]
     .assert_eq(&answers);
+}
+
+/// S10.4: one peer or number is looked at, never all of them; octets are not for who masks numbers.
+#[tokio::test(start_paused = true)]
+async fn s10_4_the_wire_is_looked_at_one_peer_at_a_time() {
+    let app = app().await;
+    for (uri, field) in [
+        ("/api/stream?kind=wire", "frontend"),
+        (
+            "/api/stream?kind=wire&frontend=gw&hex=true&masked=true",
+            "hex",
+        ),
+    ] {
+        let answer = app.call(&format!("GET {uri}")).await;
+        assert!(answer.starts_with("422"), "{answer}");
+        assert!(answer.contains(field), "{answer}");
+    }
+    let hub = std::sync::Arc::clone(app.telemetry.live().unwrap());
+    let (stream, _) = begun(&app, "/api/stream?kind=wire&number=%2B46709771337").await;
+    assert!(hub.is_watched());
+    drop(stream);
+    assert!(!hub.is_watched());
 }

@@ -17,6 +17,7 @@ use super::backoff::Backoff;
 use super::hear::Hear;
 use super::{Upstream, deliver};
 use crate::link::{self, Ended, Handle, Limits, Link, Lost};
+use crate::trace::Trace;
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -83,6 +84,8 @@ async fn session(
     };
     let carrier = &upstream.carrier;
     let (link, handle) = Link::new(options(carrier));
+    let trace = Trace::new(&upstream.parts.telemetry, Some(upstream.name().clone()));
+    let link = link.with_tap(trace);
     let running = link.run(stream, Hear::new(Arc::clone(upstream)));
     let working = async {
         let bound = bind(&handle, carrier, kind).await;

@@ -13,6 +13,7 @@ use zajil_core::smpp::{Account, BindType};
 use super::{Server, deliver};
 use crate::accounts::{self, Bind as Seat, Peer};
 use crate::link::Handle;
+use crate::trace::Trace;
 
 /// How long the oldest session of an account has to show that it lives, when a new one wants its
 /// place.
@@ -23,14 +24,24 @@ const VERSION: u8 = 0x50;
 const WITH_PARAMETERS: u8 = 0x34;
 
 /// What a session is bound as, once it is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Bound {
     seat: OnceLock<(Arc<Account>, u8, BindType)>,
     /// The session may be delivered to from now on.
     pub(super) delivers: Notify,
+    trace: Arc<Trace>,
 }
 
 impl Bound {
+    /// Of a session that is not bound.
+    pub(super) fn not_yet(trace: Arc<Trace>) -> Self {
+        Self {
+            seat: OnceLock::new(),
+            delivers: Notify::new(),
+            trace,
+        }
+    }
+
     pub(super) fn account(&self) -> Option<&Arc<Account>> {
         self.seat.get().map(|(account, ..)| account)
     }
@@ -79,6 +90,7 @@ impl Server {
                 if kind != BindType::Transmitter {
                     deliver::register(&self, &account, version).await;
                 }
+                bound.trace.belongs_to(&account.system_id);
                 // A session binds once.
                 drop(bound.seat.set((account, version, kind)));
                 let sessions = &self.parts.telemetry.metrics.smpp_sessions;

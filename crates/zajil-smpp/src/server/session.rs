@@ -21,6 +21,7 @@ use crate::accounts::Peer;
 use crate::link::{Answer, Answers, Handle, Handler, Next, Reaction};
 use crate::status;
 use crate::submit::{Made, Request, Unusable};
+use crate::trace::Trace;
 
 /// One session of the server.
 pub(super) struct Session {
@@ -45,8 +46,9 @@ impl Session {
         server: Arc<Server>,
         (number, peer): (u64, Peer),
         handle: Handle,
+        trace: Arc<Trace>,
     ) -> (Self, Arc<Bound>) {
-        let bound = Arc::new(Bound::default());
+        let bound = Arc::new(Bound::not_yet(trace));
         let session = Self {
             server,
             number,

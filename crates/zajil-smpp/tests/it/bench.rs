@@ -83,11 +83,10 @@ impl Drop for Centre {
 }
 
 pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
-    let (store, telemetry) = (
-        Arc::new(MemoryStore::new()),
-        Arc::new(Telemetry::new().unwrap()),
-    );
     let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
+    let telemetry = Telemetry::new().unwrap();
+    let telemetry = telemetry.with_live(Arc::clone(&clock), NodeName::new("test"), 1_000);
+    let (store, telemetry) = (Arc::new(MemoryStore::new()), Arc::new(telemetry));
     let parts = Parts {
         store: store.clone(),
         clock: Arc::clone(&clock),

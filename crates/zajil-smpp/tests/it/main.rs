@@ -14,3 +14,5 @@ mod messages;
 mod own;
 #[cfg(test)]
 mod receipts;
+#[cfg(test)]
+mod trace;

@@ -23,16 +23,19 @@ pub enum Kind {
     Cdr,
     /// The node itself, and what it works with.
     Node,
+    /// What peers say on the wire. Told only while somebody watches one of them.
+    Wire,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Message,
         Self::Frontend,
         Self::Route,
         Self::Cdr,
         Self::Node,
+        Self::Wire,
     ];
 
     /// The word for it.
@@ -44,6 +47,7 @@ impl Kind {
             Self::Route => "route",
             Self::Cdr => "cdr",
             Self::Node => "node",
+            Self::Wire => "wire",
         }
     }
 
@@ -52,6 +56,21 @@ impl Kind {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
+}
+
+/// A PDU on the wire, without the texts and passwords in it.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    /// The operation.
+    pub command: String,
+    /// `command_status`, in the words of the standard.
+    pub status: String,
+    /// `sequence_number`.
+    pub sequence: u32,
+    /// Its fields; of texts and numbers only how long they are.
+    pub fields: String,
+    /// All of it in hexadecimal; none where there is a password in it.
+    pub hex: Option<String>,
 }
 
 /// What is known of whatever an event is about. No text of a message is ever in it (S10.4).
@@ -81,6 +100,8 @@ pub struct Subject {
     pub count: Option<u64>,
     /// A sentence, as in the event log (S8).
     pub description: Option<Box<str>>,
+    /// What was on the wire.
+    pub wire: Option<Box<Wire>>,
 }
 
 impl Subject {
@@ -135,6 +156,8 @@ pub enum Numbers {
     Full,
     /// Without their last four characters, as `GET /api/cdrs?masked=true` shows them.
     Masked,
+    /// In full, and with the octets of what was on the wire.
+    Octets,
 }
 
 /// Something that happened.
@@ -154,6 +177,7 @@ pub struct Event {
     pub subject: Subject,
     full: OnceLock<Box<str>>,
     masked: OnceLock<Box<str>>,
+    octets: OnceLock<Box<str>>,
 }
 
 impl Event {
@@ -172,6 +196,7 @@ impl Event {
             subject,
             full: OnceLock::new(),
             masked: OnceLock::new(),
+            octets: OnceLock::new(),
         }
     }
 
@@ -181,6 +206,7 @@ impl Event {
         let written = match numbers {
             Numbers::Full => &self.full,
             Numbers::Masked => &self.masked,
+            Numbers::Octets => &self.octets,
         };
         written.get_or_init(|| json::write(self, numbers).into())
     }

@@ -4,12 +4,12 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::number;
 
-use super::event::{Event, Kind};
+use super::event::{Event, Kind, Subject};
 
 /// Every condition that is there must hold; without any, all events are taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// One of these kinds; any when empty.
+    /// One of these kinds; any but [`Kind::Wire`] when empty.
     pub kinds: Vec<Kind>,
     /// One of these names; any when empty.
     pub names: Vec<String>,
@@ -27,11 +27,17 @@ impl Filter {
     /// Whether the event is one of those.
     #[must_use]
     pub fn takes(&self, event: &Event) -> bool {
-        let subject = &event.subject;
-        let is = |name: &Option<FrontendName>| name.is_some() && *name == self.frontend;
-        (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+        let kind = event.kind;
+        (self.kinds.contains(&kind) || self.kinds.is_empty() && kind != Kind::Wire)
             && (self.names.is_empty() || self.names.iter().any(|name| name == event.name))
-            && (self.message.is_none() || subject.message == self.message)
+            && self.is_about(&event.subject)
+    }
+
+    /// Whether it is about this, whatever has happened.
+    #[must_use]
+    pub fn is_about(&self, subject: &Subject) -> bool {
+        let is = |name: &Option<FrontendName>| name.is_some() && *name == self.frontend;
+        (self.message.is_none() || subject.message == self.message)
             && (self.route.is_none() || subject.route == self.route)
             && (self.frontend.is_none()
                 || is(&subject.frontend)

@@ -12,7 +12,7 @@ pub(super) fn write(event: &Event, numbers: Numbers) -> String {
     let shown = |number: &Option<Box<str>>| {
         let number = number.as_deref()?;
         Some(match numbers {
-            Numbers::Full => number.to_owned(),
+            Numbers::Full | Numbers::Octets => number.to_owned(),
             Numbers::Masked => number::end_hidden(number),
         })
     };
@@ -54,6 +54,18 @@ pub(super) fn write(event: &Event, numbers: Numbers) -> String {
         ",\"description\":",
         subject.description.as_deref(),
     );
+    if let Some(wire) = &subject.wire {
+        text(&mut out, ",\"command\":", Some(&wire.command));
+        text(&mut out, ",\"command_status\":", Some(&wire.status));
+        integer(
+            &mut out,
+            ",\"sequence_number\":",
+            Some(wire.sequence.into()),
+        );
+        text(&mut out, ",\"fields\":", Some(&wire.fields));
+        let hex = wire.hex.as_deref().filter(|_| numbers == Numbers::Octets);
+        text(&mut out, ",\"hex\":", hex);
+    }
     out.push('}');
     out
 }

@@ -3,7 +3,7 @@
 use zajil_core::status::FinalStatus;
 
 /// Every name. What an event of it is about is in the manual (`docs/ops/stream.md`).
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 32] = [
     "message_routed",
     "routing_failed",
     "message_inserted",
@@ -34,6 +34,8 @@ pub const NAMES: [&str; 30] = [
     "part_usable",
     "part_unusable",
     "webhook_resting",
+    "pdu_received",
+    "pdu_sent",
 ];
 
 /// The name of the event that says how a message ended.

@@ -80,6 +80,11 @@ pub(crate) fn stream() -> Operation {
         shown::boolean(),
         "Numbers without their last four digits.",
     )
+    .query(
+        "hex",
+        shown::boolean(),
+        "For administrators: PDUs of the kind wire with all their octets.",
+    )
     .query("last_event_id", shown::count(), "As the header.")
     .header(
         "Last-Event-ID",
