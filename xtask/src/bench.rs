@@ -7,6 +7,8 @@
 
 mod load;
 mod outside;
+mod overload;
+mod plot;
 mod queue;
 mod rounds;
 mod server;
@@ -28,6 +30,7 @@ const LOADGEN: &str = "loadgen";
 struct Options {
     queue: bool,
     outside: bool,
+    overload: bool,
     telling: bool,
     smpp: bool,
     idle_binds: bool,
@@ -35,7 +38,11 @@ struct Options {
     quick: bool,
     rounds: Option<u32>,
     seconds: Option<u32>,
+    /// How many a long queue holds.
+    messages: Option<u32>,
     json: Option<PathBuf>,
+    /// Where the rates of the rounds are drawn, as SVG.
+    plot: Option<PathBuf>,
     /// A server to measure in place of the one built here.
     binary: Option<PathBuf>,
     /// Built with less optimisation, in a fraction of the time.
@@ -57,14 +64,17 @@ impl Options {
             match argument.as_str() {
                 "queue" => options.queue = true,
                 "outside" => options.outside = true,
+                "overload" => options.overload = true,
                 "telling" => options.telling = true,
                 "smpp" => options.smpp = true,
                 "idle-binds" => options.idle_binds = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
                 "--seconds" => options.seconds = Some(number(argument, value()?)?),
+                "--messages" => options.messages = Some(number(argument, value()?)?),
                 "--json" => options.json = Some(value()?.into()),
                 "--built" => options.is_built = true,
+                "--plot" => options.plot = Some(value()?.into()),
                 "--profile" => options.profile = Some(value()?.clone()),
                 "--binary" => options.binary = Some(value()?.into()),
                 _ => anyhow::bail!("bench does not know '{argument}'"),
@@ -158,6 +168,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         serde_json::to_string_pretty(&queue::run(&bench, &options)?)?
     } else if options.outside {
         serde_json::to_string_pretty(&outside::run(&bench, &options)?)?
+    } else if options.overload {
+        serde_json::to_string_pretty(&overload::run(&bench, &options)?)?
     } else if options.telling {
         serde_json::to_string_pretty(&telling::run(&bench, &options)?)?
     } else if options.smpp {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::sync::mpsc;
 
 use crate::connection::Connection;
+use crate::drain::{self, Drainer};
 use crate::lifecycle::{self, Progress};
 use crate::report::{Report, Tally};
 use crate::schedule::Schedule;
@@ -37,6 +39,10 @@ pub enum Scenario {
     Batch,
     /// A frontend's listing, which changes nothing.
     List,
+    /// The same, and nobody else is offered them for a second.
+    Lease,
+    /// Leases and batches of reports, until nothing is left; no schedule holds it back.
+    Drain,
 }
 
 impl Scenario {
@@ -47,6 +53,8 @@ impl Scenario {
             Self::Lifecycle => "lifecycle",
             Self::Batch => "batch",
             Self::List => "list",
+            Self::Lease => "lease",
+            Self::Drain => drain::DRAIN,
         }
     }
 
@@ -191,7 +199,8 @@ pub fn run(options: &Options) -> Result<Report> {
 
     let start = clock::now();
     let schedule = Arc::new(Schedule::new(start, options.rate, options.limit));
-    let work = workers(options, &target, &schedule)?;
+    let delivered = Arc::new(AtomicU64::new(0));
+    let work = workers(options, &target, &schedule, &delivered)?;
     let cpu_before = workers::cpu_times(options.server_pid)?;
     let finished = workers::spawn(work, options.threads)?;
     let tallies = runtime.block_on(collect(finished, &target, &options.frontend))?;
@@ -205,9 +214,17 @@ pub fn run(options: &Options) -> Result<Report> {
     let sent = operations
         .get(load_operation(options.scenario))
         .map_or(0, |load| load.count);
-    let messages = operations
-        .get(options.scenario.counted_operation())
-        .map_or(0, |counted| counted.ok * options.messages_each());
+    let messages = match options.scenario {
+        Scenario::Drain => delivered.load(Ordering::Relaxed),
+        counted => operations
+            .get(counted.counted_operation())
+            .map_or(0, |counted| counted.ok * options.messages_each()),
+    };
+    // What is drained ends by itself.
+    let planned = match options.scenario {
+        Scenario::Drain => None,
+        _ => schedule.planned(),
+    };
     let mut report = Report {
         scenario: options.scenario.name().to_owned(),
         connections: options.connections,
@@ -215,9 +232,7 @@ pub fn run(options: &Options) -> Result<Report> {
             Rate::Max => None,
             Rate::PerSecond(rate) => Some(rate),
         },
-        unsent: schedule
-            .planned()
-            .map_or(0, |planned| planned.saturating_sub(sent)),
+        unsent: planned.map_or(0, |planned| planned.saturating_sub(sent)),
         seconds,
         messages,
         delivered: None,
@@ -238,7 +253,12 @@ fn load_operation(scenario: Scenario) -> &'static str {
     }
 }
 
-fn workers(options: &Options, target: &Target, schedule: &Arc<Schedule>) -> Result<Vec<Worker>> {
+fn workers(
+    options: &Options,
+    target: &Target,
+    schedule: &Arc<Schedule>,
+    delivered: &Arc<AtomicU64>,
+) -> Result<Vec<Worker>> {
     let name = load_operation(options.scenario);
     let body = options.submit_body();
     let request = match options.scenario {
@@ -250,10 +270,22 @@ fn workers(options: &Options, target: &Target, schedule: &Arc<Schedule>) -> Resu
             Request::post(&target.host, "/api/messages/batch", &options.batch_body())
         }
         Scenario::List => Request::get(&target.host, &listing(options)),
+        Scenario::Lease => Request::get(&target.host, &(listing(options) + "&lease=1")),
+        Scenario::Drain => Request::get(&target.host, &(listing(options) + "&lease=60")),
     };
     let progress = Arc::new(Progress::new(options.connections));
     let mut workers: Vec<Worker> = Vec::new();
     for _ in 0..options.connections {
+        if options.scenario == Scenario::Drain {
+            let drainer = Drainer::new(
+                target,
+                &options.frontend,
+                request.clone(),
+                Arc::clone(delivered),
+            );
+            workers.push(Box::pin(drainer.run()));
+            continue;
+        }
         let load = Load {
             name,
             connection: Connection::new(target.address),

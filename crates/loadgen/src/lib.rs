@@ -7,6 +7,7 @@
 
 mod clock;
 mod connection;
+mod drain;
 pub mod http;
 mod lifecycle;
 pub mod null;

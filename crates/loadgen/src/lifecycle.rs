@@ -101,13 +101,13 @@ pub(crate) fn workers(
 
 /// What a poller needs to know of a listing.
 #[derive(Debug, Deserialize)]
-struct Listing {
-    data: Vec<Listed>,
+pub(crate) struct Listing {
+    pub(crate) data: Vec<Listed>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Listed {
-    id: u64,
+pub(crate) struct Listed {
+    pub(crate) id: u64,
 }
 
 /// Leases messages and passes them on, until the last one is delivered.

@@ -103,6 +103,8 @@ enum Scenario {
     Batch,
     Lifecycle,
     List,
+    Lease,
+    Drain,
 }
 
 impl From<Scenario> for http::Scenario {
@@ -113,6 +115,8 @@ impl From<Scenario> for http::Scenario {
             Scenario::Batch => Self::Batch,
             Scenario::Lifecycle => Self::Lifecycle,
             Scenario::List => Self::List,
+            Scenario::Lease => Self::Lease,
+            Scenario::Drain => Self::Drain,
         }
     }
 }

@@ -11,7 +11,7 @@ use zajil_core::outcome::Refusal;
 use zajil_core::port::{Accepted, Each, Submission};
 
 use crate::access::Client;
-use crate::dto::batch::{self, BatchIn, BatchOut, BatchReportIn, Keyed};
+use crate::dto::batch::{self, BatchIn, BatchOut, BatchReportIn};
 use crate::dto::submit::{self, Submit};
 use crate::messages::{check_report, in_time};
 use crate::router::{Api, Shared};
@@ -102,9 +102,9 @@ fn submission(
     raw: &RawValue,
     (holder, whole): (&str, Option<(&str, usize)>),
 ) -> Result<Submission, Refusal> {
-    let submit: Submit<'_> = batch::item(raw)?;
+    let mut submit: Submit<'_> = batch::item(raw)?;
+    let own = std::mem::take(&mut submit.idempotency_key);
     let mut submission = submit.into_submission(api.now(), api.options.max_text_chars)?;
-    let own = batch::item::<Keyed<'_>>(raw)?.idempotency_key;
     let octets = raw.get().as_bytes();
     if let Some(key) = own.text("idempotency_key", 255)? {
         submit::check_key("idempotency_key", &key)?;

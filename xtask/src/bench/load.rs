@@ -28,6 +28,15 @@ pub(super) enum Amount {
     Count(u32),
 }
 
+impl Amount {
+    pub(super) fn tell(self, loadgen: &mut Command) {
+        match self {
+            Self::Seconds(seconds) => loadgen.args(["--duration", &format!("{seconds}s")]),
+            Self::Count(count) => loadgen.args(["--count", &count.to_string()]),
+        };
+    }
+}
+
 /// The part of the generator's report that is used here.
 #[derive(Debug, Deserialize)]
 struct Report {
@@ -68,10 +77,7 @@ impl Load<'_> {
         if let Some(body) = self.body {
             command.args(["--body-template", body]);
         }
-        match self.amount {
-            Amount::Seconds(seconds) => command.args(["--duration", &format!("{seconds}s")]),
-            Amount::Count(count) => command.args(["--count", &count.to_string()]),
-        };
+        self.amount.tell(&mut command);
         measure(command, self.counted_operation())
     }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::load::{Amount, CONNECTIONS, Load, Measured};
+use super::plot::{self, Bar};
 use super::server::Server;
 use super::{Bench, Options};
 
@@ -47,6 +48,9 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Rounds> {
         rounds,
     };
     rounds.print();
+    if let Some(path) = &options.plot {
+        super::write(path, rounds.plot().trim_end())?;
+    }
     Ok(rounds)
 }
 
@@ -119,13 +123,11 @@ impl Rounds {
             return;
         };
         let median = |figure| of(figure).map_or(0.0, |spread| spread.median);
-        let shares = self
-            .rounds
-            .iter()
-            .filter_map(|round| Some(round.get(row)?.rate / round.get(NULL)?.rate));
-        let share = Spread::of(shares).map_or_else(String::new, |Spread { median, min, max }| {
-            format!("{median:.2} ({min:.2}-{max:.2})")
-        });
+        let share = self
+            .share(row)
+            .map_or_else(String::new, |Spread { median, min, max }| {
+                format!("{median:.2} ({min:.2}-{max:.2})")
+            });
         println!(
             "{row:<13} {:>24} {:>8.2} {:>8.2} {:>11.1}   {share}",
             format!("{:.0} ({:.0}-{:.0})", rate.median, rate.min, rate.max),
@@ -136,6 +138,36 @@ impl Rounds {
         for (kind, count) in self.errors(row) {
             println!("{:<13} {count} failed in all rounds: {kind}", "");
         }
+    }
+
+    /// The rates of all rows, and what they are of the null server's in the same round.
+    fn plot(&self) -> String {
+        let rows = [NULL].into_iter().chain(ROWS.map(|(row, _)| row));
+        let bars: Vec<Bar> = rows.filter_map(|row| self.bar(row)).collect();
+        let title = format!(
+            "Messages a second, embedded store, {} cores shared with the load generator",
+            self.cores
+        );
+        plot::bars(&title, &bars)
+    }
+
+    fn bar(&self, row: &str) -> Option<Bar> {
+        let rates = self.rounds.iter().filter_map(|round| round.get(row));
+        let spread = Spread::of(rates.map(|measured| measured.rate))?;
+        let share = self.share(row)?.median;
+        Some(Bar {
+            name: row.to_owned(),
+            note: format!("{:.0} ({share:.2} of null)", spread.median),
+            spread,
+        })
+    }
+
+    fn share(&self, row: &str) -> Option<Spread> {
+        Spread::of(
+            self.rounds
+                .iter()
+                .filter_map(|round| Some(round.get(row)?.rate / round.get(NULL)?.rate)),
+        )
     }
 
     fn errors(&self, row: &str) -> BTreeMap<&str, u64> {

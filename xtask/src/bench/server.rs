@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ pub(super) struct Server {
     address: SocketAddr,
     /// Where applications bind; our own servers only.
     smpp: SocketAddr,
+    /// Likewise.
+    metrics: SocketAddr,
     /// From starting the process to its first 200 on `/readyz`.
     pub(super) ready_after: Duration,
 }
@@ -59,19 +61,46 @@ impl Server {
         data: &Path,
         settings: &str,
     ) -> Result<Self> {
+        Self::run_by(Command::new(binary), bench, data, settings)
+    }
+
+    /// On this core and no other.
+    pub(super) fn pinned(bench: &Bench, binary: &Path, data: &Path, core: &str) -> Result<Self> {
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", core]).arg(binary);
+        Self::run_by(command, bench, data, "")
+    }
+
+    /// On a machine whose clock is ahead by `offset`, as faketime writes it.
+    pub(super) fn later(
+        bench: &Bench,
+        binary: &Path,
+        data: &Path,
+        settings: &str,
+        offset: &str,
+    ) -> Result<Self> {
+        let mut command = Command::new(binary);
+        command.env("LD_PRELOAD", faketime()?);
+        command.env("FAKETIME", offset);
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Self::run_by(command, bench, data, settings)
+    }
+
+    fn run_by(mut command: Command, bench: &Bench, data: &Path, settings: &str) -> Result<Self> {
         let file = data.with_extension("toml");
         fs::write(&file, settings).with_context(|| format!("cannot write {}", file.display()))?;
         let address = free_address()?;
         let metrics = free_address()?;
         let smpp = free_address()?;
-        let mut command = Command::new(binary);
         command.arg("serve").arg("--config").arg(&file);
         command.arg("--data").arg(data);
         command.args(["--listen", &address.to_string()]);
         command.args(["--metrics-listen", &metrics.to_string()]);
         command.env("ZAJIL_SMPP_LISTEN", smpp.to_string());
         let log = bench.folder.join("zajil.log");
-        Self::start(command, (address, smpp), &log, is_ready)
+        let mut server = Self::start(command, (address, smpp), &log, is_ready)?;
+        server.metrics = metrics;
+        Ok(server)
     }
 
     fn start(
@@ -93,6 +122,7 @@ impl Server {
             process,
             address,
             smpp,
+            metrics: address,
             ready_after: Duration::ZERO,
         };
         if let Err(error) = server.wait_until_ready(start, is_ready) {
@@ -137,6 +167,15 @@ impl Server {
         Ok(())
     }
 
+    /// What a metric without labels says.
+    pub(super) fn gauge(&self, name: &str) -> Result<f64> {
+        let page = exchange(self.metrics, "GET /metrics", "\r\n")?;
+        let mut lines = page.lines();
+        let figure = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let figure = figure.with_context(|| format!("there is no metric {name}"))?;
+        Ok(figure.trim().parse()?)
+    }
+
     pub(super) fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -173,6 +212,14 @@ impl Drop for Server {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// The library that tells programs another time.
+fn faketime() -> Result<PathBuf> {
+    let folders = fs::read_dir("/usr/lib")?.flatten();
+    let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    let library = libraries.find(|library| library.is_file());
+    library.context("the package faketime holds no libfaketime.so.1")
 }
 
 fn resident_mib(status: &str) -> Option<u64> {

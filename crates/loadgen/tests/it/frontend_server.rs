@@ -31,6 +31,7 @@ pub(crate) fn serve(listener: TcpListener) {
         .route("/api/messages", post(submit))
         .route("/api/messages/queue", get(list))
         .route("/api/messages/{id}/mark_delivered", post(mark_delivered))
+        .route("/api/messages/batch_report", post(batch_report))
         .with_state(Shared::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -66,6 +67,23 @@ async fn list(State(queue): State<Shared>, Query(listing): Query<Listing>) -> St
         .map(|id| format!(r#"{{"id":{id},"message_body":"text"}}"#))
         .collect();
     format!(r#"{{"data":[{}]}}"#, items.join(","))
+}
+
+#[derive(Debug, Deserialize)]
+struct Reports {
+    reports: Vec<Reported>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reported {
+    id: u64,
+}
+
+async fn batch_report(State(queue): State<Shared>, body: String) -> String {
+    let Reports { reports } = serde_json::from_str(&body).unwrap();
+    let leased = &mut queue.lock().unwrap().leased;
+    let accepted = reports.iter().filter(|report| leased.remove(&report.id));
+    format!(r#"{{"data":{{"accepted":{}}}}}"#, accepted.count())
 }
 
 async fn mark_delivered(State(queue): State<Shared>, Path(id): Path<u64>) -> StatusCode {

@@ -132,6 +132,25 @@ fn a_listing_longer_than_one_read_is_taken_whole() {
 }
 
 #[test]
+fn a_queue_is_drained_to_its_last_message() {
+    let url = url(frontend_server::serve);
+    let submit = Options {
+        limit: Limit::Count(250),
+        ..Options::new(Scenario::Submit, &url)
+    };
+    run(&submit);
+    let drain = Options {
+        connections: 2,
+        page: 100,
+        ..Options::new(Scenario::Drain, &url)
+    };
+    let report = run(&drain);
+    assert_eq!(report.messages, 250);
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(run(&drain).messages, 0);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_named() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -73,14 +73,6 @@ pub(crate) fn item<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Refus
     }
 }
 
-/// The key of an item, beside the fields of a submit.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Keyed<'a> {
-    #[serde(borrow)]
-    pub(crate) idempotency_key: Field<'a>,
-}
-
 /// What an item of a report is about.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -1,0 +1,112 @@
+//! Three times as many submits as the server can take: how many it still takes, how long those
+//! wait, what the others are told, and what it holds meanwhile.
+//!
+//! Server and generator have a core each, so that the generator can ask for more than the server
+//! can do.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::load::{self, Amount, Measured};
+use super::server::Server;
+use super::{Bench, Options};
+
+const SERVER_CORE: &str = "0";
+const CLIENT_CORE: &str = "1";
+/// Connections that find out what the server can do.
+const ENOUGH: u32 = 64;
+/// Connections that ask for more; also what the system allows one process to open, without being
+/// asked, is above it.
+const TOO_MANY: u32 = 900;
+const TIMES: f64 = 3.0;
+
+/// One round.
+#[derive(Debug, Serialize)]
+pub(super) struct Round {
+    path: &'static str,
+    peak: Measured,
+    overload: Measured,
+    resident_mib_before: u64,
+    resident_mib_after: u64,
+    asked_per_second: f64,
+}
+
+pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
+    let binary = bench
+        .zajil
+        .as_ref()
+        .context("there is no package zajil yet")?;
+    let mut rounds = Vec::new();
+    println!(
+        "{:<13} {:>8} {:>9} {:>9} {:>6} {:>8} {:>8} {:>15}",
+        "", "peak/s", "asked/s", "taken/s", "share", "p50 ms", "p99 ms", "RSS MiB"
+    );
+    for number in 1..=options.rounds() {
+        for path in ["submit", "submit-async"] {
+            let data = bench.data_folder(&format!("overload-{path}-{number}"));
+            let server = Server::pinned(bench, binary, &data, SERVER_CORE)?;
+            let seconds = Amount::Seconds(options.seconds());
+            let once =
+                |connections, rate, amount| send(bench, &server, path, (connections, rate, amount));
+            once(ENOUGH, None, Amount::Seconds(1))?;
+            let peak = once(ENOUGH, None, seconds)?;
+            let resident_mib_before = server.resident_mib()?;
+            let asked_per_second = peak.rate * TIMES;
+            let overload = once(TOO_MANY, Some(asked_per_second), seconds)?;
+            let round = Round {
+                path,
+                peak,
+                overload,
+                resident_mib_before,
+                resident_mib_after: server.resident_mib()?,
+                asked_per_second,
+            };
+            server.stop()?;
+            round.print();
+            rounds.push(round);
+        }
+    }
+    Ok(rounds)
+}
+
+fn send(
+    bench: &Bench,
+    server: &Server,
+    path: &str,
+    (connections, rate, amount): (u32, Option<f64>, Amount),
+) -> Result<Measured> {
+    let mut command = Command::new("taskset");
+    command
+        .args(["--cpu-list", CLIENT_CORE])
+        .arg(&bench.loadgen);
+    command.args(["http", path, "--url", &server.url()]);
+    command.args(["--connections", &connections.to_string()]);
+    command.args(["--server-pid", &server.pid().to_string()]);
+    if let Some(rate) = rate {
+        command.args(["--rate", &rate.to_string()]);
+    }
+    amount.tell(&mut command);
+    load::measure(command, path)
+}
+
+impl Round {
+    fn print(&self) {
+        println!(
+            "{:<13} {:>8.0} {:>9.0} {:>9.0} {:>6.2} {:>8.1} {:>8.1} {:>15} {:?}",
+            self.path,
+            self.peak.rate,
+            self.asked_per_second,
+            self.overload.rate,
+            self.overload.rate / self.peak.rate,
+            self.overload.p50_ms,
+            self.overload.p99_ms,
+            format!(
+                "{} then {}",
+                self.resident_mib_before, self.resident_mib_after
+            ),
+            self.overload.errors
+        );
+    }
+}
