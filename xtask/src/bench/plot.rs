@@ -39,7 +39,8 @@ pub(super) fn bars(title: &str, bars: &[Bar]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          role=\"img\" aria-label=\"{title}\" font-family=\"sans-serif\" font-size=\"13\">\n\
          <style>text{{fill:#24292f}}.bar{{fill:#2f81c7}}.range{{stroke:#24292f;stroke-width:1.5}}\
-         @media(prefers-color-scheme:dark){{text{{fill:#e6edf3}}.range{{stroke:#e6edf3}}}}</style>\n\
+         @media(prefers-color-scheme:dark){{text{{fill:#e6edf3}}\
+         .range{{stroke:#e6edf3}}}}</style>\n\
          <text x=\"8\" y=\"22\" font-weight=\"bold\">{title}</text>\n{rows}</svg>\n"
     )
     .unwrap_or(());
