@@ -75,6 +75,10 @@ const NEEDS: &[Need] = &[
         package: "nftables",
     },
     Need {
+        binary: "haproxy",
+        package: "haproxy",
+    },
+    Need {
         binary: "promtool",
         package: "prometheus",
     },
@@ -106,6 +110,21 @@ const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 /// It is tried, and brought, when this is set.
 const SCHEMATHESIS_SECONDS: &str = "SCHEMATHESIS_SECONDS";
 
+/// The leader of a Patroni is killed so often when this is set.
+const PATRONI_KILLS: &str = "PATRONI_KILLS";
+
+/// What that takes.
+const PATRONI_NEEDS: [Need; 2] = [
+    Need {
+        binary: "etcd",
+        package: "etcd-server",
+    },
+    Need {
+        binary: "patroni",
+        package: "patroni",
+    },
+];
+
 /// Where the tests find the interpreter that has schemathesis.
 const SCHEMATHESIS_PYTHON: &str = "SCHEMATHESIS_PYTHON";
 
@@ -124,7 +143,8 @@ fn names_packages(arguments: &[String]) -> bool {
 
 /// Documentation examples first, so that the last lines are the runner's own summary.
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
-    for need in NEEDS {
+    let patroni = std::env::var_os(PATRONI_KILLS).map_or(&[][..], |_| &PATRONI_NEEDS[..]);
+    for need in NEEDS.iter().chain(patroni) {
         install::ensure_debian_package(need.binary, need.package)?;
     }
     install::ensure_cargo_tool("nextest")?;

@@ -18,9 +18,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 mod certificates;
+mod deployment;
 mod standby;
 
 pub use certificates::NAME;
+pub use deployment::Deployment;
 
 /// Whose server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,16 @@ pub enum Protection {
     Plain,
     /// Over TLS only.
     Tls,
+}
+
+impl Engine {
+    /// Whom Debian made for it.
+    fn user(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::MySql => "mysql",
+        }
+    }
 }
 
 /// A server for one test, on a port of its own. It ends with it.
@@ -422,36 +434,11 @@ impl DatabaseServer {
 
     /// Who the server runs as, where we are root.
     fn owner(&self) -> Option<(u32, u32)> {
-        if Path::new("/proc/self").metadata().unwrap().uid() != 0 {
-            return None;
-        }
-        let name = if self.engine == Engine::Postgres {
-            "postgres"
-        } else {
-            "mysql"
-        };
-        let id = |flag| {
-            let told = Command::new("id").args([flag, name]).output().unwrap();
-            String::from_utf8_lossy(&told.stdout)
-                .trim()
-                .parse::<u32>()
-                .unwrap()
-        };
-        Some((id("-u"), id("-g")))
+        ids_of(self.engine.user())
     }
 
     fn as_owner(&self, program: &Path) -> Command {
-        let Some((uid, gid)) = self.owner() else {
-            return Command::new(program);
-        };
-        let mut command = Command::new("setpriv");
-        command.args([
-            "--clear-groups",
-            &format!("--reuid={uid}"),
-            &format!("--regid={gid}"),
-        ]);
-        command.arg(program);
-        command
+        run_as(self.engine.user(), program)
     }
 }
 
@@ -462,6 +449,36 @@ impl Drop for DatabaseServer {
             drop(child.wait());
         }
     }
+}
+
+/// The numbers of a user and its group, where we are root and may become it.
+fn ids_of(name: &str) -> Option<(u32, u32)> {
+    if Path::new("/proc/self").metadata().unwrap().uid() != 0 {
+        return None;
+    }
+    let id = |flag| {
+        let told = Command::new("id").args([flag, name]).output().unwrap();
+        String::from_utf8_lossy(&told.stdout)
+            .trim()
+            .parse::<u32>()
+            .unwrap()
+    };
+    Some((id("-u"), id("-g")))
+}
+
+/// A program as this user, where we are root.
+fn run_as(user: &str, program: &Path) -> Command {
+    let Some((uid, gid)) = ids_of(user) else {
+        return Command::new(program);
+    };
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--clear-groups",
+        &format!("--reuid={uid}"),
+        &format!("--regid={gid}"),
+    ]);
+    command.arg(program);
+    command
 }
 
 /// Debian keeps each version of PostgreSQL in a folder of its own; the newest one serves.

@@ -11,4 +11,5 @@ mod make;
 mod moved;
 mod nodes;
 mod place;
+mod rolling;
 mod stuck;

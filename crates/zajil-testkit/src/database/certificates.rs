@@ -8,6 +8,11 @@ pub const NAME: &str = "localhost";
 
 /// Makes `ca.pem`, and `server.pem` with `server.key`, which it has signed for [`NAME`].
 pub(super) fn make(folder: &Path) {
+    make_for(folder, &format!("DNS:{NAME}"));
+}
+
+/// Likewise for these names, as `IP:127.0.0.1,DNS:localhost`.
+pub(super) fn make_for(folder: &Path, names: &str) {
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
     openssl(
         folder,
@@ -19,7 +24,7 @@ pub(super) fn make(folder: &Path) {
     );
     std::fs::write(
         folder.join("extensions"),
-        format!("subjectAltName=DNS:{NAME}\n"),
+        format!("subjectAltName={names}\n"),
     )
     .unwrap();
     openssl(

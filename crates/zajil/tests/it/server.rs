@@ -50,6 +50,16 @@ impl Server {
         Self::spawn(command, data, &["--config", file.to_str().unwrap()])
     }
 
+    /// Where its settings say.
+    pub(crate) fn at_its_address(data: &Path, settings: &str) -> Self {
+        std::fs::create_dir_all(data).unwrap();
+        let file = data.join("zajil.toml");
+        std::fs::write(&file, settings).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zajil"));
+        command.args(["serve", "--config"]).arg(&file);
+        Self::await_ready(command.arg("--data").arg(data))
+    }
+
     /// On another machine, which we reach it at.
     pub(crate) fn elsewhere(machine: &Machine, data: &Path, settings: &str) -> Self {
         std::fs::create_dir_all(data).unwrap();
@@ -71,16 +81,18 @@ impl Server {
 
     fn spawn_at(host: &str, mut command: Command, (data, arguments): (&Path, &[&str])) -> Self {
         let listen = format!("{host}:0");
-        let mut child = command
+        command
             .arg("serve")
             .args(arguments)
             .args(["--listen", &listen, "--metrics-listen", &listen])
             .args(["--smpp-listen", &listen])
             .arg("--data")
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .arg(data);
+        Self::await_ready(&mut command)
+    }
+
+    fn await_ready(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
