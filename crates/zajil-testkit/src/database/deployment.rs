@@ -217,8 +217,9 @@ impl Deployment {
             "-t",
             "-v",
             "ON_ERROR_STOP=1",
+            // Each database belongs to the user of its name.
             "-U",
-            "postgres",
+            database,
         ]);
         command.args(["-h", &format!("{}2{member}", self.net), "-c", sql, database]);
         command.env("PGPASSWORD", "change-me");
