@@ -6,6 +6,7 @@
 //! * [`server`]: binds, submits and deliveries of applications; [`accounts`]: who they are.
 //! * [`client`]: binds to carriers, submits what is routed to them, takes what they deliver.
 //! * [`text`], [`number`], [`status`]: what the two worlds call the same things.
+//! * [`pics`]: what of the protocol is there.
 //! * [`sim`]: a carrier that is not there, for tests and demos.
 //! * [`tap`]: what sees the octets of a link; the live trace is one.
 
@@ -14,6 +15,7 @@ pub mod client;
 mod frontend;
 pub mod link;
 pub mod number;
+pub mod pics;
 mod pump;
 pub mod server;
 pub mod sim;

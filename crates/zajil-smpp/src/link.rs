@@ -145,6 +145,12 @@ pub trait Handler: Send {
         let _ = state;
     }
 
+    /// An answer is about to be sent; `load` is how much of the window towards us is in use, in
+    /// percent.
+    fn answers(&mut self, answer: &mut Answer, load: u8) {
+        let _ = (answer, load);
+    }
+
     /// A PDU that was refused without asking [`Self::request`], and why.
     fn refused(&mut self, header: Header, status: Status, why: &str) {
         let _ = (header, status, why);

@@ -9,6 +9,7 @@ pub(crate) fn generate(root: &Path, check: bool) -> anyhow::Result<bool> {
     let pages = [
         ("docs/config.md", crate::config::reference()),
         ("docs/metrics.md", zajil_telemetry::metric::reference()),
+        ("docs/smpp-pics.md", zajil_smpp::pics::page()),
         ("docs/openapi.json", zajil_api::openapi_json()),
     ];
     let mut fresh = true;

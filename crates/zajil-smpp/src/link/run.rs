@@ -312,7 +312,10 @@ impl<H: Handler> Running<H> {
         }
     }
 
-    fn answer(&mut self, header: Header, answer: Answer) {
+    fn answer(&mut self, header: Header, mut answer: Answer) {
+        let load = self.working.len() * 100 / self.options.window_in.max(1);
+        let load = u8::try_from(load.min(100)).unwrap_or(100);
+        self.handler.answers(&mut answer, load);
         let Answer { status, pdu, next } = answer;
         self.write(&pdu, status, header.sequence);
         self.set_state(session::after(self.state, pdu.command_id(), status));

@@ -7,6 +7,7 @@ use smpp_codec::address::{Address, Destination, Unsuccesses, Unsuccessful};
 use smpp_codec::pdu::{Bare, Bind, SmResp, SubmitMulti, SubmitMultiResp};
 use smpp_codec::session::State;
 use smpp_codec::text::Text;
+use smpp_codec::tlv::Tag;
 use smpp_codec::{Header, Pdu, Status};
 use tokio::time::Instant;
 use zajil_core::id::MessageId;
@@ -22,6 +23,9 @@ use crate::link::{Answer, Answers, Handle, Handler, Next, Reaction};
 use crate::status;
 use crate::submit::{Made, Request, Unusable};
 use crate::trace::Trace;
+
+/// From this version on responses say how busy we are.
+const WITH_CONGESTION: u8 = 0x50;
 
 /// One session of the server.
 pub(super) struct Session {
@@ -356,6 +360,16 @@ impl Handler for Session {
         let gathered = std::mem::take(&mut self.gathered);
         let server = Arc::clone(&self.server);
         Some(Box::pin(async move { server.take_all(gathered).await }))
+    }
+
+    /// 5.0, 4.8.4.18: an application may slow down before it has to.
+    fn answers(&mut self, answer: &mut Answer, load: u8) {
+        if self.bound.version() < WITH_CONGESTION {
+            return;
+        }
+        if let Pdu::SubmitSmResp(response) | Pdu::DataSmResp(response) = &mut answer.pdu {
+            response.tlvs.push_u8(Tag::CONGESTION_STATE, load);
+        }
     }
 
     fn state(&mut self, state: State) {

@@ -9,6 +9,8 @@ mod carrier_receipts;
 #[cfg(test)]
 mod carriers;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod own;
