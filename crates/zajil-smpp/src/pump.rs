@@ -42,7 +42,7 @@ pub(crate) trait Source {
 }
 
 /// Pumps until the session ends or `stop`; what it holds then is brought to an end, and nothing new
-/// is taken. What is being written down counts as room that is taken as well.
+/// is taken. What is being written down takes no room until it is as much as that again.
 pub(crate) async fn run<S: Source>(source: &S, handle: &Handle, stop: &CancellationToken) {
     let mut active = FuturesUnordered::new();
     let mut finishing = FuturesUnordered::new();
@@ -52,7 +52,9 @@ pub(crate) async fn run<S: Source>(source: &S, handle: &Handle, stop: &Cancellat
     let mut ask_after = Instant::now();
     while !handle.is_leaving() && !stop.is_cancelled() {
         let room = source.room();
-        let free = room.saturating_sub(active.len() + unfinished);
+        // The peer need not wait while we write down, but not without a bound.
+        let unwritten = (2 * room).saturating_sub(active.len() + unfinished);
+        let free = room.saturating_sub(active.len()).min(unwritten);
         let is_worth_it = free > 0 && free >= room / SHARE;
         if !is_asking && is_worth_it && ask_after <= Instant::now() {
             asking = Some(source.ask(free)).into();

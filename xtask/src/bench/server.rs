@@ -96,7 +96,7 @@ impl Server {
         command.arg("--data").arg(data);
         command.args(["--listen", &address.to_string()]);
         command.args(["--metrics-listen", &metrics.to_string()]);
-        command.env("ZAJIL_SMPP_LISTEN", smpp.to_string());
+        command.args(["--smpp-listen", &smpp.to_string()]);
         let log = bench.folder.join("zajil.log");
         let mut server = Self::start(command, (address, smpp), &log, is_ready)?;
         server.metrics = metrics;

@@ -22,8 +22,10 @@ use crate::tap::{Tap, Way};
 
 /// Nothing more is read while so many octets wait to be sent.
 const MOST_UNSENT: usize = 256 * 1_024;
-/// So much room is made for what comes, in octets.
-const READ_AT_ONCE: usize = 16 * 1_024;
+/// Room for what comes, in octets: little while little comes, since most links are idle most of the
+/// time, and more while reads fill it.
+const LEAST_ROOM: usize = 512;
+const MOST_ROOM: usize = 64 * 1_024;
 /// So many PDUs in a row that cannot be used, and the link ends.
 const MOST_FAULTS: u32 = 100;
 /// So many requests of ours in a row without a response, and the link ends.
@@ -52,6 +54,8 @@ pub(super) struct Running<H> {
     /// Requests of the peer without an answer.
     under_way: usize,
     input: BytesMut,
+    /// How much room is made for what comes.
+    room: usize,
     out: BytesMut,
     faults: u32,
     unanswered: usize,
@@ -95,6 +99,7 @@ impl<H: Handler> Running<H> {
             working: FuturesUnordered::new(),
             under_way: 0,
             input: BytesMut::new(),
+            room: LEAST_ROOM,
             out: BytesMut::new(),
             faults: 0,
             unanswered: 0,
@@ -149,9 +154,7 @@ impl<H: Handler> Running<H> {
         let goes_on = self.last.is_none() && self.out.len() < MOST_UNSENT;
         let has_room = goes_on && self.has_room();
         let is_asked = self.leaving == Leaving::No;
-        if self.input.capacity() - self.input.len() < READ_AT_ONCE / 4 {
-            self.input.reserve(READ_AT_ONCE);
-        }
+        let free = self.make_room();
         tokio::select! {
             sent = send(writer, &mut self.out), if !self.out.is_empty() => match sent {
                 Ok(()) => self.progress = Instant::now(),
@@ -159,7 +162,14 @@ impl<H: Handler> Running<H> {
             },
             read = reader.read_buf(&mut self.input), if has_room => match read {
                 Ok(0) => return Some(Ended::Closed),
-                Ok(_) => self.timers.heard(Instant::now()),
+                Ok(count) => {
+                    self.timers.heard(Instant::now());
+                    self.room = match count {
+                        _ if count >= free => (self.room * 4).min(MOST_ROOM),
+                        _ if count < self.room / 8 => (self.room / 2).max(LEAST_ROOM),
+                        _ => self.room,
+                    };
+                }
                 Err(error) => return Some(Ended::Failed(error.to_string())),
             },
             Some(done) = self.working.next(), if goes_on => self.done(done),
@@ -169,6 +179,18 @@ impl<H: Handler> Running<H> {
         }
         self.take_what_is_ready();
         None
+    }
+
+    /// Makes room for what comes; answers how much there is. What was needed for a burst is given
+    /// back when it is over.
+    fn make_room(&mut self) -> usize {
+        if self.input.is_empty() && self.input.capacity() > 4 * self.room {
+            self.input = BytesMut::new();
+        }
+        if self.input.capacity() - self.input.len() < self.room / 4 {
+            self.input.reserve(self.room);
+        }
+        self.input.capacity() - self.input.len()
     }
 
     /// Everything that can be done without waiting, up to the bounds.
