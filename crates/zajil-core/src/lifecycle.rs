@@ -16,7 +16,7 @@ use crate::frontend::FrontendName;
 use crate::message::{CharacterSet, Content, Ending, Fallback, Life, Message};
 use crate::retry::Attempt;
 use crate::retry::schedule::{ErrorClass, Schedules};
-use crate::smpp::Origin;
+use crate::smpp::{Awaited, Origin};
 use crate::status::FinalStatus;
 
 pub use unchanged::Unchanged;
@@ -71,6 +71,8 @@ pub enum Report {
         until: Timestamp,
         /// As what, in the frontend's words.
         told: String,
+        /// What receipts are waited for from now on, if they name it by ids.
+        parts: Option<Awaited>,
     },
     /// The charging system has answered for a message that waits for that.
     Charged(Settlement),

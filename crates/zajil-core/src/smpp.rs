@@ -9,9 +9,11 @@ use crate::frontend::FrontendName;
 use crate::id::MessageId;
 use crate::receipt::On;
 
+mod awaited;
 pub mod carrier;
 pub mod password;
 
+pub use awaited::Awaited;
 use password::Hashed;
 
 /// The longest `system_id`, in octets (SMPP 3.4, 5.2.1).

@@ -17,6 +17,7 @@ use zajil_core::offer::Asker;
 use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
+use zajil_store::awaited::{AwaitedPart, AwaitedParts};
 use zajil_store::contract::{
     Draft, Error, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged,
     Refund, Reply, Reported, Retention, Store,
@@ -211,6 +212,17 @@ impl Receipts for Link {
     carry! { Reads:
         stale_receipts(before: Timestamp, limit: u32) -> Vec<Owed>;
         receipts_owed() -> u64;
+    }
+}
+
+impl AwaitedParts for Link {
+    carry! { Writes:
+        part_delivered(carrier: FrontendName, id: String) -> Option<u64>;
+        forget_parts(of: Vec<(MessageId, Timestamp)>) -> Vec<(FrontendName, String)>;
+    }
+    carry! { Reads:
+        awaited_parts(carrier: FrontendName, ids: Vec<String>) -> Vec<AwaitedPart>;
+        overdue_parts(now: Timestamp, limit: u32) -> Vec<AwaitedPart>;
     }
 }
 

@@ -121,8 +121,8 @@ impl Client {
         let mut looking: Option<AbortHandle> = None;
         loop {
             if looking.as_ref().is_none_or(AbortHandle::is_finished) {
-                let things = (self.parts.clone(), Arc::clone(&self.ledger));
-                looking = Some(tasks.spawn(settle::look(things, carriers.clone(), stop.clone())));
+                let look = settle::look(Arc::clone(&self), carriers.clone(), stop.clone());
+                looking = Some(tasks.spawn(look));
             }
             let wanted = carriers.borrow_and_update().clone();
             self.reconcile(&wanted, &mut workers, &mut tasks);
@@ -150,6 +150,17 @@ impl Client {
         }
     }
 
+    fn upstream(&self, carrier: &Arc<Carrier>) -> Upstream {
+        let carriers = &self.parts.telemetry.metrics.carriers;
+        Upstream {
+            parts: self.parts.clone(),
+            ledger: Arc::clone(&self.ledger),
+            carrier: Arc::clone(carrier),
+            pace: Mutex::new(Pace::new(carrier.rate, Instant::now())),
+            counts: carriers.of(carrier.name.as_str()),
+        }
+    }
+
     /// Stops what is not wanted any more, starts what is.
     fn reconcile(
         &self,
@@ -167,18 +178,7 @@ impl Client {
         for carrier in wanted.iter().filter(|carrier| carrier.enabled) {
             workers.entry(carrier.name.clone()).or_insert_with(|| {
                 let stop = CancellationToken::new();
-                let upstream = Arc::new(Upstream {
-                    parts: self.parts.clone(),
-                    ledger: Arc::clone(&self.ledger),
-                    carrier: Arc::clone(carrier),
-                    pace: Mutex::new(Pace::new(carrier.rate, Instant::now())),
-                    counts: self
-                        .parts
-                        .telemetry
-                        .metrics
-                        .carriers
-                        .of(carrier.name.as_str()),
-                });
+                let upstream = Arc::new(self.upstream(carrier));
                 Worker {
                     carrier: Arc::clone(carrier),
                     task: tasks.spawn(work(upstream, stop.clone())),

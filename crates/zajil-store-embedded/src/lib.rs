@@ -4,6 +4,7 @@
 //! no index to be rebuilt, and memory does not grow with the queue.
 
 mod accept;
+mod awaited;
 mod depth;
 mod error;
 pub mod inspect;

@@ -41,6 +41,12 @@ pub(crate) fn report(
             }))
         }
         Ok(events) => {
+            if let Report::Taken {
+                parts: Some(parts), ..
+            } = report
+            {
+                tx.await_parts(id, parts, scene.now)?;
+            }
             if message.ending().is_none() && before.rewritten(&message) {
                 rewrite(tx, &message)?;
             }

@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -153,6 +153,23 @@ CREATE INDEX receipt_made ON receipt (made_at);
 /// The mark of a move between stores, if the data are part of one.
 const V8: &str = "
 CREATE TABLE transfer (one INTEGER PRIMARY KEY CHECK (one = 1), mark TEXT NOT NULL);
+";
+
+/// Parts that carriers took and have not told the end of.
+const V9: &str = "
+CREATE TABLE awaited (
+  carrier TEXT NOT NULL,
+  id TEXT NOT NULL,
+  message_id INTEGER NOT NULL,
+  tail TEXT NOT NULL,
+  taken_at INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  parts INTEGER NOT NULL,
+  delivered INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (carrier, id)
+) WITHOUT ROWID;
+CREATE INDEX awaited_message ON awaited (message_id);
+CREATE INDEX awaited_until ON awaited (until);
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

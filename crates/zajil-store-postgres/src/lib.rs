@@ -5,6 +5,7 @@
 //! want is locked in the database, in one order.
 
 mod accept;
+mod awaited;
 mod cluster;
 mod conn;
 mod error;

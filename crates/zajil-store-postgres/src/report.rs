@@ -15,6 +15,7 @@ use zajil_core::number::key;
 use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_store::{Error, record};
 
+use crate::awaited::AwaitedRows;
 use crate::conn::{Step, bind};
 use crate::error::Done;
 use crate::lane::{Delta, Tx};
@@ -90,6 +91,7 @@ struct Round {
     hidden: Vec<i64>,
     parts: Vec<i64>,
     rewritten: Rewritten,
+    awaited: AwaitedRows,
     events: Vec<(i64, i64, String)>,
 }
 
@@ -174,6 +176,12 @@ impl Desk {
                 Ok(reported(message.clone(), events))
             }
             (Ok(events), what) => {
+                if let What::Report(Report::Taken {
+                    parts: Some(parts), ..
+                }) = what
+                {
+                    round.awaited.push(id, parts, scene.now);
+                }
                 let edited = matches!(what, What::Edit(_));
                 if edited || message.ending().is_none() && before.rewritten(message) {
                     round.rewritten.push(message);
@@ -343,6 +351,7 @@ impl Round {
             steps.push(Step::new(EVENTS, bind![ids, instants, lines]));
         }
         steps.extend(self.rewritten.step());
+        steps.extend(self.awaited.step());
         steps.extend(self.queue.update());
         for (sql, ids) in [(GONE, self.gone), (HIDE, self.hidden), (PARTS, self.parts)] {
             if !ids.is_empty() {

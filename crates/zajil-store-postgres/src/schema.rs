@@ -16,7 +16,7 @@ use crate::conn::{Conn, Step, bind};
 use crate::error::{Done, Fault};
 
 /// Every step from an empty schema to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3];
+const STEPS: &[&str] = &[V1, V2, V3, V4];
 
 /// The newest form that this version knows.
 pub(crate) const KNOWN: usize = STEPS.len();
@@ -182,6 +182,24 @@ CREATE INDEX receipt_made ON receipt (made_at);
 /// The mark of a move between stores, if the tables are part of one.
 const V3: &str = "
 CREATE TABLE transfer (one boolean PRIMARY KEY CHECK (one), mark text NOT NULL);
+";
+
+/// Parts that carriers took and have not told the end of.
+const V4: &str = "
+CREATE TABLE awaited (
+  carrier text COLLATE \"C\" NOT NULL,
+  id text COLLATE \"C\" NOT NULL,
+  message_id bigint NOT NULL,
+  tail text NOT NULL,
+  taken_at bigint NOT NULL,
+  until bigint NOT NULL,
+  parts bigint NOT NULL,
+  delivered boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (carrier, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX awaited_message ON awaited (message_id);
+CREATE INDEX awaited_until ON awaited (until);
 ";
 
 /// Brings the schema to this version's form, making it when it is not there.

@@ -26,6 +26,7 @@ mod subject;
 
 pub mod accept;
 pub mod arranged;
+pub mod awaited;
 pub mod differential;
 pub mod edit;
 pub mod frontend;
@@ -276,6 +277,14 @@ macro_rules! each_conformance_case {
                 d19_what_is_told_of_a_receipt_decides
                 d19_the_oldest_receipts_are_found_whosever_they_are
             }
+            awaited {
+                d19_what_a_carrier_took_is_found_by_its_ids
+                d19_an_id_that_is_given_again_means_the_new_part
+                d19_a_report_without_effect_awaits_nothing
+                d19_of_receipts_at_once_exactly_one_is_the_last
+                d19_overdue_parts_are_found_the_longest_first
+                d19_parts_are_forgotten_by_turn
+            }
             outbox {
                 s10_2_every_ending_has_exactly_one_entry
                 s10_2_entries_come_in_the_order_of_the_endings
@@ -311,6 +320,9 @@ macro_rules! each_reopen_case {
             }
             receipts {
                 d19_receipts_survive_closing_and_opening
+            }
+            awaited {
+                d19_what_carriers_took_survives_closing_and_opening
             }
         }
     };

@@ -35,6 +35,7 @@ use zajil_core::port::{Dedupe, Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
 use zajil_core::status::{FinalStatus, Status};
 
+use crate::awaited::AwaitedParts;
 use crate::receipts::Receipts;
 use crate::shelf::Shelf;
 
@@ -238,7 +239,7 @@ pub struct Figures {
 pub struct OutboxSeq(pub u64);
 
 /// A home for messages and all that belongs to them. See the module for what it promises.
-pub trait Store: Shelf + Receipts + Send + Sync + fmt::Debug {
+pub trait Store: Shelf + Receipts + AwaitedParts + Send + Sync + fmt::Debug {
     /// The highest id ever stored or reserved, so that a restarted node hands out none twice.
     fn highest_id(&self) -> Reply<'_, Option<MessageId>>;
 

@@ -2,6 +2,7 @@
 //!
 //! Engines of storage live in `zajil-store-*` and implement [`contract::Store`].
 
+pub mod awaited;
 pub mod cluster;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -13,6 +14,7 @@ mod refusal;
 pub mod shelf;
 pub mod transfer;
 
+pub use awaited::AwaitedParts;
 pub use cluster::Cluster;
 pub use contract::{Endings, Error, Reply, Store};
 pub use receipts::Receipts;

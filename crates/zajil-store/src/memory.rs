@@ -26,6 +26,7 @@ use crate::contract::{
     Purged, Refund, Reply, Reported, Retention, Store,
 };
 
+mod awaited;
 mod keep;
 mod presence;
 mod queue;
@@ -55,6 +56,7 @@ struct State {
     /// Each with the instant that it is put off to.
     refunds: BTreeMap<MessageId, (Timestamp, Refund)>,
     receipts: receipts::Book,
+    awaited: awaited::Parts,
     locations: BTreeMap<u64, Location>,
     last_location: u64,
     /// The locations whose expiry a sweep has handled.

@@ -33,10 +33,7 @@ pub use refund::{decode_refund, encode_refund};
 pub use routing::{decode_route, decode_rule, encode_route, encode_rule};
 pub use smpp::{decode_smpp_account, encode_smpp_account};
 pub use smpp_carrier::{decode_smpp_carrier, encode_smpp_carrier};
-pub use smpp_receipt::{
-    SmppSubmitted, SmppUnmatched, decode_smpp_submitted, decode_smpp_unmatched,
-    encode_smpp_submitted, encode_smpp_unmatched,
-};
+pub use smpp_receipt::{SmppUnmatched, decode_smpp_unmatched, encode_smpp_unmatched};
 pub use transfer::{decode_mark, encode_mark};
 
 /// The version that is written.

@@ -36,8 +36,6 @@ pub enum Kind {
     SmppAccount,
     /// An SMSC that we bind to.
     SmppCarrier,
-    /// A part of a message that a carrier took and has not told the end of, named by its id.
-    SmppSubmitted,
     /// A receipt of a carrier that belongs to nothing known.
     SmppUnmatched,
     /// A multimedia message (S3.5).
@@ -48,14 +46,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::ApiKey,
         Self::Audit,
         Self::Webhook,
         Self::WebhookDelivery,
         Self::SmppAccount,
         Self::SmppCarrier,
-        Self::SmppSubmitted,
         Self::SmppUnmatched,
         Self::Mms,
         Self::Ss7Event,
@@ -71,7 +68,6 @@ impl Kind {
             Self::WebhookDelivery => "webhook_delivery",
             Self::SmppAccount => "smpp_account",
             Self::SmppCarrier => "smpp_carrier",
-            Self::SmppSubmitted => "smpp_submitted",
             Self::SmppUnmatched => "smpp_unmatched",
             Self::Mms => "mms",
             Self::Ss7Event => "ss7_event",

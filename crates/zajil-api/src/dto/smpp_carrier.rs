@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use zajil_core::outcome::Refusal;
 use zajil_core::retry::schedule::ErrorClass;
 use zajil_core::smpp::carrier::{
-    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, WithoutReceipt,
+    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, ReceiptIds,
+    WithoutReceipt,
 };
 use zajil_core::smpp::{DefaultAlphabet, LONGEST_SYSTEM_ID, LongText};
 
@@ -63,6 +64,7 @@ pub(crate) struct CarrierIn<'a> {
     enquire_link_seconds: Field<'a>,
     response_seconds: Field<'a>,
     delivered_at: Field<'a>,
+    receipt_ids: Field<'a>,
     receipt_timeout_seconds: Field<'a>,
     without_receipt: Field<'a>,
     errors: Field<'a>,
@@ -135,6 +137,11 @@ impl CarrierIn<'_> {
         let at = self.delivered_at;
         let at = at.word("delivered_at", DeliveredAt::parse, &DELIVERED_AT)?;
         put(&mut new.delivered_at, at);
+        let ids = ReceiptIds::ALL.map(ReceiptIds::as_str);
+        let ids = self
+            .receipt_ids
+            .word("receipt_ids", ReceiptIds::parse, &ids)?;
+        put(&mut new.receipt_ids, ids);
         let without = self.without_receipt;
         let without = without.word("without_receipt", WithoutReceipt::parse, &WITHOUT)?;
         put(&mut new.without_receipt, without);
@@ -314,6 +321,7 @@ pub(crate) struct CarrierOut<'a> {
     enquire_link_seconds: u64,
     response_seconds: u64,
     delivered_at: &'static str,
+    receipt_ids: &'static str,
     receipt_timeout_seconds: u64,
     without_receipt: &'static str,
     errors: BTreeMap<String, &'static str>,
@@ -349,6 +357,7 @@ impl<'a> CarrierOut<'a> {
             enquire_link_seconds: carrier.enquire_link.as_secs(),
             response_seconds: carrier.response.as_secs(),
             delivered_at: carrier.delivered_at.as_str(),
+            receipt_ids: carrier.receipt_ids.as_str(),
             receipt_timeout_seconds: carrier.receipt_timeout.as_secs(),
             without_receipt: carrier.without_receipt.as_str(),
             errors: carrier
@@ -414,6 +423,10 @@ impl Described for CarrierIn<'_> {
                 ("enquire_link_seconds", counts(LONGEST_TIMER)),
                 ("response_seconds", counts(LONGEST_TIMER)),
                 ("delivered_at", given::word(DELIVERED_AT)),
+                (
+                    "receipt_ids",
+                    given::word(ReceiptIds::ALL.map(ReceiptIds::as_str)),
+                ),
                 ("receipt_timeout_seconds", counts(LONGEST_WAIT)),
                 ("without_receipt", given::word(WITHOUT)),
                 (
@@ -462,6 +475,10 @@ impl Described for CarrierOut<'_> {
             ("enquire_link_seconds", shown::integer(1, LONGEST_TIMER)),
             ("response_seconds", shown::integer(1, LONGEST_TIMER)),
             ("delivered_at", shown::word(DELIVERED_AT)),
+            (
+                "receipt_ids",
+                shown::word(ReceiptIds::ALL.map(ReceiptIds::as_str)),
+            ),
             ("receipt_timeout_seconds", shown::integer(1, LONGEST_WAIT)),
             ("without_receipt", shown::word(WITHOUT)),
             ("errors", schema::map(shown::text())),

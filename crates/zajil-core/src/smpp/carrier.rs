@@ -186,6 +186,47 @@ impl DeliveredAt {
     }
 }
 
+/// How a carrier writes in a receipt the id that it gave in its response. Letters' case and zeros in
+/// front never count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReceiptIds {
+    /// Any way: what else it may mean than what it says counts when the number agrees.
+    Auto,
+    /// As it was.
+    Same,
+    /// Given in hexadecimal, written in decimal.
+    HexThenDecimal,
+    /// Given in decimal, written in hexadecimal.
+    DecimalThenHex,
+}
+
+impl ReceiptIds {
+    /// All.
+    pub const ALL: [Self; 4] = [
+        Self::Auto,
+        Self::Same,
+        Self::HexThenDecimal,
+        Self::DecimalThenHex,
+    ];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Same => "same",
+            Self::HexThenDecimal => "hex_then_decimal",
+            Self::DecimalThenHex => "decimal_then_hex",
+        }
+    }
+
+    /// What `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
 /// What becomes of a message whose receipt does not come in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WithoutReceipt {
@@ -350,6 +391,8 @@ pub struct Carrier {
     pub response: Duration,
     /// What it means that it has delivered.
     pub delivered_at: DeliveredAt,
+    /// How its receipts write the ids that its responses give.
+    pub receipt_ids: ReceiptIds,
     /// A receipt is waited for so long.
     pub receipt_timeout: Duration,
     /// What becomes of a message then.
@@ -386,6 +429,7 @@ impl Carrier {
             enquire_link: Duration::from_secs(30),
             response: Duration::from_secs(10),
             delivered_at: DeliveredAt::Response,
+            receipt_ids: ReceiptIds::Auto,
             receipt_timeout: Duration::from_secs(2 * 86_400),
             without_receipt: WithoutReceipt::Fail,
             errors: BTreeMap::new(),

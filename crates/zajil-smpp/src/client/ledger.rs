@@ -1,16 +1,17 @@
-//! What carriers have taken and not told the end of, by the ids that they gave: on the shelf, so
+//! What carriers have taken and not told the end of, by the ids that they gave: in the store, so
 //! that a receipt finds its message after a restart and on any node (D19).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
-use zajil_core::message::Message;
-use zajil_store::record::{
-    SmppSubmitted, SmppUnmatched, decode_smpp_submitted, encode_smpp_submitted,
-    encode_smpp_unmatched,
-};
+use zajil_core::id::MessageId;
+use zajil_core::smpp::Awaited;
+use zajil_core::smpp::carrier::Carrier;
+use zajil_store::awaited::AwaitedPart;
+use zajil_store::record::{SmppUnmatched, encode_smpp_unmatched};
 use zajil_store::shelf::{Change, Kind, Page, Record, Start};
 use zajil_store::{Error, Store};
 
@@ -20,8 +21,18 @@ use super::said::{self, Said};
 const MOST_EARLY: usize = 10_000;
 /// So many ends are remembered, so that a receipt that comes twice is no riddle.
 const MOST_ENDED: usize = 100_000;
-/// So many records are read at a time.
-const PAGE: u32 = 500;
+/// Of so many messages that have ended the parts wait to be forgotten; others are found when they
+/// are overdue.
+const MOST_CLOSED: usize = 100_000;
+/// The parts of so many messages are forgotten in one transaction.
+const AT_ONCE: usize = 500;
+/// So many receipts that belonged to nothing are looked at again at a time.
+const AGAIN_AT_ONCE: u32 = 200;
+/// So many receipts that belonged to nothing are forgotten at a time.
+const PURGED_AT_ONCE: u32 = 500;
+
+/// A message, and when the carrier had taken the parts that a receipt was about.
+pub(super) type Turn = (MessageId, Timestamp);
 
 /// The ledger of a node; its records are every node's.
 #[derive(Debug)]
@@ -38,23 +49,18 @@ struct Recent {
     early_order: VecDeque<String>,
     /// Carriers that gave ids with letters of hexadecimal digits.
     hexadecimal: HashSet<FrontendName>,
-    /// Names whose end was told.
+    /// What has ended, and is to be forgotten.
+    closed: BTreeSet<Turn>,
+    /// Names whose end was told, and which are forgotten.
     ended: HashSet<String>,
     ended_order: VecDeque<String>,
-}
-
-/// A part that is waited for, as it lies on the shelf.
-#[derive(Debug, Clone)]
-pub(super) struct Kept {
-    pub(super) record: Record,
-    pub(super) part: SmppSubmitted,
 }
 
 /// What a receipt belongs to.
 #[derive(Debug)]
 pub(super) enum Found {
     /// This part.
-    Part(Box<Kept>),
+    Part(Box<AwaitedPart>),
     /// One whose end was told before.
     Ended,
     /// Nothing that is known yet.
@@ -73,46 +79,39 @@ impl Ledger {
         change(&mut self.recent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Writes down what a carrier took, all parts at once. Answers with the receipts that came for
-    /// them before.
-    pub(super) async fn keep(
+    /// What is waited for when a carrier has given these ids.
+    pub(super) fn awaited(
         &self,
-        (carrier, message, ids): (&FrontendName, &Message, &[String]),
+        carrier: &Carrier,
+        (destination, ids): (&str, &[String]),
         until: Timestamp,
+    ) -> Awaited {
+        if ids.iter().any(|id| said::is_hexadecimal(id)) {
+            self.recent(|recent| recent.hexadecimal.insert(carrier.name.clone()));
+        }
+        let mut keys: Vec<String> = ids.iter().map(|id| said::key(id)).collect();
+        // A carrier that gives the parts of a message one id ends them by one receipt.
+        keys.sort();
+        keys.dedup();
+        Awaited {
+            carrier: carrier.name.clone(),
+            ids: keys,
+            tail: said::tail(destination),
+            until,
+        }
+    }
+
+    /// The receipts that came before what is waited for was written down.
+    pub(super) async fn early(
+        &self,
+        awaited: &Awaited,
         now: Timestamp,
     ) -> Result<Vec<Said>, Error> {
-        let names: Vec<String> = ids.iter().map(|id| name(carrier, &said::key(id))).collect();
-        if ids.iter().any(|id| said::is_hexadecimal(id)) {
-            self.recent(|recent| recent.hexadecimal.insert(carrier.clone()));
-        }
-        let part = SmppSubmitted {
-            carrier: carrier.clone(),
-            message: message.id,
-            tail: said::tail(message.content.destination.as_str()),
-            parts: names.clone(),
-            delivered: false,
-            until,
-        };
-        let body = encode_smpp_submitted(&part);
-        let add = |name: &String| Change::Add {
-            kind: Kind::SmppSubmitted,
-            name: Some(name.clone()),
-            body: body.clone(),
-        };
-        let adds: Vec<Change> = names.iter().map(add).collect();
-        match self.store.change_shelf(adds.clone(), now).await {
-            // The carrier gives an id again: of the message that had it nothing more is told.
-            Err(Error::Conflict(_)) => {
-                tracing::warn!(%carrier, "it gave the id of a message that it has not ended");
-                let mut changes = self.removals(&names).await?;
-                changes.extend(adds);
-                self.store.change_shelf(changes, now).await?;
-            }
-            added => drop(added?),
-        }
         let early: Vec<(u64, Said)> = self.recent(|recent| {
-            let found = names.iter().filter_map(|name| recent.early.remove(name));
-            found.collect()
+            let names = awaited.ids.iter().map(|key| name(&awaited.carrier, key));
+            names
+                .filter_map(|name| recent.early.remove(&name))
+                .collect()
         });
         for (record, _) in &early {
             self.forget_unmatched(*record, now).await?;
@@ -120,43 +119,48 @@ impl Ledger {
         Ok(early.into_iter().map(|(_, said)| said).collect())
     }
 
-    /// What a receipt belongs to.
-    pub(super) async fn find(&self, carrier: &FrontendName, said: &Said) -> Result<Found, Error> {
-        let tail = said::tail(&said.from);
-        let mut keys = said::keys(&said.id);
-        let plain = keys.first().cloned();
+    /// What a receipt belongs to: of the parts that it may mean the likeliest whose number agrees;
+    /// the number counts for nothing where the id is certain.
+    pub(super) async fn find(&self, carrier: &Carrier, said: &Said) -> Result<Found, Error> {
+        let mut keys = said::keys(&said.id, carrier.receipt_ids);
+        let Some(certain) = keys.first().cloned() else {
+            return Ok(Found::Nothing);
+        };
         // A carrier that gives ids in hexadecimal and writes this one without a letter writes it in
         // decimal more likely than not.
-        let given = self.recent(|recent| recent.hexadecimal.contains(carrier));
+        let given = self.recent(|recent| recent.hexadecimal.contains(&carrier.name));
         if given && !said::is_hexadecimal(&said.id) && keys.len() > 1 {
             keys.swap(0, 1);
         }
-        for key in keys {
-            let is_plain = plain.as_ref() == Some(&key);
-            let name = name(carrier, &key);
-            let named = self.store.shelf_named(Kind::SmppSubmitted, name.clone());
-            if let Some(record) = named.await? {
-                let part = decode_smpp_submitted(&record.body)?;
-                if is_plain || part.tail == tail {
-                    return Ok(Found::Part(Box::new(Kept { record, part })));
+        let named = self.store.awaited_parts(carrier.name.clone(), keys.clone());
+        let parts = named.await?;
+        let tail = said::tail(&said.from);
+        let of = |key: &String| parts.iter().find(|part| part.id == *key);
+        let agrees = keys.iter().filter_map(of).find(|part| part.tail == tail);
+        let found = agrees.or_else(|| of(&certain));
+        Ok(self.recent(|recent| match found {
+            Some(part) if recent.closed.contains(&(part.message, part.taken_at)) => Found::Ended,
+            Some(part) => Found::Part(Box::new(part.clone())),
+            None => {
+                let ended = |key: &String| recent.ended.contains(&name(&carrier.name, key));
+                if keys.iter().any(ended) {
+                    Found::Ended
+                } else {
+                    Found::Nothing
                 }
             }
-            if self.recent(|recent| recent.ended.contains(&name)) {
-                return Ok(Found::Ended);
-            }
-        }
-        Ok(Found::Nothing)
+        }))
     }
 
     /// Keeps a receipt that belongs to nothing: it is shown, and found when its response comes.
     pub(super) async fn park(
         &self,
-        carrier: &FrontendName,
+        carrier: &Carrier,
         said: &Said,
         now: Timestamp,
     ) -> Result<(), Error> {
         let body = encode_smpp_unmatched(&SmppUnmatched {
-            carrier: carrier.clone(),
+            carrier: carrier.name.clone(),
             id: said.id.clone(),
             from: said.from.clone(),
             state: said.state.word().to_owned(),
@@ -170,8 +174,8 @@ impl Ledger {
         let added = self.store.change_shelf(vec![add], now).await?;
         let record = added.first().map_or(0, |record| record.id);
         self.recent(|recent| {
-            for key in said::keys(&said.id) {
-                let name = name(carrier, &key);
+            for key in said::keys(&said.id, carrier.receipt_ids) {
+                let name = name(&carrier.name, &key);
                 recent.early_order.push_back(name.clone());
                 recent.early.insert(name, (record, said.clone()));
             }
@@ -187,13 +191,13 @@ impl Ledger {
     /// Takes a receipt that was parked back, unless somebody has done so already.
     pub(super) async fn unpark(
         &self,
-        carrier: &FrontendName,
+        carrier: &Carrier,
         said: &Said,
         now: Timestamp,
     ) -> Result<(), Error> {
         let record = self.recent(|recent| {
-            let names = said::keys(&said.id).into_iter();
-            let taken = names.map(|key| recent.early.remove(&name(carrier, &key)));
+            let names = said::keys(&said.id, carrier.receipt_ids).into_iter();
+            let taken = names.map(|key| recent.early.remove(&name(&carrier.name, &key)));
             taken.flatten().next()
         });
         match record {
@@ -202,7 +206,8 @@ impl Ledger {
         }
     }
 
-    async fn forget_unmatched(&self, id: u64, now: Timestamp) -> Result<(), Error> {
+    /// Forgets a receipt that belonged to nothing; it may be gone already.
+    pub(super) async fn forget_unmatched(&self, id: u64, now: Timestamp) -> Result<(), Error> {
         let remove = Change::Remove {
             kind: Kind::SmppUnmatched,
             id,
@@ -215,45 +220,47 @@ impl Ledger {
     }
 
     /// Writes down that a part was delivered; answers whether all parts of its message are.
-    pub(super) async fn delivered(&self, kept: &Kept, now: Timestamp) -> Result<bool, Error> {
-        if kept.part.parts.len() < 2 {
+    pub(super) async fn delivered(&self, part: &AwaitedPart) -> Result<bool, Error> {
+        if part.parts < 2 {
             return Ok(true);
         }
-        let done = SmppSubmitted {
-            delivered: true,
-            ..kept.part.clone()
-        };
-        let set = Change::Set {
-            kind: Kind::SmppSubmitted,
-            id: kept.record.id,
-            base: None,
-            body: encode_smpp_submitted(&done),
-        };
-        match self.store.change_shelf(vec![set], now).await {
-            Ok(_) => {}
-            // Another receipt has just ended the message.
-            Err(Error::NotFound) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        // Written first, read afterwards: of receipts that come together the last sees all.
-        for name in &kept.part.parts {
-            let named = self.store.shelf_named(Kind::SmppSubmitted, name.clone());
-            let Some(record) = named.await? else {
-                return Ok(false);
-            };
-            if !decode_smpp_submitted(&record.body)?.delivered {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let id = part.id.clone();
+        let told = self.store.part_delivered(part.carrier.clone(), id);
+        Ok(told.await? == Some(0))
     }
 
-    /// Forgets all parts of a message whose end was reported.
-    pub(super) async fn close(&self, part: &SmppSubmitted, now: Timestamp) -> Result<(), Error> {
+    /// The end of a message was reported: its parts are forgotten with those of others.
+    pub(super) fn close(&self, part: &AwaitedPart) {
         self.recent(|recent| {
-            for name in &part.parts {
+            if recent.closed.len() < MOST_CLOSED {
+                recent.closed.insert((part.message, part.taken_at));
+            }
+        });
+    }
+
+    /// Forgets the parts of messages that have ended.
+    pub(super) async fn forget_closed(&self) -> Result<(), Error> {
+        loop {
+            let of: Vec<Turn> =
+                self.recent(|recent| recent.closed.iter().take(AT_ONCE).copied().collect());
+            if of.is_empty() {
+                return Ok(());
+            }
+            self.forget(of).await?;
+        }
+    }
+
+    /// Forgets the parts of these turns now.
+    pub(super) async fn forget(&self, of: Vec<Turn>) -> Result<(), Error> {
+        let gone = self.store.forget_parts(of.clone()).await?;
+        self.recent(|recent| {
+            for turn in &of {
+                recent.closed.remove(turn);
+            }
+            for (carrier, id) in gone {
+                let name = name(&carrier, &id);
                 recent.ended.insert(name.clone());
-                recent.ended_order.push_back(name.clone());
+                recent.ended_order.push_back(name);
             }
             while recent.ended_order.len() > MOST_ENDED {
                 if let Some(oldest) = recent.ended_order.pop_front() {
@@ -261,50 +268,53 @@ impl Ledger {
                 }
             }
         });
-        let removals = self.removals(&part.parts).await?;
-        if removals.is_empty() {
-            return Ok(());
-        }
-        match self.store.change_shelf(removals, now).await {
-            // Another node was faster.
-            Ok(_) | Err(Error::NotFound) => Ok(()),
-            Err(error) => Err(error),
-        }
+        Ok(())
     }
 
-    async fn removals(&self, names: &[String]) -> Result<Vec<Change>, Error> {
-        let mut removals = Vec::new();
-        for name in names {
-            let named = self.store.shelf_named(Kind::SmppSubmitted, name.clone());
-            removals.extend(named.await?.map(|record| Change::Remove {
-                kind: Kind::SmppSubmitted,
-                id: record.id,
-                base: None,
-            }));
-        }
-        Ok(removals)
+    /// The parts whose receipts are overdue, at most so many.
+    pub(super) async fn overdue(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<AwaitedPart>, Error> {
+        self.store.overdue_parts(now, limit).await
     }
 
-    /// The next records after `last`, in the order in which carriers took them.
-    pub(super) async fn page(&self, last: u64) -> Result<Vec<Record>, Error> {
+    /// The receipts that belonged to nothing when they came, after `since`, newest first.
+    pub(super) async fn unmatched(&self, since: Timestamp) -> Result<Vec<Record>, Error> {
         let page = Page {
-            kind: Kind::SmppSubmitted,
-            from: Start::After(last),
+            kind: Kind::SmppUnmatched,
+            from: Start::Newest,
             offset: 0,
-            limit: PAGE,
+            limit: AGAIN_AT_ONCE,
         };
-        self.store.shelf(page).await
+        let mut records = self.store.shelf(page).await?;
+        records.retain(|record| record.added_at > since);
+        Ok(records)
     }
 
     /// Forgets receipts that belonged to nothing, from before.
     pub(super) async fn purge(&self, before: Timestamp) -> Result<u64, Error> {
-        self.store
-            .purge_shelf(Kind::SmppUnmatched, before, PAGE)
-            .await
+        let purged = self
+            .store
+            .purge_shelf(Kind::SmppUnmatched, before, PURGED_AT_ONCE);
+        purged.await
+    }
+
+    /// The message that a part belongs to waits for its receipt still: it was neither ended nor
+    /// given to somebody else since.
+    pub(super) async fn still_waits(
+        &self,
+        part: &AwaitedPart,
+        margin: Duration,
+    ) -> Result<bool, Error> {
+        let message = self.store.message(part.message).await?;
+        let held = message.as_ref().and_then(said::held_until);
+        Ok(held == Some(part.until.plus(margin)))
     }
 }
 
-/// The name of a record: the id first, whatever the carrier is called.
+/// The name by which a part is remembered: the id first, whatever the carrier is called.
 fn name(carrier: &FrontendName, key: &str) -> String {
     format!("{key}/{carrier}")
 }

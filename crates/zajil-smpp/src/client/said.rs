@@ -5,6 +5,10 @@ use smpp_codec::pdu::Sm;
 use smpp_codec::receipt;
 use smpp_codec::state::MessageState;
 use smpp_codec::tlv::{Tag, Tlvs};
+use zajil_core::clock::Timestamp;
+use zajil_core::message::{Life, Message};
+use zajil_core::smpp::carrier::ReceiptIds;
+use zajil_store::record::SmppUnmatched;
 
 use crate::number;
 
@@ -59,6 +63,19 @@ impl Said {
         })
     }
 
+    /// What was kept of a receipt that belonged to nothing; `None` for one on the way, whose message
+    /// waits in any case.
+    pub(crate) fn kept(kept: &SmppUnmatched) -> Option<Self> {
+        let state = MessageState::from_word(&kept.state)?;
+        Some(Self {
+            id: kept.id.clone(),
+            from: kept.from.clone(),
+            state,
+            error: kept.error.clone(),
+            on_the_way: false,
+        })
+    }
+
     /// Whether nothing follows it. `ACCEPTD` is final by the standard, and yet what most carriers
     /// say on the way.
     pub(crate) fn is_final(&self) -> bool {
@@ -85,23 +102,36 @@ pub(crate) fn key(id: &str) -> String {
     short.to_owned()
 }
 
-/// The keys that an id of a receipt may stand for, the likeliest first: as it is, written in
-/// decimal and given in hexadecimal, and the other way round. Only the first is certain; for the
-/// others the number must agree.
-pub(crate) fn keys(id: &str) -> Vec<String> {
+/// The keys that an id of a receipt may stand for, the likeliest first. Only the first is certain;
+/// for the others the number must agree.
+pub(crate) fn keys(id: &str, written: ReceiptIds) -> Vec<String> {
     let plain = key(id);
     if plain.is_empty() {
         return Vec::new();
     }
-    let mut all = vec![plain.clone()];
-    if let Ok(number) = plain.parse::<u128>() {
-        all.push(format!("{number:x}"));
+    let in_hex = plain.parse::<u128>().map(|number| format!("{number:x}"));
+    let in_decimal = u128::from_str_radix(&plain, 16).map(|number| number.to_string());
+    // What is no number of that kind was not written so.
+    match written {
+        ReceiptIds::Same => vec![plain],
+        ReceiptIds::HexThenDecimal => vec![in_hex.unwrap_or(plain)],
+        ReceiptIds::DecimalThenHex => vec![in_decimal.unwrap_or(plain)],
+        ReceiptIds::Auto => {
+            let mut all = vec![plain];
+            all.extend(in_hex);
+            all.extend(in_decimal);
+            all.dedup();
+            all
+        }
     }
-    if let Ok(number) = u128::from_str_radix(&plain, 16) {
-        all.push(number.to_string());
+}
+
+/// Until when a message is held by somebody.
+pub(crate) const fn held_until(message: &Message) -> Option<Timestamp> {
+    match message.life {
+        Life::Pending { leased_until } => leased_until,
+        Life::Charging { .. } | Life::Ended(_) => None,
     }
-    all.dedup();
-    all
 }
 
 /// Whether an id can only be meant in hexadecimal.
@@ -140,13 +170,42 @@ mod tests {
                 "7C6F1A52-9F1E-4A8E-8F5E-0F4F1C2B3A4D",
             ),
         ] {
-            assert!(
-                keys(receipt).contains(&key(response)),
-                "{response} {receipt}"
-            );
+            let all = keys(receipt, ReceiptIds::Auto);
+            assert!(all.contains(&key(response)), "{response} {receipt}");
         }
-        assert!(!keys("12346").contains(&key("12345")));
-        assert_eq!(keys("12345")[0], "12345", "as it is comes first");
+        assert!(!keys("12346", ReceiptIds::Auto).contains(&key("12345")));
+        let certain = &keys("12345", ReceiptIds::Auto)[0];
+        assert_eq!(certain, "12345", "as it is comes first");
+    }
+
+    /// D19: where it is set how a carrier writes its ids, a receipt means one id only, in the habits
+    /// that are known: plain decimal (SMPPSim, Kannel), digits of either kind with zeros in front,
+    /// hexadecimal in the response and ten decimal digits in the receipt, the other way round, and
+    /// UUIDs (Jasmin's HTTP side, cloud platforms).
+    #[test]
+    fn d19_a_setting_leaves_one_reading() {
+        use ReceiptIds::{DecimalThenHex, HexThenDecimal, Same};
+        let uuid = "7c6f1a52-9f1e-4a8e-8f5e-0f4f1c2b3a4d";
+        for (written, response, receipt) in [
+            (Same, "10", "10"),
+            (Same, "0000000010", "10"),
+            (Same, "1F", "000000001f"),
+            (Same, uuid, uuid),
+            (HexThenDecimal, "a", "10"),
+            (HexThenDecimal, "10", "16"),
+            (HexThenDecimal, "00038601FA", "0059113978"),
+            (DecimalThenHex, "16", "10"),
+            (DecimalThenHex, "0059113978", "38601FA"),
+            (DecimalThenHex, "11", "b"),
+            // Not a number as it was set: as it is.
+            (HexThenDecimal, "1f", "1F"),
+            (HexThenDecimal, uuid, uuid),
+            (DecimalThenHex, uuid, uuid),
+        ] {
+            let meant = keys(receipt, written);
+            assert_eq!(meant, [key(response)], "{written:?} {response} {receipt}");
+        }
+        assert!(keys("  ", Same).is_empty(), "it names none");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Receipts: from what a carrier says to what is reported of a message (D19).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use smpp_codec::state::MessageState;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -14,21 +16,32 @@ use zajil_core::outcome::Reason;
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
 use zajil_core::smpp::carrier::{Handling, WithoutReceipt};
 use zajil_core::status::FinalStatus;
-use zajil_store::record::{SmppSubmitted, decode_smpp_submitted};
+use zajil_store::awaited::AwaitedPart;
+use zajil_store::record::decode_smpp_unmatched;
 
-use super::ledger::{Found, Kept, Ledger};
+use super::ledger::{Found, Turn};
 use super::said::Said;
-use super::{Carriers, Parts, Upstream};
+use super::{Carriers, Client, Parts, Upstream};
 
 /// A message is held so much longer than its receipt is waited for: who looks for those that are
 /// late must come before it is offered again.
 const MARGIN: Duration = Duration::from_secs(3_600);
-/// How often late receipts are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// So many pages are looked through at a time.
-const PAGES_AT_ONCE: usize = 40;
+/// How often late receipts are looked for, and what is over is forgotten.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// So many parts are looked through at a time, in so many pages.
+const PAGE: u32 = 500;
+const PAGES_AT_ONCE: usize = 20;
+/// So many waits are ended at the same time: they share the commits of the store.
+const ENDED_AT_ONCE: usize = 50;
+/// Every so many looks those receipts are looked at again that belonged to nothing.
+const UNMATCHED_EVERY: u64 = 5;
+/// For so long: another node writes down what it has in much less.
+const AGAIN_FOR: Duration = Duration::from_secs(600);
 /// Receipts that belong to nothing are kept for so long.
 const UNMATCHED_FOR: Duration = Duration::from_secs(7 * 86_400);
+
+/// All carriers, as they change.
+type Watched = watch::Receiver<Carriers>;
 
 /// It could not be done now; the carrier must say it again.
 #[derive(Debug, Clone, Copy)]
@@ -46,24 +59,30 @@ impl Upstream {
     pub(super) async fn taken(&self, message: &Message, ids: &[String]) {
         let now = self.parts.clock.now();
         let until = now.plus(self.carrier.receipt_timeout);
-        let of = (&self.carrier.name, message, ids);
-        let early = match self.ledger.keep(of, until, now).await {
-            Ok(early) => early,
-            Err(error) => {
-                // Its lease ends, and it is submitted again: at least once, here twice.
-                self.counts.unanswered.inc();
-                tracing::error!(id = %message.id, %error, "ids of a carrier were not kept");
-                return;
-            }
-        };
+        let destination = message.content.destination.as_str();
+        let awaited = self
+            .ledger
+            .awaited(&self.carrier, (destination, ids), until);
         let report = Report::Taken {
             by: Some(self.carrier.name.clone()),
             until: until.plus(MARGIN),
             told: format!("'{}' took it as {}", self.carrier.name, ids.join(", ")),
+            parts: Some(awaited.clone()),
         };
         if let Err(refusal) = self.parts.desk.report(message.id, report).await {
-            tracing::warn!(id = %message.id, %refusal, "a submit could not be reported");
+            // Unless it has ended, its lease does, and it is submitted again: at least once, here
+            // twice.
+            self.counts.unanswered.inc();
+            tracing::error!(id = %message.id, %refusal, "what a carrier took was not kept");
+            return;
         }
+        let early = match self.ledger.early(&awaited, now).await {
+            Ok(early) => early,
+            Err(error) => {
+                tracing::warn!(id = %message.id, %error, "an early receipt was not used");
+                return;
+            }
+        };
         for said in early {
             if self.receipt(&said).await.is_err() {
                 tracing::warn!(id = %message.id, "an early receipt was not used");
@@ -73,37 +92,52 @@ impl Upstream {
 
     /// A receipt has come. Answered after this is on stable storage, so it may come twice.
     pub(super) async fn receipt(&self, said: &Said) -> Result<(), Again> {
-        let (ledger, carrier) = (&self.ledger, &self.carrier.name);
+        let (ledger, carrier) = (&self.ledger, &*self.carrier);
         match ledger.find(carrier, said).await? {
-            Found::Part(kept) => return self.settle(*kept, said).await,
+            Found::Part(part) => return self.settle(&part, said).await,
             Found::Ended => return Ok(()),
             Found::Nothing => {}
         }
         let now = self.parts.clock.now();
         ledger.park(carrier, said, now).await?;
         // The response may have come between the look and the parking.
-        if let Found::Part(kept) = ledger.find(carrier, said).await? {
+        if let Found::Part(part) = ledger.find(carrier, said).await? {
             ledger.unpark(carrier, said, now).await?;
-            return self.settle(*kept, said).await;
+            return self.settle(&part, said).await;
         }
         self.counts.unmatched.inc();
-        tracing::info!(%carrier, state = %said.state, "a receipt of a carrier matches nothing");
+        let (carrier, state) = (&carrier.name, said.state);
+        tracing::info!(%carrier, %state, "a receipt of a carrier matches nothing");
+        Ok(())
+    }
+
+    /// Looks again at a receipt that belonged to nothing: another node may have had the response,
+    /// and have written it down since.
+    async fn again(&self, record: u64, said: &Said) -> Result<(), Again> {
+        if let Found::Part(part) = self.ledger.find(&self.carrier, said).await? {
+            self.settle(&part, said).await?;
+            let now = self.parts.clock.now();
+            self.ledger.forget_unmatched(record, now).await?;
+        }
         Ok(())
     }
 
     /// Reports what a receipt says of its message, and forgets what is over.
-    async fn settle(&self, kept: Kept, said: &Said) -> Result<(), Again> {
+    async fn settle(&self, part: &AwaitedPart, said: &Said) -> Result<(), Again> {
         let now = self.parts.clock.now();
         let by = Some(self.carrier.name.clone());
         if !said.is_final() {
-            let until = kept.part.until.plus(MARGIN);
-            let told = said.told();
-            let report = Report::Taken { by, until, told };
-            return reported(&self.parts, &kept.part, report).await;
+            let report = Report::Taken {
+                by,
+                until: part.until.plus(MARGIN),
+                told: said.told(),
+                parts: None,
+            };
+            return reported(&self.parts, part, report).await;
         }
         let report = if said.state == MessageState::Delivered {
             self.counts.delivered.inc();
-            if !self.ledger.delivered(&kept, now).await? {
+            if !self.ledger.delivered(part).await? {
                 return Ok(());
             }
             Report::Delivered { by, at: Some(now) }
@@ -111,8 +145,9 @@ impl Upstream {
             self.counts.undelivered.inc();
             self.undelivered(said)
         };
-        reported(&self.parts, &kept.part, report).await?;
-        Ok(self.ledger.close(&kept.part, now).await?)
+        reported(&self.parts, part, report).await?;
+        self.ledger.close(part);
+        Ok(())
     }
 
     /// What is reported when a carrier gave a message up.
@@ -143,7 +178,7 @@ pub(super) fn again(by: Option<FrontendName>, reason: Option<String>, class: Err
 }
 
 /// Reports; what has ended, or is with somebody else, is no concern of the carrier any more.
-async fn reported(parts: &Parts, part: &SmppSubmitted, report: Report) -> Result<(), Again> {
+async fn reported(parts: &Parts, part: &AwaitedPart, report: Report) -> Result<(), Again> {
     match parts.desk.report(part.message, report).await {
         Ok(_) => Ok(()),
         Err(refusal) => match refusal.reason {
@@ -156,58 +191,84 @@ async fn reported(parts: &Parts, part: &SmppSubmitted, report: Report) -> Result
     }
 }
 
-/// Looks for receipts that do not come, until `stop`. May run on every node.
-pub(super) async fn look(
-    (parts, ledger): (Parts, Arc<Ledger>),
-    carriers: watch::Receiver<Carriers>,
-    stop: CancellationToken,
-) {
-    let mut last = 0;
-    while timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
-        let now = parts.clock.now();
-        let mut read = Ok(0);
+/// Looks for receipts that do not come, and forgets what is over, until `stop`. May run on every
+/// node.
+pub(super) async fn look(client: Arc<Client>, carriers: Watched, stop: CancellationToken) {
+    let mut rounds = 0_u64;
+    loop {
+        let stopped = timeout(LOOK_EVERY, stop.cancelled()).await.is_ok();
+        if let Err(error) = client.ledger.forget_closed().await {
+            tracing::warn!(%error, "parts of messages that have ended were not forgotten");
+        }
+        if stopped {
+            return;
+        }
         for _ in 0..PAGES_AT_ONCE {
-            read = late((&parts, &ledger), &carriers, last).await;
-            match read {
-                Ok(next) if next > last => last = next,
-                Ok(_) | Err(Again) => break,
+            if !matches!(late(&client, &carriers).await, Ok(true)) {
+                break;
             }
         }
-        if matches!(read, Ok(0)) {
-            last = 0;
-            let before = now.minus(UNMATCHED_FOR);
-            if let Err(error) = ledger.purge(before).await {
-                tracing::warn!(%error, "old receipts that matched nothing were not forgotten");
-            }
+        if rounds.is_multiple_of(UNMATCHED_EVERY) && look_again(&client, &carriers).await.is_err() {
+            tracing::warn!("receipts that matched nothing were not looked at again");
         }
+        rounds = rounds.wrapping_add(1);
     }
 }
 
-/// One page; answers with its last record, 0 at the end.
-async fn late(
-    (parts, ledger): (&Parts, &Ledger),
-    carriers: &watch::Receiver<Carriers>,
-    last: u64,
-) -> Result<u64, Again> {
-    let records = ledger.page(last).await?;
-    let now = parts.clock.now();
-    for record in &records {
-        let part = decode_smpp_submitted(&record.body)?;
-        if part.until > now {
-            continue;
-        }
+/// Looks again at receipts that belonged to nothing, and forgets the old ones.
+async fn look_again(client: &Arc<Client>, carriers: &Watched) -> Result<(), Again> {
+    let now = client.parts.clock.now();
+    for record in client.ledger.unmatched(now.minus(AGAIN_FOR)).await? {
+        let kept = decode_smpp_unmatched(&record.body)?;
         let known = carriers.borrow().clone();
-        let carrier = known.iter().find(|carrier| carrier.name == part.carrier);
-        let rule = carrier.map_or(WithoutReceipt::Fail, |carrier| carrier.without_receipt);
-        let by = Some(part.carrier.clone());
-        let reason = Some("no receipt came in time".to_owned());
-        let report = match rule {
-            WithoutReceipt::Fail => Report::Refused { by, reason },
-            WithoutReceipt::Deliver => Report::Delivered { by, at: Some(now) },
-            WithoutReceipt::Again => again(by, reason, ErrorClass::Temporary),
-        };
-        reported(parts, &part, report).await?;
-        ledger.close(&part, now).await?;
+        let carrier = known.iter().find(|carrier| carrier.name == kept.carrier);
+        if let (Some(carrier), Some(said)) = (carrier, Said::kept(&kept)) {
+            let upstream = client.upstream(carrier);
+            upstream.again(record.id, &said).await?;
+        }
     }
-    Ok(records.last().map_or(0, |record| record.id))
+    client.ledger.purge(now.minus(UNMATCHED_FOR)).await?;
+    Ok(())
+}
+
+/// One page of what is overdue; answers whether there may be more.
+async fn late(client: &Client, carriers: &Watched) -> Result<bool, Again> {
+    let now = client.parts.clock.now();
+    let parts = client.ledger.overdue(now, PAGE).await?;
+    let full = parts.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let mut turns: BTreeMap<Turn, AwaitedPart> = BTreeMap::new();
+    for part in parts {
+        turns.insert((part.message, part.taken_at), part);
+    }
+    if turns.is_empty() {
+        return Ok(false);
+    }
+    let over = turns.keys().copied().collect();
+    let known = carriers.borrow().clone();
+    let ending = turns.into_values();
+    let ending = ending.map(|part| give_up(client, Arc::clone(&known), part));
+    let mut ending = stream::iter(ending).buffer_unordered(ENDED_AT_ONCE);
+    while let Some(ended) = ending.next().await {
+        ended?;
+    }
+    client.ledger.forget(over).await?;
+    Ok(full)
+}
+
+/// Ends the wait for the receipt of a part.
+async fn give_up(client: &Client, known: Carriers, part: AwaitedPart) -> Result<(), Again> {
+    if !client.ledger.still_waits(&part, MARGIN).await? {
+        return Ok(());
+    }
+    let carrier = known.iter().find(|carrier| carrier.name == part.carrier);
+    let rule = carrier.map_or(WithoutReceipt::Fail, |carrier| carrier.without_receipt);
+    let by = Some(part.carrier.clone());
+    let at = Some(client.parts.clock.now());
+    let reason = Some("no receipt came in time".to_owned());
+    let report = match rule {
+        WithoutReceipt::Fail => Report::Refused { by, reason },
+        WithoutReceipt::Deliver => Report::Delivered { by, at },
+        WithoutReceipt::Again => again(by, reason, ErrorClass::Temporary),
+    };
+    reported(&client.parts, &part, report).await
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use smpp_codec::pdu::Sm;
+use zajil_core::clock::Timestamp;
 use zajil_core::event::EventName;
 use zajil_core::id::MessageId;
 use zajil_core::message::Life;
@@ -11,8 +12,8 @@ use zajil_core::retry::schedule::ErrorClass;
 use zajil_core::smpp::carrier::{Carrier, DeliveredAt, ErrorKey, Handling, WithoutReceipt};
 use zajil_core::status::{FinalStatus, Status};
 use zajil_smpp::sim::{self, IdForm, Receipts};
-use zajil_store::Store as _;
 use zajil_store::shelf::{Kind, Page, Record, Shelf as _, Start};
+use zajil_store::{AwaitedParts as _, Store as _};
 
 use crate::carriers::{Sim, Upstream, carrier, upstream, wait_for};
 
@@ -59,10 +60,9 @@ async fn is_held(up: &Upstream, id: MessageId) -> bool {
 /// Nothing is left over of messages that have ended.
 async fn nothing_waits(up: &Upstream) {
     wait_for(async || {
-        shelf(up, Kind::SmppSubmitted)
-            .await
-            .is_empty()
-            .then_some(())
+        let never = Timestamp::from_secs(i64::from(u32::MAX));
+        let left = up.centre.store.overdue_parts(never, 1).await.unwrap();
+        left.is_empty().then_some(())
     })
     .await;
 }

@@ -83,7 +83,7 @@ async fn a_file_of_an_older_version_gains_what_it_lacks() {
     let db = rusqlite::Connection::open(directory.path().join("queue.db")).unwrap();
     db.execute_batch(
         "DROP TABLE part; DROP TABLE policy; DROP TABLE retrying; \
-         DROP TABLE shelf; DROP TABLE shelf_kind; DROP TABLE receipt; \
+         DROP TABLE shelf; DROP TABLE shelf_kind; DROP TABLE receipt; DROP TABLE awaited; \
          ALTER TABLE refund DROP COLUMN next_try; PRAGMA user_version = 2",
     )
     .unwrap();

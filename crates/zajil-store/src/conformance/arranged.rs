@@ -222,6 +222,7 @@ pub async fn d19_what_a_network_took_is_held_until_it_tells(s: Subject) {
         by: Some(name(by)),
         until: at(until),
         told: "took it as 7".into(),
+        parts: None,
     };
     let done = s.report(1, taken("gw", 500), at(10)).await;
     assert_eq!(done.message, s.get(1).await);

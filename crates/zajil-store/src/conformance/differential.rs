@@ -122,7 +122,8 @@ impl Lockstep {
     async fn operate(&mut self) {
         match self.dice.below(100) {
             0..=9 => self.wait().await,
-            10..=27 => self.accept().await,
+            10..=26 => self.accept().await,
+            27 => self.await_parts().await,
             28..=36 => self.offer().await,
             37..=44 if self.leases => self.lease().await,
             45..=58 => self.report().await,

@@ -175,7 +175,14 @@ impl State {
         let was_for = self.messages.get(&id);
         let was_for = was_for.and_then(|message| message.dest_smsc.clone());
         let rule = |message: &mut Message| lifecycle::report(message, report, scene);
-        self.change(id, scene, rule).map(|done| Reported {
+        let done = self.change(id, scene, rule)?;
+        if let Report::Taken {
+            parts: Some(parts), ..
+        } = report
+        {
+            self.awaited.taken(id, parts, scene.now);
+        }
+        Ok(Reported {
             fell_back_from: Reported::fell_back(was_for.as_ref(), &done.message),
             ..done
         })

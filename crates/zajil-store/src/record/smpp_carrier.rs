@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use zajil_core::smpp::carrier::{
-    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, WithoutReceipt,
+    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, ReceiptIds,
+    WithoutReceipt,
 };
 use zajil_core::smpp::{DefaultAlphabet, LongText};
 
@@ -49,6 +50,8 @@ struct CarrierForm {
     enquire_link_ms: u64,
     response_ms: u64,
     delivered_at: String,
+    #[serde(default = "any_ids", skip_serializing_if = "is_any")]
+    receipt_ids: String,
     receipt_timeout_ms: u64,
     without_receipt: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -61,6 +64,14 @@ impl Form for CarrierForm {
     fn version(&self) -> u32 {
         self.v
     }
+}
+
+fn any_ids() -> String {
+    ReceiptIds::Auto.as_str().to_owned()
+}
+
+fn is_any(word: &str) -> bool {
+    word == ReceiptIds::Auto.as_str()
 }
 
 fn is_plain(plan: &[Option<u8>; 2]) -> bool {
@@ -97,6 +108,7 @@ pub fn encode_smpp_carrier(carrier: &Carrier) -> String {
         enquire_link_ms: millis(carrier.enquire_link),
         response_ms: millis(carrier.response),
         delivered_at: carrier.delivered_at.as_str().to_owned(),
+        receipt_ids: carrier.receipt_ids.as_str().to_owned(),
         receipt_timeout_ms: millis(carrier.receipt_timeout),
         without_receipt: carrier.without_receipt.as_str().to_owned(),
         errors: carrier
@@ -148,6 +160,8 @@ pub fn decode_smpp_carrier(text: &str) -> Result<Carrier, Error> {
         response: Duration::from_millis(form.response_ms),
         delivered_at: DeliveredAt::parse(&form.delivered_at)
             .ok_or_else(|| bad("an unknown meaning of delivered"))?,
+        receipt_ids: ReceiptIds::parse(&form.receipt_ids)
+            .ok_or_else(|| bad("an unknown form of ids"))?,
         receipt_timeout: Duration::from_millis(form.receipt_timeout_ms),
         without_receipt: WithoutReceipt::parse(&form.without_receipt)
             .ok_or_else(|| bad("an unknown end without a receipt"))?,
@@ -175,6 +189,15 @@ mod tests {
         assert_eq!(carrier.bind, BindMode::Pair);
         assert_eq!(carrier.destination_plan.ton, Some(1));
         assert_eq!(carrier.password.reveal(), "secret08");
+        assert_eq!(carrier.receipt_ids, ReceiptIds::Auto);
         assert_eq!(encode_smpp_carrier(&carrier), text);
+        let set = Carrier {
+            receipt_ids: ReceiptIds::HexThenDecimal,
+            ..carrier
+        };
+        assert_eq!(
+            decode_smpp_carrier(&encode_smpp_carrier(&set)).unwrap(),
+            set
+        );
     }
 }

@@ -137,6 +137,10 @@ pub(crate) struct Terms {
     /// A message counts as delivered at its response, or at its receipt.
     #[arg(long)]
     delivered_at: Option<String>,
+    /// How its receipts write the ids of its responses: auto, same, hex_then_decimal or
+    /// decimal_then_hex.
+    #[arg(long)]
+    receipt_ids: Option<String>,
     /// A receipt is waited for so long.
     #[arg(long)]
     receipt_timeout_seconds: Option<u32>,
@@ -177,6 +181,7 @@ impl Terms {
             "enquire_link_seconds": self.enquire_link_seconds,
             "response_seconds": self.response_seconds,
             "delivered_at": self.delivered_at,
+            "receipt_ids": self.receipt_ids,
             "receipt_timeout_seconds": self.receipt_timeout_seconds,
             "without_receipt": self.without_receipt,
             "errors": self.errors,

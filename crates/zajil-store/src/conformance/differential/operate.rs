@@ -15,7 +15,7 @@ use zajil_core::port::RoutingChange;
 use zajil_core::receipt::On;
 use zajil_core::retry::Attempt;
 use zajil_core::route::{RouteId, Terms};
-use zajil_core::smpp::Origin;
+use zajil_core::smpp::{Awaited, Origin};
 use zajil_core::status::{FinalStatus, Status};
 use zajil_core::translate::RuleId;
 
@@ -187,6 +187,17 @@ impl Lockstep {
         }
     }
 
+    fn some_parts(&mut self) -> Awaited {
+        let first = self.dice.below(20);
+        let ids = first..=first + self.dice.below(3);
+        Awaited {
+            carrier: name(self.frontend()),
+            ids: ids.map(|id| id.to_string()).collect(),
+            tail: "000002".into(),
+            until: self.later(),
+        }
+    }
+
     fn some_report(&mut self) -> Report {
         match self.dice.below(14) {
             10 => Report::Refused {
@@ -200,6 +211,7 @@ impl Lockstep {
                 by: self.dice.chance(50).then(|| name(self.frontend())),
                 until: self.later(),
                 told: "taken".into(),
+                parts: self.dice.chance(80).then(|| self.some_parts()),
             },
             12 => Report::Charged(Settlement::Rejected { why: "no".into() }),
             0..=2 => {
@@ -224,6 +236,31 @@ impl Lockstep {
             8 => ended(*self.dice.pick(&ENDINGS)),
             _ => Report::Removed,
         }
+    }
+
+    /// A carrier says something of what it took, or is late.
+    pub(super) async fn await_parts(&mut self) {
+        let carrier = name(self.frontend());
+        let ids: Vec<String> = (0..25).map(|id| id.to_string()).collect();
+        let one = self.dice.pick(&ids).clone();
+        let (now, limit) = (self.now, self.limit());
+        let number = self.some_id();
+        let of = vec![(id(number), self.now)];
+        let forgets = self.dice.chance(30);
+        let mut both = Vec::new();
+        for store in [&self.theirs.store, &self.ours.store] {
+            let left = store.part_delivered(carrier.clone(), one.clone()).await;
+            let found = store.awaited_parts(carrier.clone(), ids.clone()).await;
+            let late = store.overdue_parts(now, limit).await;
+            let mut gone = Vec::new();
+            if forgets {
+                gone = store.forget_parts(of.clone()).await.unwrap();
+                gone.sort();
+            }
+            both.push((left, found, late, gone));
+        }
+        let ours = both.pop();
+        self.same("awaited parts", both.pop(), ours);
     }
 
     pub(super) async fn report(&mut self) {
