@@ -186,7 +186,7 @@ impl DeliveredAt {
     }
 }
 
-/// How a carrier writes in a receipt the id that it gave in its response. Letters' case and zeros in
+/// How a carrier writes in a receipt the id that it gave in its response. Capitals and zeros in
 /// front never count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReceiptIds {

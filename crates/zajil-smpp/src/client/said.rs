@@ -63,8 +63,7 @@ impl Said {
         })
     }
 
-    /// What was kept of a receipt that belonged to nothing; `None` for one on the way, whose message
-    /// waits in any case.
+    /// What was kept of a receipt that belonged to nothing, if its state is one.
     pub(crate) fn kept(kept: &SmppUnmatched) -> Option<Self> {
         let state = MessageState::from_word(&kept.state)?;
         Some(Self {
@@ -178,8 +177,8 @@ mod tests {
         assert_eq!(certain, "12345", "as it is comes first");
     }
 
-    /// D19: where it is set how a carrier writes its ids, a receipt means one id only, in the habits
-    /// that are known: plain decimal (SMPPSim, Kannel), digits of either kind with zeros in front,
+    /// D19: where it is set how a carrier writes its ids, a receipt means one id only, in the
+    /// habits that are known: plain decimal (SMPPSim, Kannel), digits of either kind with zeros in front,
     /// hexadecimal in the response and ten decimal digits in the receipt, the other way round, and
     /// UUIDs (Jasmin's HTTP side, cloud platforms).
     #[test]
