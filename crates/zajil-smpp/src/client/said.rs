@@ -178,9 +178,8 @@ mod tests {
     }
 
     /// D19: where it is set how a carrier writes its ids, a receipt means one id only, in the
-    /// habits that are known: plain decimal (SMPPSim, Kannel), digits of either kind with zeros in front,
-    /// hexadecimal in the response and ten decimal digits in the receipt, the other way round, and
-    /// UUIDs (Jasmin's HTTP side, cloud platforms).
+    /// habits that are known: plain decimal, zeros in front, hexadecimal in the response and ten
+    /// decimal digits in the receipt, the other way round, and UUIDs.
     #[test]
     fn d19_a_setting_leaves_one_reading() {
         use ReceiptIds::{DecimalThenHex, HexThenDecimal, Same};
