@@ -127,29 +127,14 @@ impl CarrierIn<'_> {
             &mut new.response,
             seconds(self.response_seconds, "response_seconds")?,
         );
-        let timeout = count(
-            self.receipt_timeout_seconds,
-            "receipt_timeout_seconds",
-            LONGEST_WAIT,
-        )?;
-        let timeout = timeout.map(|seconds| Duration::from_secs(seconds.get().into()));
-        put(&mut new.receipt_timeout, timeout);
-        let at = self.delivered_at;
-        let at = at.word("delivered_at", DeliveredAt::parse, &DELIVERED_AT)?;
-        put(&mut new.delivered_at, at);
-        let ids = ReceiptIds::ALL.map(ReceiptIds::as_str);
-        let ids = self
-            .receipt_ids
-            .word("receipt_ids", ReceiptIds::parse, &ids)?;
-        put(&mut new.receipt_ids, ids);
-        let without = self.without_receipt;
-        let without = without.word("without_receipt", WithoutReceipt::parse, &WITHOUT)?;
-        put(&mut new.without_receipt, without);
-        put(&mut new.errors, errors(self.errors)?);
-        if new.delivered_at == DeliveredAt::Receipt && new.bind == BindMode::Transmitter {
-            let rule = "must be response where nothing comes back: bind is transmitter";
-            return Err(Refusal::field("delivered_at", rule));
-        }
+        let receipts = Receipts {
+            delivered_at: self.delivered_at,
+            ids: self.receipt_ids,
+            timeout_seconds: self.receipt_timeout_seconds,
+            without: self.without_receipt,
+            errors: self.errors,
+        };
+        let new = receipts.apply(new)?;
         let writing = Writing {
             plans: [
                 (self.address_range_ton, self.address_range_npi),
@@ -163,6 +148,42 @@ impl CarrierIn<'_> {
             send_validity: self.send_validity,
         };
         writing.apply(new)
+    }
+}
+
+/// What receipts mean.
+struct Receipts<'a> {
+    delivered_at: Field<'a>,
+    ids: Field<'a>,
+    timeout_seconds: Field<'a>,
+    without: Field<'a>,
+    errors: Field<'a>,
+}
+
+impl Receipts<'_> {
+    fn apply(self, mut new: Carrier) -> Result<Carrier, Refusal> {
+        let timeout = count(
+            self.timeout_seconds,
+            "receipt_timeout_seconds",
+            LONGEST_WAIT,
+        )?;
+        let timeout = timeout.map(|seconds| Duration::from_secs(seconds.get().into()));
+        put(&mut new.receipt_timeout, timeout);
+        let at = self.delivered_at;
+        let at = at.word("delivered_at", DeliveredAt::parse, &DELIVERED_AT)?;
+        put(&mut new.delivered_at, at);
+        let ids = ReceiptIds::ALL.map(ReceiptIds::as_str);
+        let ids = self.ids.word("receipt_ids", ReceiptIds::parse, &ids)?;
+        put(&mut new.receipt_ids, ids);
+        let without = self.without;
+        let without = without.word("without_receipt", WithoutReceipt::parse, &WITHOUT)?;
+        put(&mut new.without_receipt, without);
+        put(&mut new.errors, errors(self.errors)?);
+        if new.delivered_at == DeliveredAt::Receipt && new.bind == BindMode::Transmitter {
+            let rule = "must be response where nothing comes back: bind is transmitter";
+            return Err(Refusal::field("delivered_at", rule));
+        }
+        Ok(new)
     }
 }
 
