@@ -77,13 +77,15 @@ pub enum Table {
     Refund,
     /// Receipts that applications are owed. One that is being sent is due when its time is over.
     Receipt,
+    /// Parts that carriers took and have not told the end of.
+    Awaited,
 }
 
 use Form::{Bytes, Int, Text};
 
 impl Table {
     /// Every table, in the order in which they are carried.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Counter,
         Self::ShelfKind,
         Self::Shelf,
@@ -98,6 +100,7 @@ impl Table {
         Self::Key,
         Self::Refund,
         Self::Receipt,
+        Self::Awaited,
     ];
 
     /// The name in reports and marks.
@@ -118,6 +121,7 @@ impl Table {
             Self::Key => "key",
             Self::Refund => "refund",
             Self::Receipt => "receipt",
+            Self::Awaited => "awaited",
         }
     }
 
@@ -178,6 +182,16 @@ impl Table {
                 ("tries", Int),
                 ("record", Text),
             ],
+            Self::Awaited => &[
+                ("carrier", Text),
+                ("id", Text),
+                ("message_id", Int),
+                ("tail", Text),
+                ("taken_at", Int),
+                ("until", Int),
+                ("parts", Int),
+                ("delivered", Int),
+            ],
         }
     }
 
@@ -185,7 +199,7 @@ impl Table {
     #[must_use]
     pub const fn key_columns(self) -> usize {
         match self {
-            Self::Shelf => 2,
+            Self::Shelf | Self::Awaited => 2,
             _ => 1,
         }
     }

@@ -11,7 +11,7 @@ use super::{Home, Subject};
 use crate::awaited::AwaitedPart;
 
 /// `up` took a message as these parts, waited for until this second.
-fn taken(ids: &[&str], until: i64) -> Report {
+pub(super) fn taken(ids: &[&str], until: i64) -> Report {
     Report::Taken {
         by: Some(name("gw")),
         until: at(until + 3_600),
@@ -25,7 +25,7 @@ fn taken(ids: &[&str], until: i64) -> Report {
     }
 }
 
-async fn find(s: &Subject, carrier: &str, ids: &[&str]) -> Vec<AwaitedPart> {
+pub(super) async fn find(s: &Subject, carrier: &str, ids: &[&str]) -> Vec<AwaitedPart> {
     let ids = ids.iter().map(|&id| id.to_owned()).collect();
     s.store.awaited_parts(name(carrier), ids).await.unwrap()
 }

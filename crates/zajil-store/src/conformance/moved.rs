@@ -7,6 +7,7 @@ use zajil_core::clock::Timestamp;
 use zajil_core::message::Life;
 use zajil_core::status::FinalStatus;
 
+use super::awaited::{find, taken};
 use super::build::{at, delivered, ended, id, keyed, plain, routed, unrouted};
 use super::{Boxed, Home, Subject, differential};
 use crate::contract::{Error, Placed};
@@ -59,6 +60,9 @@ pub async fn what_is_held_or_told_is_neither_lost_nor_doubled(
     s.accept(vec![routed(1, "gw"), routed(2, "gw"), third])
         .await;
     s.leased(plain("gw"), at(1), at(600)).await;
+    s.report(1, taken(&["7", "8"], 60), at(1)).await;
+    let awaited = find(&s, "up", &["7", "8"]).await;
+    assert_eq!(awaited.len(), 2);
     s.report(2, delivered(), at(2)).await;
     s.drain().await;
     s.report(3, ended(FinalStatus::Failed), at(3)).await;
@@ -78,6 +82,7 @@ pub async fn what_is_held_or_told_is_neither_lost_nor_doubled(
     assert_eq!(s.offered(plain("gw"), at(5)).await, [1], "nobody holds it");
     let free = Life::Pending { leased_until: None };
     assert_eq!(s.get(1).await.life, free);
+    assert_eq!(find(&s, "up", &["7", "8"]).await, awaited, "D19");
     let untold = s.cdrs().await;
     let untold: Vec<_> = untold.iter().map(|cdr| cdr.message_id).collect();
     assert_eq!(untold, [3], "2 is in the sink");
