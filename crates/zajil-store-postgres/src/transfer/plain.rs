@@ -132,7 +132,8 @@ const AWAITED: Plain = Plain {
     select: "SELECT carrier, id, message_id, tail, taken_at, until, parts, \
              delivered::int::bigint FROM awaited WHERE (carrier, id) > ($1, $2) \
              ORDER BY carrier, id LIMIT $3",
-    insert: "INSERT INTO awaited (carrier, id, message_id, tail, taken_at, until, parts, delivered) \
+    insert: "INSERT INTO awaited \
+             (carrier, id, message_id, tail, taken_at, until, parts, delivered) \
              SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::bigint[]), \
              unnest($4::text[]), unnest($5::bigint[]), unnest($6::bigint[]), \
              unnest($7::bigint[]), unnest($8::bigint[]) <> 0",
