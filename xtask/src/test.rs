@@ -107,9 +107,6 @@ const SMPP_NODE_MODULES: &str = "SMPP_NODE_MODULES";
 /// mend what it finds.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
-/// It is tried, and brought, when this is set.
-const SCHEMATHESIS_SECONDS: &str = "SCHEMATHESIS_SECONDS";
-
 /// The leader of a Patroni is killed so often when this is set.
 const PATRONI_KILLS: &str = "PATRONI_KILLS";
 
@@ -157,10 +154,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         python(SMPPLIB, "smpplib")?,
     );
     let smpp = install::ensure_npm_package(&target.join(SMPP), SMPP)?;
-    let schemathesis = match std::env::var_os(SCHEMATHESIS_SECONDS) {
-        Some(_) => Some(python(SCHEMATHESIS, "schemathesis")?),
-        None => None,
-    };
+    let schemathesis = python(SCHEMATHESIS, "schemathesis")?;
     let examples_good = !arguments.is_empty()
         || succeeds(cargo(["test", "--quiet", "--workspace", "--doc"]).env(SLOW_TESTS, "1"))?;
     if !examples_good {
@@ -177,7 +171,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         .env(PYCRATE_PYTHON, pycrate)
         .env(SMPPLIB_PYTHON, smpplib)
         .env(SMPP_NODE_MODULES, smpp)
-        .envs(schemathesis.map(|python| (SCHEMATHESIS_PYTHON, python)));
+        .env(SCHEMATHESIS_PYTHON, schemathesis);
     // What an everyday build leaves out; before the others, whose summary comes last.
     let traces_good = !arguments.is_empty() || {
         let mut traces = cargo(["nextest", "run", "-p", "zajil-telemetry", "-p", "zajil"]);

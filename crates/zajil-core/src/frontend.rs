@@ -22,9 +22,10 @@ impl FrontendName {
     /// # Errors
     /// [`NotAName`] when empty, longer than the CDR column, or not printable.
     pub fn parse(text: &str) -> Result<Self, NotAName> {
-        let text = text.trim();
+        // Blanks count: a bound that a client can see is one of what it sent.
         let length = text.chars().count();
-        if length == 0 || length > 255 || text.chars().any(char::is_control) {
+        let text = text.trim();
+        if text.is_empty() || length > 255 || text.chars().any(char::is_control) {
             return Err(NotAName);
         }
         Ok(Self(text.into()))

@@ -64,12 +64,13 @@ impl Given {
     /// # Errors
     /// [`NotANumber`] when empty, too long or not printable.
     pub fn parse(text: &str) -> Result<Self, NotANumber> {
+        // Blanks count: a bound that a client can see is one of what it sent.
+        if text.chars().count() > LONGEST {
+            return Err(NotANumber::TooLong);
+        }
         let text = text.trim();
         if text.is_empty() {
             return Err(NotANumber::Empty);
-        }
-        if text.chars().count() > LONGEST {
-            return Err(NotANumber::TooLong);
         }
         if text.chars().any(char::is_control) {
             return Err(NotANumber::Unprintable);

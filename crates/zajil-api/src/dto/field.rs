@@ -137,15 +137,22 @@ impl<'a> Field<'a> {
         self.parsed(name, FrontendName::parse)
     }
 
+    /// The items of an array of at most `most`; what they are is said as `what`.
+    pub(crate) fn items(self, name: &str, most: usize, what: &str) -> Read<Vec<Self>> {
+        match self {
+            Self::Absent | Self::Null => Ok(None),
+            Self::Array(items) if items.len() <= most => Ok(Some(items)),
+            _ => {
+                let rule = format!("must be an array of at most {most} {what}");
+                Err(Refusal::field(name, rule))
+            }
+        }
+    }
+
     /// The names of frontends, at most `most`, none twice.
     pub(crate) fn frontends(self, name: &str, most: usize) -> Read<Vec<FrontendName>> {
-        let items = match self {
-            Self::Absent | Self::Null => return Ok(None),
-            Self::Array(items) if items.len() <= most => items,
-            _ => {
-                let rule = format!("must be an array of at most {most} frontend names");
-                return Err(Refusal::field(name, rule));
-            }
+        let Some(items) = self.items(name, most, "frontend names")? else {
+            return Ok(None);
         };
         let mut names = Vec::with_capacity(items.len());
         for (at, item) in items.into_iter().enumerate() {
@@ -330,8 +337,12 @@ impl<'de: 'a, 'a> Visitor<'de> for AnyValue<'a> {
         Ok(i64::try_from(number).map_or(Field::Number, Field::Integer))
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Field<'a>, E> {
-        Ok(Field::Number)
+    /// 2.0 is an integer (JSON Schema 2020-12, 4.2.3), as far as a float holds integers.
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Field<'a>, E> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let whole = number.fract() == 0.0 && number.abs() <= EXACT;
+        let integer = whole.then(|| format!("{number:.0}").parse().ok()).flatten();
+        Ok(integer.map_or(Field::Number, Field::Integer))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field<'a>, A::Error> {

@@ -139,13 +139,13 @@ impl Described for RegistrationIn<'_> {
                 ),
                 (
                     "frontend_type",
-                    given::needed_text(16)
+                    given::needed_word_in_any_case(&FrontendType::ALL.map(FrontendType::as_str))
                         .says("SMPP, SIP, IMS, MAP or HTTP, in any case.")
                         .example("SMPP"),
                 ),
                 (
                     "ip_address",
-                    given::text(SHORT).says("The peer's when absent."),
+                    given::address().says("The peer's when absent."),
                 ),
                 ("hostname", given::text(SHORT)),
                 ("uptime_seconds", given::integer(0, 1 << 53)),

@@ -77,16 +77,9 @@ impl KeyIn<'_> {
 
 /// A short array of short texts.
 fn texts(field: Field<'_>, name: &str) -> Result<Vec<String>, Refusal> {
-    let items = match field {
-        Field::Absent | Field::Null => return Ok(Vec::new()),
-        Field::Array(items) if items.len() <= MOST_ITEMS => items,
-        _ => {
-            let rule = format!("must be an array of at most {MOST_ITEMS} texts");
-            return Err(Refusal::field(name, rule));
-        }
-    };
+    let items = field.items(name, MOST_ITEMS, "texts")?;
     let text = |item: Field<'_>| Ok(item.text(name, 2 * SHORT)?.unwrap_or_default());
-    items.into_iter().map(text).collect()
+    items.unwrap_or_default().into_iter().map(text).collect()
 }
 
 /// A key as it is shown. The secret is there once, when it is made.
@@ -135,14 +128,14 @@ impl Described for KeyIn<'_> {
     const NAME: &'static str = "KeyTerms";
 
     fn schema() -> Schema {
-        let texts = || list(given::text(2 * SHORT), Some(MOST_ITEMS)).or_null();
+        let networks = list(given::needed_network(), Some(MOST_ITEMS)).or_null();
         schema::object(
             &["name", "scopes"],
             [
-                ("name", given::needed_text(SHORT).says("Whose key it is.")),
+                ("name", given::needed_words(SHORT).says("Whose key it is.")),
                 (
                     "scopes",
-                    list(given::text(2 * SHORT), Some(MOST_ITEMS))
+                    list(given::scope(), Some(MOST_ITEMS))
                         .at_least(1)
                         .says(SCOPE_WORDS),
                 ),
@@ -152,7 +145,7 @@ impl Described for KeyIn<'_> {
                 ),
                 (
                     "networks",
-                    texts().says("Where it may be used: addresses and networks."),
+                    networks.says("Where it may be used: addresses and networks."),
                 ),
                 ("rate_per_second", given::integer(1, FASTEST)),
                 ("expires_at", given::time()),

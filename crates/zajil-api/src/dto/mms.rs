@@ -319,14 +319,14 @@ impl Described for MmsIn<'_> {
                 ("source_msisdn", given::sender()),
                 (
                     "destination_msisdn",
-                    given::number().says("3 to 20 digits; a POST needs it."),
+                    given::plain_number().says("3 to 20 digits; a POST needs it."),
                 ),
                 ("message_body", given::text(LONGEST_TEXT)),
                 ("subject", given::text(SENTENCE)),
-                ("content_type", given::text(SHORT).says("A media type.")),
+                ("content_type", given::media_type().says("A media type.")),
                 (
                     "content_location",
-                    given::text(LONGEST_URL)
+                    given::url(LONGEST_URL)
                         .says("The URL of the content; needed without a text and a subject."),
                 ),
                 ("message_size", given::integer(0, LARGEST).says("Octets.")),

@@ -91,10 +91,7 @@ impl Failed<'_> {
     pub(crate) fn into_report(mut self) -> Result<Report, Refusal> {
         let permanent = std::mem::take(&mut self.permanent).boolean("permanent")?;
         let permanent = match &self.error_class {
-            Field::Text(word) if word == PERMANENT => {
-                self.error_class = Field::Null;
-                permanent.or(Some(true))
-            }
+            class if is_permanent(class) => permanent.or(Some(true)),
             _ => permanent,
         };
         match self.into_attempt()? {
@@ -117,9 +114,12 @@ impl Failed<'_> {
             .map(ErrorClass::as_str)
             .chain([PERMANENT])
             .collect();
-        let class = self
-            .error_class
-            .word("error_class", ErrorClass::parse, &words)?;
+        // A counted attempt is never the last for good.
+        let class = match self.error_class {
+            class if is_permanent(&class) => Field::Null,
+            class => class,
+        };
+        let class = class.word("error_class", ErrorClass::parse, &words)?;
         let by = self.dest_smsc.or(self.destination_smsc);
         Ok(Report::AttemptFailed {
             reason,
@@ -151,6 +151,10 @@ impl Described for Delivered<'_> {
             ],
         )
     }
+}
+
+fn is_permanent(class: &Field<'_>) -> bool {
+    matches!(class, Field::Text(word) if word == PERMANENT)
 }
 
 impl Described for Failed<'_> {

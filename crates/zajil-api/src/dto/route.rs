@@ -174,9 +174,9 @@ impl Wanted<'_> {
 /// A host name as ENUM's answers have it: lower case, no dot at the end.
 pub(super) fn enum_domain(field: Field<'_>) -> Read<String> {
     field.parsed("enum_domain", |text| {
-        let host = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        let host = text.trim_end_matches('.').to_ascii_lowercase();
         let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
-        if host.is_empty() || host.len() > SHORT || !host.bytes().all(sound) {
+        if host.is_empty() || text.len() > SHORT || !host.bytes().all(sound) {
             return Err("must be a host name, as voip.example.com");
         }
         Ok(host)
@@ -311,8 +311,8 @@ impl Described for RouteIn<'_> {
                     "id",
                     given::integer(1, 1 << 53).says("Only read by an import."),
                 ),
-                ("calling_prefix", given::number()),
-                ("called_prefix", given::number().example("+1555")),
+                ("calling_prefix", given::calling_prefix()),
+                ("called_prefix", given::called_prefix().example("+1555")),
                 ("source_smsc", given::frontend()),
                 (
                     "source_type",
@@ -320,7 +320,7 @@ impl Described for RouteIn<'_> {
                 ),
                 (
                     "enum_domain",
-                    given::text(SHORT).says("The domain that ENUM must have given."),
+                    given::enum_domain().says("The domain that ENUM must have given."),
                 ),
                 (
                     "dest_smsc",

@@ -8,7 +8,7 @@ use zajil_core::port::{Outcome, Question, Simulation};
 use zajil_core::route::choose::Verdict;
 use zajil_core::route::{Route, SourceType};
 
-use super::field::{Field, SHORT};
+use super::field::Field;
 use super::route::{RouteOut, enum_domain};
 use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 
@@ -273,7 +273,7 @@ impl Described for QuestionIn<'_> {
                 ),
                 (
                     "enum_domain",
-                    given::text(SHORT)
+                    given::enum_domain()
                         .says("What ENUM is taken to have said; it is asked without."),
                 ),
                 (

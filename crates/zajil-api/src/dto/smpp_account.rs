@@ -150,15 +150,10 @@ pub(crate) fn items<T>(
     name: &str,
     read: impl Fn(Field<'_>, &str) -> Read<T>,
 ) -> Read<Vec<T>> {
-    let items = match field {
-        Field::Absent => return Ok(None),
-        Field::Null => return Ok(Some(Vec::new())),
-        Field::Array(items) if items.len() <= MOST_ITEMS => items,
-        _ => {
-            let rule = format!("must be an array of at most {} items", MOST_ITEMS);
-            return Err(Refusal::field(name, rule));
-        }
-    };
+    if !field.is_given() {
+        return Ok(None);
+    }
+    let items = field.items(name, MOST_ITEMS, "items")?.unwrap_or_default();
     let item = |(at, item): (usize, Field<'_>)| {
         let name = format!("{name}[{at}]");
         read(item, &name)?.ok_or_else(|| Refusal::field(&name, "must not be empty"))
@@ -225,7 +220,8 @@ impl Described for AccountIn<'_> {
             [
                 (
                     "system_id",
-                    given::frontend().says("1 to 15 printable characters; required of a POST."),
+                    given::graphic(LONGEST_SYSTEM_ID)
+                        .says("1 to 15 letters, digits and signs; required of a POST."),
                 ),
                 (
                     "password",
@@ -235,15 +231,18 @@ impl Described for AccountIn<'_> {
                 ("expires", given::time()),
                 (
                     "bind_types",
-                    list(shown::word(KINDS), Some(MOST_ITEMS)).or_null(),
+                    list(shown::word(KINDS), Some(MOST_ITEMS)).at_least(1),
                 ),
                 ("max_binds", counts(MOST_BINDS)),
                 (
                     "allowed_ips",
-                    list(shown::text(), Some(MOST_ITEMS)).or_null(),
+                    list(given::needed_network(), Some(MOST_ITEMS)).or_null(),
                 ),
                 ("require_tls", given::boolean()),
-                ("senders", list(shown::text(), Some(MOST_ITEMS)).or_null()),
+                (
+                    "senders",
+                    list(given::needed_sender(), Some(MOST_ITEMS)).or_null(),
+                ),
                 ("forced_sender", given::sender()),
                 ("messages_per_second", counts(MOST_RATE)),
                 ("window", counts(MOST_WINDOW)),

@@ -411,23 +411,23 @@ impl Described for CarrierIn<'_> {
                 ("enabled", given::boolean()),
                 (
                     "hosts",
-                    list(shown::text(), Some(MOST_ITEMS))
-                        .or_null()
+                    list(given::needed_host(), Some(MOST_ITEMS))
+                        .at_least(1)
                         .says("host:port, tried in order; required of a POST."),
                 ),
                 (
                     "system_id",
-                    given::text(LONGEST_SYSTEM_ID).says("Required of a POST."),
+                    given::graphic(LONGEST_SYSTEM_ID).says("Required of a POST."),
                 ),
                 (
                     "password",
                     given::text(LONGEST_PASSWORD).says("Required of a POST; shown nowhere."),
                 ),
-                ("system_type", given::text(LONGEST_SYSTEM_TYPE)),
+                ("system_type", given::graphic(LONGEST_SYSTEM_TYPE)),
                 ("interface_version", given::word(versions)),
                 ("bind", given::word(MODES)),
                 ("binds", counts(MOST_BINDS)),
-                ("address_range", given::text(LONGEST_RANGE)),
+                ("address_range", given::graphic(LONGEST_RANGE)),
                 ("address_range_ton", octet()),
                 ("address_range_npi", octet()),
                 ("forced_sender", given::sender()),

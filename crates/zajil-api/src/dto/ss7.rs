@@ -144,7 +144,7 @@ impl Described for Ss7EventIn<'_> {
             [
                 (
                     "event_type",
-                    given::text(LONGEST_NAME)
+                    given::machine_word(LONGEST_NAME)
                         .says("Such as `MAP_UPDATE_LOCATION`; a POST needs it."),
                 ),
                 ("imsi", given::imsi()),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use zajil_core::number;
 use zajil_core::outcome::Refusal;
 use zajil_core::webhook::{Change, Dead, Pinged, Secret, Terms, Webhook};
+use zajil_telemetry::live::NAMES;
 
 use super::At;
 use super::field::{Field, MOST_ITEMS, Read, SENTENCE, SHORT};
@@ -62,15 +63,13 @@ impl WebhookIn<'_> {
 }
 
 fn events(field: Field<'_>) -> Read<Vec<String>> {
-    let items = match field {
-        Field::Absent | Field::Null => return Ok(None),
-        Field::Array(items) => items,
-        _ => return Err(Refusal::field("events", "must be an array of names")),
+    let Some(items) = field.items("events", MOST_ITEMS, "names")? else {
+        return Ok(None);
     };
     let mut events = Vec::with_capacity(items.len());
     for item in items {
         let name = item.text("events", SHORT)?;
-        let name = name.ok_or_else(|| Refusal::field("events", "must be an array of names"))?;
+        let name = name.ok_or_else(|| Refusal::field("events", "must not hold an empty name"))?;
         if !events.contains(&name) {
             events.push(name);
         }
@@ -100,22 +99,16 @@ pub(crate) struct ReplayIn<'a> {
 impl ReplayIn<'_> {
     /// Which deliveries; none = all.
     pub(crate) fn into_deliveries(self) -> Read<Vec<u64>> {
-        const RULE: &str = "must be an array of ids";
-        let items = match self.deliveries {
-            Field::Absent | Field::Null => return Ok(None),
-            Field::Array(items) => items,
-            _ => return Err(Refusal::field("deliveries", RULE)),
+        let Some(items) = self.deliveries.items("deliveries", MOST_ITEMS, "ids")? else {
+            return Ok(None);
         };
         let id = |item: Field<'_>| {
             let id = item.integer("deliveries", 1, HIGHEST)?;
-            let id = id.ok_or_else(|| Refusal::field("deliveries", RULE))?;
+            let id = id.ok_or_else(|| Refusal::field("deliveries", "must not hold null"))?;
             Ok(id.unsigned_abs())
         };
-        items
-            .into_iter()
-            .map(id)
-            .collect::<Result<_, _>>()
-            .map(Some)
+        let ids: Result<_, _> = items.into_iter().map(id).collect();
+        ids.map(Some)
     }
 }
 
@@ -215,7 +208,9 @@ impl Described for WebhookIn<'_> {
     const NAME: &'static str = "WebhookTerms";
 
     fn schema() -> Schema {
-        let events = list(given::needed_text(SHORT), Some(MOST_ITEMS)).or_null();
+        let events = list(given::needed_word(NAMES), Some(MOST_ITEMS))
+            .at_least(1)
+            .or_null();
         schema::object(
             &[],
             [
@@ -230,7 +225,7 @@ impl Described for WebhookIn<'_> {
                 ),
                 (
                     "number",
-                    given::number().says("Only what is of a number with these digits."),
+                    given::part_of_number().says("Only what is of a number with these digits."),
                 ),
                 (
                     "masked",

@@ -1,6 +1,7 @@
 //! JSON Schemas (2020-12) of the wire, composed by call.
 
 pub(crate) mod given;
+mod grammar;
 pub(crate) mod shown;
 
 use std::collections::BTreeMap;

@@ -85,7 +85,7 @@ async fn what_cannot_be_a_subscription_is_refused_by_its_rule() {
         422
         {"errors":{"detail":"events must be names of events 
         422
-        {"errors":{"detail":"events must be an array of names"}}
+        {"errors":{"detail":"events must be an array of at most 64 names"}}
         422
         {"errors":{"detail":"url must be a URL such as https://example.com/zajil, without user or fragment"}}
         422

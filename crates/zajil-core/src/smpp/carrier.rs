@@ -80,7 +80,9 @@ impl Host {
     /// [`NotAHost`].
     pub fn parse(text: &str) -> Result<Self, NotAHost> {
         let (name, port) = text.rsplit_once(':').ok_or(NotAHost)?;
-        let port = port.parse().ok().filter(|port| *port != 0);
+        // Nothing but digits: a sign or a leading zero would read as another port to another eye.
+        let plain = port.starts_with(|first: char| first.is_ascii_digit() && first != '0');
+        let port = port.parse().ok().filter(|_| plain);
         let name = match name.strip_prefix('[').and_then(|n| n.strip_suffix(']')) {
             Some(address) => {
                 let address: Ipv6Addr = address.parse().map_err(|_| NotAHost)?;

@@ -8,7 +8,7 @@ use crate::dto::frontend::{FrontendOut, RegistrationIn, StatsOut};
 use crate::dto::location::{LocationOut, SightingIn};
 use crate::dto::policy::{PauseIn, PolicyOut, RetryIn};
 use crate::openapi::Operation;
-use crate::openapi::schema::{self, Schema, data, list, shown};
+use crate::openapi::schema::{self, Schema, data, given, list, shown};
 
 fn frontends() -> Schema {
     data(list(schema::of::<FrontendOut<'_>>(), None))
@@ -47,7 +47,7 @@ pub(crate) fn frontend_history() -> Operation {
         "frontendHistory",
         "Lists all stretches of a frontend, newest first",
     )
-    .path("name", shown::text(), "gateway_1")
+    .path("name", given::needed_frontend(), "gateway_1")
     .answer(StatusCode::OK, "The stretches.", frontends())
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn register_too() -> Operation {
 
 fn on_frontend(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, summary)
-        .path("id", shown::text(), "gateway_1")
+        .path("id", given::needed_frontend(), "gateway_1")
         .detail("`id` is the name of the frontend, registered or not.")
         .answer(
             StatusCode::OK,

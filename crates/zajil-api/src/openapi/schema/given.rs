@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use zajil_core::number;
 
-use super::Schema;
+use super::{Schema, grammar};
+use crate::dto::field::SHORT;
 
 /// Text of at most `most` characters; empty text and null count as absent.
 pub(crate) fn text(most: usize) -> Schema {
@@ -21,24 +22,96 @@ pub(crate) fn needed_text(most: usize) -> Schema {
 
 /// The name of a frontend: no control characters, and not only blanks.
 pub(crate) fn frontend() -> Schema {
+    of(SHORT, &grammar::name())
+}
+
+/// Text of this form; empty text and null count as absent.
+fn of(most: usize, form: &str) -> Schema {
     Schema::plain(json!({
-        "type": ["string", "null"], "maxLength": 255, "pattern": format!("^({NAME})?$"),
+        "type": ["string", "null"], "maxLength": most, "pattern": format!("^({form})?$"),
+    }))
+}
+
+/// Text of this form, which must be there.
+fn needed(most: usize, form: &str) -> Schema {
+    Schema::plain(json!({
+        "type": "string", "minLength": 1, "maxLength": most, "pattern": format!("^({form})$"),
     }))
 }
 
 /// The name of a frontend, which must be there.
 pub(crate) fn needed_frontend() -> Schema {
-    Schema::plain(json!({
-        "type": "string", "minLength": 1, "maxLength": 255, "pattern": format!("^{NAME}$"),
-    }))
+    needed(SHORT, &grammar::name())
 }
 
-/// Printable characters of which the first is no blank.
-const NAME: &str = "[!-~\\u00a1-\\uffff][^\\u0000-\\u001f\\u007f-\\u009f]*";
+/// A prefix of called numbers (S4.1).
+pub(crate) fn called_prefix() -> Schema {
+    of(number::LONGEST, &grammar::called_prefix())
+}
+
+/// A prefix of calling numbers, or the beginning of a sender name (S4.1).
+pub(crate) fn calling_prefix() -> Schema {
+    of(number::LONGEST, &grammar::calling_prefix())
+}
+
+/// A host name as answers of ENUM have it (S6.2).
+pub(crate) fn enum_domain() -> Schema {
+    of(SHORT, &grammar::enum_domain())
+}
+
+/// `host:port`, which must be there.
+pub(crate) fn needed_host() -> Schema {
+    needed(2 * SHORT, &grammar::host())
+}
+
+/// An IP address or network, which must be there.
+pub(crate) fn needed_network() -> Schema {
+    needed(2 * SHORT, &grammar::network())
+}
+
+/// A scope of a key.
+pub(crate) fn scope() -> Schema {
+    needed(2 * SHORT, &grammar::scope())
+}
+
+/// A media type.
+pub(crate) fn media_type() -> Schema {
+    of(SHORT, &grammar::media_type())
+}
+
+/// A URL of HTTP.
+pub(crate) fn url(most: usize) -> Schema {
+    of(most, "https?://[!-\"$-.0->@-~][!-~]*")
+}
+
+/// A word of letters, digits and signs that a name of a machine has.
+pub(crate) fn machine_word(most: usize) -> Schema {
+    of(most, "[0-9A-Za-z_.-]*")
+}
+
+/// Letters, digits and signs of ASCII.
+pub(crate) fn graphic(most: usize) -> Schema {
+    of(most, "[!-~]*")
+}
+
+/// One of these words in any case, which must be there.
+pub(crate) fn needed_word_in_any_case(words: &[&str]) -> Schema {
+    needed(SHORT, &grammar::any_case(words))
+}
+
+/// Text that is more than blanks.
+pub(crate) fn needed_words(most: usize) -> Schema {
+    needed(most, &grammar::words())
+}
+
+/// An IP address.
+pub(crate) fn address() -> Schema {
+    of(SHORT, &grammar::address())
+}
 
 /// A sender: a number or a name.
 pub(crate) fn sender() -> Schema {
-    number()
+    of(number::LONGEST, &grammar::sender())
         .says(
             "A number of up to 20 digits, or a sender name of up to 11 characters of the GSM 7-bit \
              alphabet.",
@@ -56,19 +129,31 @@ pub(crate) fn destination() -> Schema {
         .example("+15551234567")
 }
 
-/// A part of a number: digits, with separators or without.
+/// A number before the numbering rules saw it, or a part of one.
 pub(crate) fn number() -> Schema {
-    Schema::plain(json!({
-        "type": ["string", "null"], "maxLength": number::LONGEST,
-        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
-    }))
+    of(number::LONGEST, &grammar::name())
+}
+
+/// 3 to 20 digits with an optional plus.
+pub(crate) fn plain_number() -> Schema {
+    of(number::LONGEST, &grammar::plain_number())
+}
+
+/// A sender that must be there.
+pub(crate) fn needed_sender() -> Schema {
+    needed(number::LONGEST, &grammar::sender())
+}
+
+/// A part of a number that is digits, with separators or without.
+pub(crate) fn part_of_number() -> Schema {
+    of(number::LONGEST, &grammar::digits())
 }
 
 /// An integer within bounds, or its decimal text.
 pub(crate) fn integer(least: i64, most: i64) -> Schema {
     Schema::plain(json!({
         "type": ["integer", "string", "null"], "minimum": least, "maximum": most,
-        "pattern": "^([+-]?[0-9]+)?$",
+        "pattern": format!("^({})?$", decimals(least, most)),
     }))
 }
 
@@ -76,8 +161,13 @@ pub(crate) fn integer(least: i64, most: i64) -> Schema {
 pub(crate) fn needed_integer(least: i64, most: i64) -> Schema {
     Schema::plain(json!({
         "type": ["integer", "string"], "minimum": least, "maximum": most,
-        "pattern": "^[+-]?[0-9]+$",
+        "pattern": format!("^({})$", decimals(least, most)),
     }))
+}
+
+/// No field of ours takes a negative number.
+fn decimals(least: i64, most: i64) -> String {
+    grammar::integer(least.unsigned_abs(), most.unsigned_abs())
 }
 
 /// A truth value in any of its spellings.
@@ -121,8 +211,8 @@ pub(crate) fn any_object() -> Schema {
 /// The name of a frontend; null takes it away, and empty text is no name.
 pub(crate) fn cleared_frontend() -> Schema {
     Schema::plain(json!({
-        "type": ["string", "null"], "minLength": 1, "maxLength": 255,
-        "pattern": format!("^{NAME}$"),
+        "type": ["string", "null"], "minLength": 1, "maxLength": SHORT,
+        "pattern": format!("^({})$", grammar::name()),
     }))
 }
 
@@ -159,15 +249,13 @@ pub(crate) fn header_text(most: usize) -> Schema {
 /// The name of a frontend in a header; an empty one counts as absent.
 pub(crate) fn header_frontend() -> Schema {
     Schema::plain(json!({
-        "type": "string", "maxLength": 255, "pattern": format!("^({NAME})?$"),
+        "type": "string", "maxLength": SHORT, "pattern": format!("^({})?$", grammar::name()),
     }))
 }
 
 /// The name of a frontend outside a body.
 pub(crate) fn query_frontend() -> Schema {
-    Schema::plain(json!({
-        "type": "string", "minLength": 1, "maxLength": 255, "pattern": format!("^{NAME}$"),
-    }))
+    needed_frontend()
 }
 
 /// Digits that a number contains.
