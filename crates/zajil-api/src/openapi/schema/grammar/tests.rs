@@ -1,3 +1,5 @@
+//! The grammars against the parsers that they describe.
+
 use regex::Regex;
 use zajil_core::frontend::FrontendName;
 use zajil_core::number::prefix::{check_called, check_calling};
