@@ -13,13 +13,6 @@ pub(crate) fn text(most: usize) -> Schema {
     )
 }
 
-/// Text that must be there.
-pub(crate) fn needed_text(most: usize) -> Schema {
-    Schema::plain(json!({
-        "type": "string", "minLength": 1, "maxLength": most, "pattern": "^[^\\u0000]*$",
-    }))
-}
-
 /// The name of a frontend: no control characters, and not only blanks.
 pub(crate) fn frontend() -> Schema {
     of(SHORT, &grammar::name())
