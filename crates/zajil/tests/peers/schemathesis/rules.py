@@ -36,7 +36,7 @@ def absent(body, path):
     given = [value(body, path)] if "." in path else [
         body[name] for name in [path] + SPELLINGS.get(path, []) if name in body
     ]
-    return not given or any(each in (None, "") for each in given)
+    return not given or given[0] in (None, "")
 
 
 def is_true(body, name):
@@ -118,6 +118,11 @@ def ends_before_it_begins(body):
     return start is None or end is None or end <= start
 
 
+def refers(body, name):
+    """A replacement with a group; a PATCH of the match leaves the replacement that is."""
+    return "\\" in (body.get(name) or "") or name.replace("replace", "match") in body
+
+
 NEEDS_NOTHING_ELSE = ("content_location", "message_body", "subject")
 
 # The sentence; whether the rule is broken, of the body and the groups of the sentence.
@@ -175,8 +180,7 @@ RULES = [
      lambda b: absent(b, "called_match") and absent(b, "calling_match")),
     (r"((?:called|calling)_match) .*(?:regular|usable) expression.*",
      lambda b, name: not_a_pattern(value(b, name))),
-    (r"((?:called|calling)_replace) names group .*",
-     lambda b, name: "\\" in (value(b, name) or "")),
+    (r"((?:called|calling)_replace) names group .*", refers),
     (r"((?:called|calling)_replace) .*after each '.*",
      lambda b, name: "\\" in (value(b, name) or "")),
 ]
@@ -185,6 +189,24 @@ RULES = [
 def broken(case, detail):
     """Whether a refusal has one of these rules as its cause."""
     body = case.body if isinstance(case.body, dict) else case.query
+    return body is not None and is_broken(body, detail)
+
+
+def entry(body, number):
+    """An entry of an import: in the list, or in an export as it came."""
+    for name in ("routes", "rules", "data"):
+        found = body.get(name)
+        if isinstance(found, dict):
+            return entry(found, number)
+        if isinstance(found, list) and number < len(found):
+            return found[number]
+    return None
+
+
+def is_broken(body, detail):
+    imported = re.fullmatch(r"(?:routes|rules)\[(\d+)\]:? (.*)", detail, re.DOTALL)
+    if imported:
+        body, detail = entry(body, int(imported[1])), imported[2]
     for sentence, asked in RULES:
         found = re.fullmatch(sentence, detail, re.DOTALL)
         if found and isinstance(body, dict) and asked(body, *found.groups()):
