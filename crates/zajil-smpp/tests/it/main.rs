@@ -18,3 +18,5 @@ mod own;
 mod receipts;
 #[cfg(test)]
 mod trace;
+#[cfg(test)]
+mod tshark;
