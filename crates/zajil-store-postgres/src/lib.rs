@@ -8,6 +8,7 @@ mod accept;
 mod awaited;
 mod cluster;
 mod conn;
+mod endings;
 mod error;
 mod hot;
 mod lane;

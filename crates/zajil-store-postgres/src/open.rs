@@ -18,6 +18,7 @@ use zajil_store::Error;
 use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::conn::{Conn, Manners, Step};
+use crate::endings::Horizon;
 use crate::error::{Done, Fault};
 use crate::hot::Hot;
 use crate::lane::{Common, Job, Lane, Place, Queue, Task, Tx};
@@ -91,6 +92,8 @@ pub struct PostgresStore {
     pub(crate) slow: Readers,
     /// When the first location runs out, as far as this node has heard.
     first_end: AtomicI64,
+    /// How far the order of endings is known.
+    pub(crate) horizon: Horizon,
     /// The outbox entries that this process has handed out. Only those are forgotten: one with a
     /// lower place may commit after a higher one was read.
     pub(crate) handed_out: Mutex<BTreeSet<u64>>,
@@ -185,6 +188,7 @@ impl PostgresStore {
             pulse,
             common: shared,
             first_end: AtomicI64::new(0),
+            horizon: Horizon::default(),
             handed_out: Mutex::default(),
             tasks: Mutex::new(tasks),
             closing,

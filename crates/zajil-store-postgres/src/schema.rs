@@ -16,7 +16,7 @@ use crate::conn::{Conn, Step, bind};
 use crate::error::{Done, Fault};
 
 /// Every step from an empty schema to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// The newest form that this version knows.
 pub(crate) const KNOWN: usize = STEPS.len();
@@ -200,6 +200,11 @@ CREATE TABLE awaited (
         autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX awaited_message ON awaited (message_id);
 CREATE INDEX awaited_until ON awaited (until);
+";
+
+/// Endings can be read in their order.
+const V5: &str = "
+CREATE INDEX fin_seq ON fin (seq);
 ";
 
 /// Brings the schema to this version's form, making it when it is not there.

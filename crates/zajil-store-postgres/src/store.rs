@@ -17,8 +17,8 @@ use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
 use zajil_store::contract::{
-    Draft, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed, Purged, Refund,
-    Reported, Retention,
+    Draft, Endings, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed,
+    Purged, Refund, Reported, Retention,
 };
 use zajil_store::{Error, Reply, Store, record};
 use zajil_telemetry::{Fact, HandedFact};
@@ -308,7 +308,8 @@ impl Store for PostgresStore {
 
     fn outbox(&self, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>> {
         Box::pin(async move {
-            if !self.has_duty().await? {
+            // The rows of one entry must not be on their way from two nodes at once.
+            if !self.has_duty("outbox").await? {
                 return Ok(Vec::new());
             }
             let entries = self.slow.read(move || look::outbox(limit), look::entries);
@@ -320,6 +321,10 @@ impl Store for PostgresStore {
             known.extend(entries.iter().map(|(seq, _)| seq.0));
             Ok(entries)
         })
+    }
+
+    fn endings(&self) -> Option<&dyn Endings> {
+        Some(self)
     }
 
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()> {
@@ -419,16 +424,15 @@ impl PostgresStore {
         outcome.ok_or_else(|| damaged("no outcome of a change".into()))
     }
 
-    /// Whether it is this process that brings CDRs to their sink: the rows of one entry must not
-    /// be on their way from two nodes at once.
-    async fn has_duty(&self) -> Result<bool, Error> {
-        const TAKE: &str = "INSERT INTO duty AS d VALUES ('outbox', $1, \
+    /// Whether a duty that one node has at a time is this process's: it is taken for 15 s.
+    pub(crate) async fn has_duty(&self, duty: &'static str) -> Result<bool, Error> {
+        const TAKE: &str = "INSERT INTO duty AS d VALUES ($2, $1, \
              (extract(epoch FROM clock_timestamp()) * 1000)::bigint + 15000) \
              ON CONFLICT (name) DO UPDATE SET session = excluded.session, until = excluded.until \
              WHERE d.session = excluded.session OR d.until <= excluded.until - 15000 \
              RETURNING name";
         let session = self.session;
-        let step = move || Step::new(TAKE, bind![session]);
+        let step = move || Step::new(TAKE, bind![session, duty]);
         self.quick.read(step, |rows| Ok(!rows.is_empty())).await
     }
 

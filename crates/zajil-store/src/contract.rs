@@ -376,8 +376,7 @@ pub trait Store: Shelf + Receipts + AwaitedParts + Send + Sync + fmt::Debug {
     /// Forgets outbox entries up to and including `last`: their rows are in the sink.
     fn outbox_done(&self, last: OutboxSeq) -> Reply<'_, ()>;
 
-    /// The order of the endings, where the store keeps one. A store whose nodes commit side by side
-    /// has none: a place that was drawn first may become visible last.
+    /// The order of the endings, where the store keeps one.
     fn endings(&self) -> Option<&dyn Endings> {
         None
     }
@@ -415,6 +414,18 @@ pub trait Endings: Send + Sync + fmt::Debug {
     /// before what is.
     fn finished(&self, after: OutboxSeq, limit: u32) -> Reply<'_, Vec<(OutboxSeq, Cdr)>>;
 
-    /// The place of the last ending; 0 when there was none yet.
+    /// The place of the last ending, or of one that was undone behind it; 0 when there was none
+    /// yet. [`Error::Busy`] when a transaction is under way for so long that nobody can say.
     fn finished_last(&self) -> Reply<'_, OutboxSeq>;
+
+    /// Whether this process may read for all: of those that share a store one has the turn, renews
+    /// it by asking, and loses it to another when it has not asked for 15 s.
+    fn takes_turn(&self) -> Reply<'_, bool> {
+        Box::pin(std::future::ready(Ok(true)))
+    }
+
+    /// Whether other processes share the store, so that what this one has seen is not all.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

@@ -170,7 +170,7 @@ impl Desk {
     }
 
     async fn create(&self, terms: Terms) -> Result<(Webhook, Secret), Refusal> {
-        check(&terms)?;
+        self.check(&terms)?;
         let mut count = 0;
         let counted = self.each(Kind::Webhook, |_| count += 1);
         counted.await.map_err(failed)?;
@@ -197,7 +197,7 @@ impl Desk {
     async fn change(&self, id: u64, change: Change) -> Result<Webhook, Refusal> {
         let (record, stored) = self.record(id).await?;
         let terms = stored.terms().after(change);
-        check(&terms)?;
+        self.check(&terms)?;
         // What ended while it did not want to hear of it is never sent.
         let wanted = courier::wants_endings(&stored.terms());
         let since = match courier::wants_endings(&terms) && !wanted {
@@ -207,6 +207,20 @@ impl Desk {
         let stored = StoredWebhook::new(terms, since, stored.secrets);
         let record = self.write(set(&record, &stored)).await?;
         Ok(self.shown(&record, &stored))
+    }
+
+    /// Where nodes share a store only endings are told: they are in the store, in an order. What else
+    /// happens is known to the node where it happens, and not to the one that tells.
+    fn check(&self, terms: &Terms) -> Result<(), Refusal> {
+        check(terms)?;
+        let shared = self.endings().is_ok_and(Endings::is_shared);
+        match terms.events.iter().find(|name| !courier::is_ending(name)) {
+            Some(name) if shared => {
+                let rule = "must be how messages end where nodes share a store";
+                Err(Refusal::field("events", format!("{rule}, not '{name}'")))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn rotate(&self, id: u64) -> Result<(Webhook, Secret), Refusal> {

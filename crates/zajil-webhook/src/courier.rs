@@ -163,6 +163,16 @@ impl Courier {
         self.dead.insert(id, at);
     }
 
+    /// Whether a delivery was given up.
+    pub(crate) fn is_dead(&self, id: u64) -> bool {
+        self.dead.contains_key(&id)
+    }
+
+    /// Whether any was.
+    pub(crate) fn has_dead(&self) -> bool {
+        !self.dead.is_empty()
+    }
+
     /// A delivery that was given up is tried anew.
     pub(crate) fn revive(&mut self, id: u64, now: Timestamp) {
         self.dead.remove(&id);
@@ -218,6 +228,7 @@ pub(crate) fn wants_endings(terms: &Terms) -> bool {
     terms.enabled && terms.events.iter().any(|name| is_ending(name))
 }
 
-fn is_ending(name: &str) -> bool {
+/// Whether an event is the end of a message.
+pub(crate) fn is_ending(name: &str) -> bool {
     FinalStatus::ALL.iter().any(|how| ended(*how) == name)
 }

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Timestamp;
-use zajil_store::Error;
 use zajil_store::contract::OutboxSeq;
 use zajil_store::shelf::{self, Kind, Record};
+use zajil_store::{Endings, Error};
 use zajil_telemetry::live::{Event, Filter, Listener, Next};
 use zajil_telemetry::{Fact, WebhookFact};
 
@@ -38,6 +38,8 @@ const TURN: Duration = Duration::from_millis(100);
 const ROUND: Duration = Duration::from_secs(1);
 /// A fresh event that was not sent within this waits on the shelf.
 const FRESH_FOR: Duration = Duration::from_secs(2);
+/// In turns: how often it is looked for what another node has been told to send again.
+const REPLAYS_EVERY: u64 = 50;
 /// How many endings are read at a time, and how many may be open.
 const READ_AT_ONCE: u32 = 500;
 const MOST_OPEN: usize = 10_000;
@@ -85,22 +87,30 @@ struct Deliverer {
     has_read: bool,
 }
 
-/// Sends events until the token is cancelled.
+/// Sends events until the token is cancelled, as long as this node has the turn.
 pub(crate) async fn run(desk: Arc<Desk>, token: CancellationToken) {
     let mut ticks = tokio::time::interval(ROUND);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let deliverer = loop {
+    loop {
         tokio::select! {
             biased;
             () = token.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match Deliverer::load(Arc::clone(&desk)).await {
-            Ok(deliverer) => break deliverer,
+        let deliverer = match has_turn(&desk).await {
+            Ok(true) => Deliverer::load(Arc::clone(&desk)).await,
+            Ok(false) => continue,
+            Err(error) => Err(error),
+        };
+        match deliverer {
+            Ok(deliverer) => deliverer.work(token.clone()).await,
             Err(error) => tracing::warn!(%error, "webhooks wait for the store"),
         }
-    };
-    deliverer.work(token).await;
+    }
+}
+
+async fn has_turn(desk: &Desk) -> Result<bool, Error> {
+    desk.endings()?.takes_turn().await
 }
 
 impl Deliverer {
@@ -178,6 +188,17 @@ impl Deliverer {
                 self.joined(ended);
             }
             let round = rounds.is_multiple_of(10);
+            // Another node has taken over, from the place that is stored: what is under way here is
+            // sent by both.
+            if round && has_turn(&desk).await.is_ok_and(|has| !has) {
+                tracing::warn!("another node sends webhooks by now");
+                desk.show_figures(BTreeMap::new());
+                return;
+            }
+            if rounds.is_multiple_of(REPLAYS_EVERY) {
+                let noticed = self.notice_replays().await;
+                self.report(noticed);
+            }
             rounds += 1;
             let done = self.turn(round).await;
             self.report(done);
@@ -280,8 +301,11 @@ impl Deliverer {
     fn listen(&mut self) {
         let names = self.couriers.values().flat_map(Courier::live_names);
         let names: BTreeSet<&String> = names.collect();
+        // Where nodes share a store, a node's own hub knows a part of what happens.
+        let alone = !self.desk.endings().is_ok_and(Endings::is_shared);
+        let names = names.into_iter().filter(|_| alone);
         let filter = Filter {
-            names: names.into_iter().cloned().collect(),
+            names: names.cloned().collect(),
             ..Filter::default()
         };
         let hub = self.desk.parts.telemetry.live();

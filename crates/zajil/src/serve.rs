@@ -314,10 +314,6 @@ fn webhooks(
     let Some(options) = &config.webhooks else {
         return Ok(None);
     };
-    if store.endings().is_none() {
-        tracing::info!("a store that nodes share keeps no order of endings: no webhooks");
-        return Ok(None);
-    }
     let parts = zajil_webhook::Parts {
         store: Arc::clone(store),
         clock: Arc::clone(clock),

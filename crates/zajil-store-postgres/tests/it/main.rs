@@ -5,6 +5,7 @@ mod answers;
 mod beside;
 mod conformance;
 mod day;
+mod endings;
 mod failover;
 #[path = "../../../zajil-store-embedded/tests/it/make.rs"]
 mod make;

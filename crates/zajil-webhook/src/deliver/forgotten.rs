@@ -30,6 +30,34 @@ impl Deliverer {
         Ok(())
     }
 
+    /// Sends again what somebody has said so of at another node: the shelf knows.
+    pub(super) async fn notice_replays(&mut self) -> Result<(), Error> {
+        let shared = self.desk.endings()?.is_shared();
+        if !shared || !self.couriers.values().any(Courier::has_dead) {
+            return Ok(());
+        }
+        let mut alive = Vec::new();
+        let desk = Arc::clone(&self.desk);
+        let each = desk.each(Kind::WebhookDelivery, |record| {
+            if record.name.is_none()
+                && let Ok(stored) = read::<StoredDelivery>(&record)
+                && !stored.dead
+            {
+                alive.push((stored.webhook, record.id));
+            }
+        });
+        each.await?;
+        let now = self.desk.now();
+        for (webhook, id) in alive {
+            if let Some(courier) = self.couriers.get_mut(&webhook)
+                && courier.is_dead(id)
+            {
+                courier.revive(id, now);
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets what was given up so long ago that nobody will replay it.
     pub(super) fn forget_dead(&mut self) {
         let now = self.desk.now();
