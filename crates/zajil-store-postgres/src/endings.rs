@@ -27,8 +27,8 @@ const STEP: Duration = Duration::from_millis(5);
 
 const DRAWN: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_seq";
 
-/// A transaction id above all that have been given. A snapshot's `xmax` is none: it is only one past
-/// those that have ended.
+/// A transaction id above all that have been given. A snapshot's `xmax` is none: it is only one
+/// past those that have ended.
 const NEXT: &str = "SELECT pg_current_xact_id()::text::bigint";
 
 /// Every transaction below this one has ended. That is true of those below [`NEXT`] too, which has

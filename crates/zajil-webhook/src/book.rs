@@ -209,8 +209,8 @@ impl Desk {
         Ok(self.shown(&record, &stored))
     }
 
-    /// Where nodes share a store only endings are told: they are in the store, in an order. What else
-    /// happens is known to the node where it happens, and not to the one that tells.
+    /// Where nodes share a store only endings are told: they are in the store, in an order. What
+    /// else happens is known to the node where it happens, and not to the one that tells.
     fn check(&self, terms: &Terms) -> Result<(), Refusal> {
         check(terms)?;
         let shared = self.endings().is_ok_and(Endings::is_shared);
