@@ -30,6 +30,7 @@ mod reference_client;
 mod schemathesis;
 mod server;
 mod smpp;
+mod smpp_crash;
 mod smpp_tls;
 mod stream;
 #[cfg(feature = "otel")]
