@@ -10,6 +10,7 @@ use zajil_database::postgres::Dial;
 use zajil_store::cluster::LEASE;
 use zajil_store::transfer::{Mark, Port, Row, Table};
 use zajil_store::{Error, Reply, record};
+use zajil_telemetry::Stopwatch;
 
 use crate::cluster::{self, TIME};
 use crate::conn::{Conn, Manners, Step, bind};
@@ -25,7 +26,7 @@ mod write;
 /// A page of any table is read or written well within this.
 const STATEMENT: Duration = Duration::from_secs(600);
 
-/// Of two that move this schema one waits for nothing: it is refused.
+/// Of two that move this schema one is refused.
 const LOCK: &str =
     "SELECT pg_try_advisory_lock(2053796725, hashtext(current_setting('search_path')))";
 
@@ -98,11 +99,7 @@ impl PostgresPort {
         } else {
             schema::is_current(&conn).await?;
         }
-        let rows = conn.ask(Step::bare(LOCK)).await?;
-        let alone: bool = rows.first().map_or(Ok(false), |row| row.try_get(0))?;
-        if !alone {
-            return Err(Error::Conflict("is being moved by another process".into()).into());
-        }
+        alone(&conn).await?;
         nobody_works(&conn).await?;
         Ok(conn)
     }
@@ -208,6 +205,23 @@ impl Port for PostgresPort {
             };
             put.await.map_err(Fault::into_error)
         })
+    }
+}
+
+/// Keeps others from moving the schema. One that was killed holds it until the database notices.
+async fn alone(conn: &Conn) -> Done<()> {
+    const WITHIN: Duration = Duration::from_secs(5);
+    const STEP: Duration = Duration::from_millis(50);
+    let watch = Stopwatch::start();
+    loop {
+        let rows = conn.ask(Step::bare(LOCK)).await?;
+        if rows.first().map_or(Ok(false), |row| row.try_get(0))? {
+            return Ok(());
+        }
+        if watch.elapsed() >= WITHIN {
+            return Err(Error::Conflict("is being moved by another process".into()).into());
+        }
+        tokio::time::sleep(STEP).await;
     }
 }
 
