@@ -93,19 +93,22 @@ const KEYS: [&str; 8] = [
 ];
 
 /// Reads a receipt: keys in any case and order, dates of 10, 12 or 14 digits, fields missing.
-/// `None` when it is no receipt, that is without `id` or without `stat`.
+/// `None` when it is no receipt, that is without `id` or without `stat`; a `stat` of no known word
+/// is one all the same, with no state.
 #[must_use]
 pub fn parse(octets: &[u8]) -> Option<Parsed> {
     let mut parsed = Parsed::default();
+    let mut stated = false;
     let mut at = find_key(octets, 0);
     while let Some((key, start)) = at {
         let next = (key != "text:").then(|| find_key(octets, start)).flatten();
         let end = next.map_or(octets.len(), |(key, start)| start - key.len());
         let value = octets.get(start..end).unwrap_or_default();
         set(&mut parsed, key, value);
+        stated |= key == "stat:";
         at = next;
     }
-    (parsed.id.is_some() && parsed.state.is_some()).then_some(parsed)
+    (parsed.id.is_some() && stated).then_some(parsed)
 }
 
 /// The next key that begins a word, and where its value begins.

@@ -79,8 +79,11 @@ fn receipts_of_the_field_are_read() {
         "id:7",
         "stat:DELIVRD",
         "valid:7 stat:DELIVRD",
-        "id:7 stat:x",
     ] {
         assert_eq!(read(text), None, "{text}");
     }
+    // A word that no standard has hides neither the id nor the error.
+    let odd = parse(b"id:7 stat:x err:001").unwrap();
+    assert_eq!((odd.id.as_deref(), odd.state), (Some("7"), None));
+    assert_eq!(odd.error.as_deref(), Some("001"));
 }

@@ -28,11 +28,11 @@ impl Hear {
     }
 
     /// A receipt: answered when what it says is on stable storage (D19).
-    fn receipt(&self, header: Header, said: Said) -> Reaction {
+    fn receipt(&self, header: Header, said: Said, response: fn(SmResp) -> Pdu) -> Reaction {
         let upstream = Arc::clone(&self.upstream);
         Reaction::Later(Box::pin(async move {
             match upstream.receipt(&said).await {
-                Ok(()) => Answer::done(Pdu::DeliverSmResp(SmResp::default())),
+                Ok(()) => Answer::done(response(SmResp::default())),
                 Err(Again) => Answer::refusal(header, Status::RX_T_APPN),
             }
         }))
@@ -96,12 +96,15 @@ impl Handler for Hear {
         match pdu {
             Pdu::DeliverSm(sm) => {
                 if let Some(said) = Said::of(&sm) {
-                    return self.receipt(header, said);
+                    return self.receipt(header, said, Pdu::DeliverSmResp);
                 }
                 let request = (Request::of_submit(&sm), &sm.destination_addr);
                 self.take(header, request, Pdu::DeliverSmResp)
             }
             Pdu::DataSm(data) => {
+                if let Some(said) = Said::of_data(&data) {
+                    return self.receipt(header, said, Pdu::DataSmResp);
+                }
                 let request = (Request::of_data(&data), &data.destination_addr);
                 self.take(header, request, Pdu::DataSmResp)
             }

@@ -19,6 +19,8 @@ use super::said::{self, Said};
 
 /// So many receipts that came before their responses are known by their ids.
 const MOST_EARLY: usize = 10_000;
+/// A receipt that came before its response is known for so long: the response is seconds away.
+const EARLY_FOR: Duration = Duration::from_secs(600);
 /// So many ends are remembered, so that a receipt that comes twice is no riddle.
 const MOST_ENDED: usize = 100_000;
 /// Of so many messages that have ended the parts wait to be forgotten; others are found when they
@@ -30,6 +32,8 @@ const AT_ONCE: usize = 500;
 const AGAIN_AT_ONCE: u32 = 200;
 /// So many receipts that belonged to nothing are forgotten at a time.
 const PURGED_AT_ONCE: u32 = 500;
+/// So many receipts that belonged to nothing are kept; the oldest make room.
+const MOST_UNMATCHED: u32 = 20_000;
 
 /// A message, and when the carrier had taken the parts that a receipt was about.
 pub(super) type Turn = (MessageId, Timestamp);
@@ -45,15 +49,54 @@ pub(super) struct Ledger {
 #[derive(Debug, Default)]
 struct Recent {
     /// Receipts that nothing was known of, by the names that they may mean.
-    early: HashMap<String, (u64, Said)>,
+    early: HashMap<String, Early>,
     early_order: VecDeque<String>,
     /// Carriers that gave ids with letters of hexadecimal digits.
     hexadecimal: HashSet<FrontendName>,
     /// What has ended, and is to be forgotten.
     closed: BTreeSet<Turn>,
-    /// Names whose end was told, and which are forgotten.
-    ended: HashSet<String>,
+    /// Names whose end was told, with the ends of their numbers where those are known.
+    ended: HashMap<String, Option<String>>,
     ended_order: VecDeque<String>,
+}
+
+/// A receipt that came before what it is about was known.
+#[derive(Debug, Clone)]
+struct Early {
+    /// The record that was kept of it, if there is one.
+    record: Option<u64>,
+    said: Said,
+    at: Timestamp,
+}
+
+impl Recent {
+    fn end(&mut self, name: String, tail: Option<String>) {
+        let known = self.ended.entry(name.clone());
+        let known = known.or_insert_with(|| {
+            self.ended_order.push_back(name);
+            None
+        });
+        if tail.is_some() {
+            *known = tail;
+        }
+        while self.ended_order.len() > MOST_ENDED {
+            if let Some(oldest) = self.ended_order.pop_front() {
+                self.ended.remove(&oldest);
+            }
+        }
+    }
+
+    /// What is remembered of the ends of a carrier that a receipt may tell again, by the likeliest
+    /// of its keys: `Some(true)` when the number agrees.
+    fn ended(&self, carrier: &FrontendName, keys: &[String], tail: &str) -> Option<bool> {
+        let end = |key: &String| self.ended.get(&name(carrier, key));
+        let agrees = |key: &&String| end(key).is_some_and(|end| end.as_deref() == Some(tail));
+        if keys.iter().any(|key| agrees(&key)) {
+            return Some(true);
+        }
+        // Only the first is certain.
+        end(keys.first()?).map(|_| false)
+    }
 }
 
 /// What a receipt belongs to.
@@ -61,7 +104,7 @@ struct Recent {
 pub(super) enum Found {
     /// This part.
     Part(Box<AwaitedPart>),
-    /// One whose end was told before.
+    /// One whose end was told before, or another by the same id whose response is not known yet.
     Ended,
     /// Nothing that is known yet.
     Nothing,
@@ -93,6 +136,12 @@ impl Ledger {
         // A carrier that gives the parts of a message one id ends them by one receipt.
         keys.sort();
         keys.dedup();
+        self.recent(|recent| {
+            for key in &keys {
+                // Given again: it has not ended any more.
+                recent.ended.remove(&name(&carrier.name, key));
+            }
+        });
         Awaited {
             carrier: carrier.name.clone(),
             ids: keys,
@@ -101,22 +150,18 @@ impl Ledger {
         }
     }
 
-    /// The receipts that came before what is waited for was written down.
-    pub(super) async fn early(
-        &self,
-        awaited: &Awaited,
-        now: Timestamp,
-    ) -> Result<Vec<Said>, Error> {
-        let early: Vec<(u64, Said)> = self.recent(|recent| {
+    /// The receipts that came before what is waited for was written down; they are kept until
+    /// [`Ledger::used`].
+    pub(super) fn early(&self, awaited: &Awaited, now: Timestamp) -> Vec<Said> {
+        self.recent(|recent| {
             let names = awaited.ids.iter().map(|key| name(&awaited.carrier, key));
-            names
-                .filter_map(|name| recent.early.remove(&name))
-                .collect()
-        });
-        for (record, _) in &early {
-            self.forget_unmatched(*record, now).await?;
-        }
-        Ok(early.into_iter().map(|(_, said)| said).collect())
+            let early = names.filter_map(|name| recent.early.get(&name));
+            // An id that was given before is told by the number and the time.
+            let early = early.filter(|early| {
+                now.since(early.at) < EARLY_FOR && said::tail(&early.said.from) == awaited.tail
+            });
+            early.map(|early| early.said.clone()).collect()
+        })
     }
 
     /// What a receipt belongs to: of the parts that it may mean the likeliest whose number agrees;
@@ -135,35 +180,53 @@ impl Ledger {
         let named = self.store.awaited_parts(carrier.name.clone(), keys.clone());
         let parts = named.await?;
         let tail = said::tail(&said.from);
-        let of = |key: &String| parts.iter().find(|part| part.id == *key);
-        let agrees = keys.iter().filter_map(of).find(|part| part.tail == tail);
-        let found = agrees.or_else(|| of(&certain));
-        Ok(self.recent(|recent| match found {
-            Some(part) if recent.closed.contains(&(part.message, part.taken_at)) => Found::Ended,
-            Some(part) => Found::Part(Box::new(part.clone())),
-            None => {
-                let ended = |key: &String| recent.ended.contains(&name(&carrier.name, key));
-                if keys.iter().any(ended) {
-                    Found::Ended
-                } else {
-                    Found::Nothing
-                }
+        Ok(self.recent(|recent| {
+            let over = |part: &&AwaitedPart| recent.closed.contains(&(part.message, part.taken_at));
+            let (over, open): (Vec<&AwaitedPart>, Vec<_>) = parts.iter().partition(over);
+            let of = |key: &String| open.iter().find(|part| part.id == *key);
+            // What waits comes before what has ended, and a number that agrees before one that
+            // does not.
+            if let Some(part) = keys.iter().filter_map(of).find(|part| part.tail == tail) {
+                return Found::Part(Box::new(AwaitedPart::clone(part)));
             }
+            let ended = recent.ended(&carrier.name, &plain_first(&certain, &keys), &tail);
+            if over.iter().any(|part| part.tail == tail) || ended == Some(true) {
+                return Found::Ended;
+            }
+            if let Some(part) = of(&certain) {
+                return Found::Part(Box::new(AwaitedPart::clone(part)));
+            }
+            if over.iter().any(|part| part.id == certain) || ended.is_some() {
+                return Found::Ended;
+            }
+            Found::Nothing
         }))
     }
 
     /// Keeps a receipt that belongs to nothing: it is shown, and found when its response comes.
+    /// Answers whether it was not kept already.
     pub(super) async fn park(
         &self,
         carrier: &Carrier,
         said: &Said,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
+        let keys = said::keys(&said.id, carrier.receipt_ids);
+        let kept = self.recent(|recent| {
+            let same = keys.first().map(|key| name(&carrier.name, key));
+            let kept = same.and_then(|same| recent.early.get(&same));
+            kept.is_some_and(|early| {
+                early.record.is_some() && early.said == *said && now.since(early.at) < EARLY_FOR
+            })
+        });
+        if kept {
+            return Ok(false);
+        }
         let body = encode_smpp_unmatched(&SmppUnmatched {
             carrier: carrier.name.clone(),
             id: said.id.clone(),
             from: said.from.clone(),
-            state: said.state.word().to_owned(),
+            state: said.word().to_owned(),
             error: said.error.clone(),
         });
         let add = Change::Add {
@@ -172,12 +235,41 @@ impl Ledger {
             body,
         };
         let added = self.store.change_shelf(vec![add], now).await?;
-        let record = added.first().map_or(0, |record| record.id);
+        let record = added.first().map(|record| record.id);
+        self.remember(carrier, keys, (record, said), now);
+        Ok(true)
+    }
+
+    /// Remembers a receipt of what has ended: the id may have been given again, and the response
+    /// be on its way. Only the id as it is: another reading of it has ended.
+    pub(super) fn remember_ended(&self, carrier: &Carrier, said: &Said, now: Timestamp) {
+        let keys = said::keys(&said.id, carrier.receipt_ids);
+        let tail = said::tail(&said.from);
+        let certain: Vec<String> = keys.into_iter().take(1).collect();
+        let doubled = self.recent(|recent| recent.ended(&carrier.name, &certain, &tail));
+        // What is told twice of the same id and number is no news.
+        if doubled != Some(true) {
+            self.remember(carrier, certain, (None, said), now);
+        }
+    }
+
+    fn remember(
+        &self,
+        carrier: &Carrier,
+        keys: Vec<String>,
+        (record, said): (Option<u64>, &Said),
+        now: Timestamp,
+    ) {
+        let early = Early {
+            record,
+            said: said.clone(),
+            at: now,
+        };
         self.recent(|recent| {
-            for key in said::keys(&said.id, carrier.receipt_ids) {
+            for key in keys {
                 let name = name(&carrier.name, &key);
                 recent.early_order.push_back(name.clone());
-                recent.early.insert(name, (record, said.clone()));
+                recent.early.insert(name, early.clone());
             }
             while recent.early_order.len() > MOST_EARLY {
                 if let Some(oldest) = recent.early_order.pop_front() {
@@ -185,25 +277,31 @@ impl Ledger {
                 }
             }
         });
-        Ok(())
     }
 
-    /// Takes a receipt that was parked back, unless somebody has done so already.
-    pub(super) async fn unpark(
+    /// A receipt that was kept has found its message and was reported: it is forgotten.
+    pub(super) async fn used(
         &self,
         carrier: &Carrier,
         said: &Said,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let record = self.recent(|recent| {
-            let names = said::keys(&said.id, carrier.receipt_ids).into_iter();
-            let taken = names.map(|key| recent.early.remove(&name(&carrier.name, &key)));
-            taken.flatten().next()
+        let records: BTreeSet<u64> = self.recent(|recent| {
+            let keys = said::keys(&said.id, carrier.receipt_ids).into_iter();
+            let taken = keys.filter_map(|key| {
+                let name = name(&carrier.name, &key);
+                let same = recent
+                    .early
+                    .get(&name)
+                    .is_some_and(|early| early.said == *said);
+                same.then(|| recent.early.remove(&name)).flatten()
+            });
+            taken.filter_map(|early| early.record).collect()
         });
-        match record {
-            Some((record, _)) => self.forget_unmatched(record, now).await,
-            None => Ok(()),
+        for record in records {
+            self.forget_unmatched(record, now).await?;
         }
+        Ok(())
     }
 
     /// Forgets a receipt that belonged to nothing; it may be gone already.
@@ -232,6 +330,7 @@ impl Ledger {
     /// The end of a message was reported: its parts are forgotten with those of others.
     pub(super) fn close(&self, part: &AwaitedPart) {
         self.recent(|recent| {
+            recent.end(name(&part.carrier, &part.id), Some(part.tail.clone()));
             if recent.closed.len() < MOST_CLOSED {
                 recent.closed.insert((part.message, part.taken_at));
             }
@@ -258,14 +357,7 @@ impl Ledger {
                 recent.closed.remove(turn);
             }
             for (carrier, id) in gone {
-                let name = name(&carrier, &id);
-                recent.ended.insert(name.clone());
-                recent.ended_order.push_back(name);
-            }
-            while recent.ended_order.len() > MOST_ENDED {
-                if let Some(oldest) = recent.ended_order.pop_front() {
-                    recent.ended.remove(&oldest);
-                }
+                recent.end(name(&carrier, &id), None);
             }
         });
         Ok(())
@@ -280,11 +372,15 @@ impl Ledger {
         self.store.overdue_parts(now, limit).await
     }
 
-    /// The receipts that belonged to nothing when they came, after `since`, newest first.
-    pub(super) async fn unmatched(&self, since: Timestamp) -> Result<Vec<Record>, Error> {
+    /// A page of the receipts that belonged to nothing when they came, after `since`, newest first.
+    pub(super) async fn unmatched(
+        &self,
+        since: Timestamp,
+        from: Start,
+    ) -> Result<Vec<Record>, Error> {
         let page = Page {
             kind: Kind::SmppUnmatched,
-            from: Start::Newest,
+            from,
             offset: 0,
             limit: AGAIN_AT_ONCE,
         };
@@ -293,12 +389,25 @@ impl Ledger {
         Ok(records)
     }
 
-    /// Forgets receipts that belonged to nothing, from before.
-    pub(super) async fn purge(&self, before: Timestamp) -> Result<u64, Error> {
-        let purged = self
-            .store
-            .purge_shelf(Kind::SmppUnmatched, before, PURGED_AT_ONCE);
-        purged.await
+    /// Forgets receipts that belonged to nothing, from before and those that are too many.
+    pub(super) async fn purge(&self, before: Timestamp) -> Result<(), Error> {
+        let page = Page {
+            kind: Kind::SmppUnmatched,
+            from: Start::Newest,
+            offset: MOST_UNMATCHED,
+            limit: 1,
+        };
+        let beyond = self.store.shelf(page).await?;
+        let beyond = beyond.first().map(|record| record.added_at);
+        let before = beyond.map_or(before, |at| before.max(at.plus(Duration::from_millis(1))));
+        loop {
+            let purging = self
+                .store
+                .purge_shelf(Kind::SmppUnmatched, before, PURGED_AT_ONCE);
+            if purging.await? < u64::from(PURGED_AT_ONCE) {
+                return Ok(());
+            }
+        }
     }
 
     /// The message that a part belongs to waits for its receipt still: it was neither ended nor
@@ -318,3 +427,12 @@ impl Ledger {
 fn name(carrier: &FrontendName, key: &str) -> String {
     format!("{key}/{carrier}")
 }
+
+/// The keys of a receipt with the certain one first, whichever is the likeliest.
+fn plain_first(certain: &str, keys: &[String]) -> Vec<String> {
+    let others = keys.iter().filter(|key| *key != certain).cloned();
+    std::iter::once(certain.to_owned()).chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! What a receipt of a carrier says, and which ids it may mean (D19).
 
+use smpp_codec::address::Address;
 use smpp_codec::flags::EsmClass;
-use smpp_codec::pdu::Sm;
+use smpp_codec::pdu::{DataSm, Sm};
 use smpp_codec::receipt;
 use smpp_codec::state::MessageState;
 use smpp_codec::tlv::{Tag, Tlvs};
@@ -16,6 +17,8 @@ use crate::number;
 const TAIL: usize = 6;
 /// The longest id that is kept, in octets (SMPP 5.0, 4.7.14).
 const LONGEST_ID: usize = 64;
+/// The longest error that is kept, in characters: three digits are what the standard has.
+const LONGEST_ERROR: usize = 32;
 
 /// A receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +27,8 @@ pub(crate) struct Said {
     pub(crate) id: String,
     /// The number that the message went to.
     pub(crate) from: String,
-    /// What became of it.
-    pub(crate) state: MessageState,
+    /// What became of it; none when it names no state that is known.
+    pub(crate) state: Option<MessageState>,
     /// `err`, or the last two octets of `network_error_code`.
     pub(crate) error: Option<String>,
     /// Whether it tells of a state on the way, whatever the state is.
@@ -36,56 +39,72 @@ impl Said {
     /// The receipt that a delivery is; `None` when it is a message. Parameters count more than the
     /// text: that is often cut, or translated.
     pub(crate) fn of(pdu: &Sm) -> Option<Self> {
-        let kind = pdu.esm_class.kind();
+        let text = pdu.short_message.octets();
+        Self::read(pdu.esm_class, &pdu.source_addr, text, &pdu.tlvs)
+    }
+
+    /// The receipt that a `data_sm` is.
+    pub(crate) fn of_data(pdu: &DataSm) -> Option<Self> {
+        Self::read(pdu.esm_class, &pdu.source_addr, &[], &pdu.tlvs)
+    }
+
+    fn read(esm_class: EsmClass, source: &Address, text: &[u8], tlvs: &Tlvs) -> Option<Self> {
+        let kind = esm_class.kind();
         let is_receipt = kind & (EsmClass::RECEIPT | EsmClass::INTERMEDIATE) != 0;
         if !is_receipt {
             return None;
         }
-        let tlvs: &Tlvs = &pdu.tlvs;
-        let payload = tlvs.get(Tag::MESSAGE_PAYLOAD);
-        let text = payload.unwrap_or(pdu.short_message.octets());
+        let text = tlvs.get(Tag::MESSAGE_PAYLOAD).map_or(text, |text| &**text);
         let parsed = receipt::parse(text).unwrap_or_default();
         let named = tlvs.text(Tag::RECEIPTED_MESSAGE_ID);
         let named = named.map(|id| id.to_str().into_owned());
+        let named = named.filter(|id| !id.trim().is_empty());
         let id = named.or(parsed.id).unwrap_or_default();
         let state = tlvs.u8(Tag::MESSAGE_STATE).map(MessageState::from_octet);
+        let known = state.filter(|state| !matches!(state, MessageState::Other(_)));
         let network = tlvs.get(Tag::NETWORK_ERROR_CODE).and_then(|code| {
             let code = code.get(1..3)?;
             Some(u16::from_be_bytes([*code.first()?, *code.get(1)?]).to_string())
         });
-        let id: String = id.chars().take(LONGEST_ID).collect();
+        let error = parsed.error.or(network);
         Some(Self {
-            id,
-            from: number::read(&pdu.source_addr),
-            state: state.or(parsed.state).unwrap_or(MessageState::Unknown),
-            error: parsed.error.or(network),
+            id: id.chars().take(LONGEST_ID).collect(),
+            from: number::read(source),
+            state: known.or(parsed.state),
+            error: error.map(|error| error.chars().take(LONGEST_ERROR).collect()),
             on_the_way: kind & EsmClass::INTERMEDIATE != 0,
         })
     }
 
-    /// What was kept of a receipt that belonged to nothing, if its state is one.
-    pub(crate) fn kept(kept: &SmppUnmatched) -> Option<Self> {
-        let state = MessageState::from_word(&kept.state)?;
-        Some(Self {
+    /// What was kept of a receipt that belonged to nothing.
+    pub(crate) fn kept(kept: &SmppUnmatched) -> Self {
+        Self {
             id: kept.id.clone(),
             from: kept.from.clone(),
-            state,
+            state: MessageState::from_word(&kept.state),
             error: kept.error.clone(),
             on_the_way: false,
-        })
+        }
+    }
+
+    /// The word of its state; empty when it names none that is known.
+    pub(crate) fn word(&self) -> &'static str {
+        self.state.map_or("", MessageState::word)
     }
 
     /// Whether nothing follows it. `ACCEPTD` is final by the standard, and yet what most carriers
-    /// say on the way.
+    /// say on the way; what says nothing that is known ends nothing.
     pub(crate) fn is_final(&self) -> bool {
-        !self.on_the_way && self.state.is_final() && self.state != MessageState::Accepted
+        let is_final = |state: MessageState| state.is_final() && state != MessageState::Accepted;
+        !self.on_the_way && self.state.is_some_and(is_final)
     }
 
     /// What it says, for the log of a message.
     pub(crate) fn told(&self) -> String {
+        let state = self.state.map_or("of no known state", MessageState::word);
         match &self.error {
-            Some(error) => format!("receipt {}, err:{error}", self.state),
-            None => format!("receipt {}", self.state),
+            Some(error) => format!("receipt {state}, err:{error}"),
+            None => format!("receipt {state}"),
         }
     }
 }
@@ -232,7 +251,7 @@ mod tests {
         let plain = said(4, text, Tlvs::NONE).unwrap();
         assert_eq!(
             (plain.id.as_str(), plain.state),
-            ("0059113978", MessageState::Delivered)
+            ("0059113978", Some(MessageState::Delivered))
         );
         assert!(plain.is_final());
         assert_eq!(plain.told(), "receipt DELIVRD, err:000");
@@ -242,7 +261,7 @@ mod tests {
         tlvs.push_u8(Tag::MESSAGE_STATE, 5);
         let by_parameters = said(4, "gone", tlvs).unwrap();
         assert_eq!(by_parameters.id, "38601fa");
-        assert_eq!(by_parameters.state, MessageState::Undeliverable);
+        assert_eq!(by_parameters.state, Some(MessageState::Undeliverable));
         for (esm_class, state) in [(0x20, "DELIVRD"), (4, "ENROUTE"), (4, "ACCEPTD")] {
             let text = format!("id:7 stat:{state}");
             assert!(
@@ -255,5 +274,58 @@ mod tests {
             "",
             "it names nothing"
         );
+    }
+
+    /// D19: a state that nobody knows ends nothing, and hides neither the id nor the error.
+    #[test]
+    fn d19_a_receipt_of_no_known_state_names_its_message_and_is_not_its_end() {
+        let odd = said(4, "id:77 sub:001 stat:ROUTED err:000 text:", Tlvs::NONE).unwrap();
+        assert_eq!((odd.id.as_str(), odd.state), ("77", None));
+        assert!(!odd.is_final());
+        assert_eq!(odd.told(), "receipt of no known state, err:000");
+        let silent = said(4, "thank you", Tlvs::NONE).unwrap();
+        assert!(!silent.is_final());
+        let mut tlvs = Tlvs::NONE;
+        tlvs.push_u8(Tag::MESSAGE_STATE, 99);
+        let text = said(4, "id:7 stat:DELIVRD", tlvs).unwrap();
+        assert_eq!(
+            text.state,
+            Some(MessageState::Delivered),
+            "the text says more"
+        );
+    }
+
+    /// D19: an id that is there and empty does not hide the one in the text.
+    #[test]
+    fn d19_an_empty_parameter_hides_no_id() {
+        let mut tlvs = Tlvs::NONE;
+        tlvs.push_text(Tag::RECEIPTED_MESSAGE_ID, &smpp_codec::text::Text::EMPTY);
+        let said = said(4, "id:77 stat:DELIVRD", tlvs).unwrap();
+        assert_eq!(said.id, "77");
+    }
+
+    #[test]
+    fn an_error_is_cut_at_a_length() {
+        let text = format!("id:7 stat:UNDELIV err:{}", "9".repeat(200));
+        let said = said(4, &text, Tlvs::NONE).unwrap();
+        assert_eq!(said.error.map(|error| error.len()), Some(LONGEST_ERROR));
+    }
+
+    /// SMPP 5.0, 4.3.1: a receipt may come as a `data_sm`, its text as a parameter or not at all.
+    #[test]
+    fn d19_a_receipt_comes_in_data_sm_too() {
+        let mut tlvs = Tlvs::NONE;
+        let id = smpp_codec::text::Text::new("38601fa").unwrap();
+        tlvs.push_text(Tag::RECEIPTED_MESSAGE_ID, &id);
+        tlvs.push_u8(Tag::MESSAGE_STATE, 2);
+        let data = |esm_class| DataSm {
+            source_addr: number::write("+46709771337"),
+            esm_class: EsmClass(esm_class),
+            tlvs: tlvs.clone(),
+            ..DataSm::default()
+        };
+        let said = Said::of_data(&data(4)).unwrap();
+        assert_eq!((said.id.as_str(), said.is_final()), ("38601fa", true));
+        assert_eq!(Said::of_data(&data(0)), None, "a message");
     }
 }

@@ -14,10 +14,11 @@ use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::outcome::Reason;
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
-use zajil_core::smpp::carrier::{Handling, WithoutReceipt};
+use zajil_core::smpp::carrier::{DeliveredAt, Handling, WithoutReceipt};
 use zajil_core::status::FinalStatus;
 use zajil_store::awaited::AwaitedPart;
 use zajil_store::record::decode_smpp_unmatched;
+use zajil_store::shelf::Start;
 
 use super::ledger::{Found, Turn};
 use super::said::Said;
@@ -35,6 +36,11 @@ const PAGES_AT_ONCE: usize = 20;
 const ENDED_AT_ONCE: usize = 50;
 /// Every so many looks those receipts are looked at again that belonged to nothing.
 const UNMATCHED_EVERY: u64 = 5;
+/// In so many pages, newest first, and in so many at the start.
+const PAGES_AGAIN: usize = 5;
+const PAGES_AT_START: usize = 100;
+/// Every so many looks those are forgotten that are old.
+const PURGE_EVERY: u64 = 60;
 /// For so long: another node writes down what it has in much less.
 const AGAIN_FOR: Duration = Duration::from_secs(600);
 /// Receipts that belong to nothing are kept for so long.
@@ -76,16 +82,14 @@ impl Upstream {
             tracing::error!(id = %message.id, %refusal, "what a carrier took was not kept");
             return;
         }
-        let early = match self.ledger.early(&awaited, now).await {
-            Ok(early) => early,
-            Err(error) => {
-                tracing::warn!(id = %message.id, %error, "an early receipt was not used");
-                return;
-            }
-        };
-        for said in early {
-            if self.receipt(&said).await.is_err() {
-                tracing::warn!(id = %message.id, "an early receipt was not used");
+        for said in self.ledger.early(&awaited, now) {
+            // Forgotten after it was used: until then it is looked at again.
+            let used = match self.receipt(&said).await {
+                Ok(()) => self.ledger.used(&self.carrier, &said, now).await,
+                Err(Again) => continue,
+            };
+            if let Err(error) = used {
+                tracing::warn!(id = %message.id, %error, "an early receipt was not forgotten");
             }
         }
     }
@@ -95,31 +99,44 @@ impl Upstream {
         let (ledger, carrier) = (&self.ledger, &*self.carrier);
         match ledger.find(carrier, said).await? {
             Found::Part(part) => return self.settle(&part, said).await,
-            Found::Ended => return Ok(()),
+            Found::Ended => {
+                ledger.remember_ended(carrier, said, self.parts.clock.now());
+                return Ok(());
+            }
             Found::Nothing => {}
         }
         let now = self.parts.clock.now();
-        ledger.park(carrier, said, now).await?;
+        if carrier.delivered_at == DeliveredAt::Response {
+            // Nothing waits for it, and nobody will look for it.
+            self.counts.unmatched.inc();
+            return Ok(());
+        }
+        let is_new = ledger.park(carrier, said, now).await?;
         // The response may have come between the look and the parking.
         if let Found::Part(part) = ledger.find(carrier, said).await? {
-            ledger.unpark(carrier, said, now).await?;
-            return self.settle(&part, said).await;
+            self.settle(&part, said).await?;
+            return Ok(ledger.used(carrier, said, now).await?);
         }
-        self.counts.unmatched.inc();
-        let (carrier, state) = (&carrier.name, said.state);
-        tracing::info!(%carrier, %state, "a receipt of a carrier matches nothing");
+        if is_new {
+            self.counts.unmatched.inc();
+            let (carrier, state) = (&carrier.name, said.word());
+            tracing::info!(%carrier, state, "a receipt of a carrier matches nothing");
+        }
         Ok(())
     }
 
     /// Looks again at a receipt that belonged to nothing: another node may have had the response,
     /// and have written it down since.
     async fn again(&self, record: u64, said: &Said) -> Result<(), Again> {
-        if let Found::Part(part) = self.ledger.find(&self.carrier, said).await? {
-            self.settle(&part, said).await?;
-            let now = self.parts.clock.now();
-            self.ledger.forget_unmatched(record, now).await?;
+        match self.ledger.find(&self.carrier, said).await? {
+            Found::Part(part) => self.settle(&part, said).await?,
+            // It came twice, and was used the other time.
+            Found::Ended => {}
+            Found::Nothing => return Ok(()),
         }
-        Ok(())
+        let now = self.parts.clock.now();
+        self.ledger.used(&self.carrier, said, now).await?;
+        Ok(self.ledger.forget_unmatched(record, now).await?)
     }
 
     /// Reports what a receipt says of its message, and forgets what is over.
@@ -135,17 +152,22 @@ impl Upstream {
             };
             return reported(&self.parts, part, report).await;
         }
-        let report = if said.state == MessageState::Delivered {
+        let is_delivered = said.state == Some(MessageState::Delivered);
+        if is_delivered && !self.ledger.delivered(part).await? {
             self.counts.delivered.inc();
-            if !self.ledger.delivered(part).await? {
-                return Ok(());
-            }
+            return Ok(());
+        }
+        let report = if is_delivered {
             Report::Delivered { by, at: Some(now) }
         } else {
-            self.counts.undelivered.inc();
             self.undelivered(said)
         };
         reported(&self.parts, part, report).await?;
+        if is_delivered {
+            self.counts.delivered.inc();
+        } else {
+            self.counts.undelivered.inc();
+        }
         self.ledger.close(part);
         Ok(())
     }
@@ -157,7 +179,7 @@ impl Upstream {
         let error = said.error.as_deref();
         match error.and_then(|error| self.carrier.on_receipt(error)) {
             Some(Handling::Again(class)) => again(by, reason, class),
-            None if said.state == MessageState::Expired => Report::Ended {
+            None if said.state == Some(MessageState::Expired) => Report::Ended {
                 how: FinalStatus::Expired,
                 reason,
             },
@@ -208,27 +230,59 @@ pub(super) async fn look(client: Arc<Client>, carriers: Watched, stop: Cancellat
                 break;
             }
         }
-        if rounds.is_multiple_of(UNMATCHED_EVERY) && look_again(&client, &carriers).await.is_err() {
-            tracing::warn!("receipts that matched nothing were not looked at again");
+        // At first at all of them: what was early may have been kept by a process that is gone.
+        let back = match rounds {
+            0 => (UNMATCHED_FOR, PAGES_AT_START),
+            _ => (AGAIN_FOR, PAGES_AGAIN),
+        };
+        if rounds.is_multiple_of(UNMATCHED_EVERY) {
+            look_again(&client, &carriers, back).await;
+        }
+        if rounds.is_multiple_of(PURGE_EVERY) {
+            let before = client.parts.clock.now().minus(UNMATCHED_FOR);
+            if let Err(error) = client.ledger.purge(before).await {
+                tracing::warn!(%error, "old receipts that matched nothing were not forgotten");
+            }
         }
         rounds = rounds.wrapping_add(1);
     }
 }
 
-/// Looks again at receipts that belonged to nothing, and forgets the old ones.
-async fn look_again(client: &Arc<Client>, carriers: &Watched) -> Result<(), Again> {
-    let now = client.parts.clock.now();
-    for record in client.ledger.unmatched(now.minus(AGAIN_FOR)).await? {
-        let kept = decode_smpp_unmatched(&record.body)?;
-        let known = carriers.borrow().clone();
-        let carrier = known.iter().find(|carrier| carrier.name == kept.carrier);
-        if let (Some(carrier), Some(said)) = (carrier, Said::kept(&kept)) {
-            let upstream = client.upstream(carrier);
-            upstream.again(record.id, &said).await?;
+/// Looks again at the receipts that belonged to nothing, so far back and in so many pages. One that
+/// cannot be read or reported does not keep the others from it.
+async fn look_again(client: &Arc<Client>, carriers: &Watched, (back, pages): (Duration, usize)) {
+    let since = client.parts.clock.now().minus(back);
+    let known = carriers.borrow().clone();
+    let mut from = Start::Newest;
+    for _ in 0..pages {
+        let records = match client.ledger.unmatched(since, from).await {
+            Ok(records) => records,
+            Err(error) => {
+                tracing::warn!(%error, "receipts that matched nothing were not looked at again");
+                return;
+            }
+        };
+        let Some(last) = records.last() else {
+            return;
+        };
+        from = Start::Before(last.id);
+        for record in records {
+            let kept = match decode_smpp_unmatched(&record.body) {
+                Ok(kept) => kept,
+                Err(error) => {
+                    tracing::debug!(id = record.id, %error, "a kept receipt cannot be read");
+                    continue;
+                }
+            };
+            let carrier = known.iter().find(|carrier| carrier.name == kept.carrier);
+            if let Some(carrier) = carrier {
+                let upstream = client.upstream(carrier);
+                if upstream.again(record.id, &Said::kept(&kept)).await.is_err() {
+                    tracing::warn!(id = record.id, "a kept receipt was not used");
+                }
+            }
         }
     }
-    client.ledger.purge(now.minus(UNMATCHED_FOR)).await?;
-    Ok(())
 }
 
 /// One page of what is overdue; answers whether there may be more.

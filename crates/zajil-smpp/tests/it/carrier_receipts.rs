@@ -122,6 +122,48 @@ async fn d19_ids_that_can_be_meant_both_ways_are_meant_as_the_others() {
     nothing_waits(&up).await;
 }
 
+/// D19: of small ids one in decimal is another in hexadecimal. What has ended under the one reading
+/// swallows no receipt that comes, early or not, for the other.
+#[tokio::test]
+async fn d19_what_has_ended_swallows_no_receipt_of_another_small_id() {
+    for early in [false, true] {
+        let sim = Sim::start(sim::Options {
+            receipts: Receipts {
+                ids: IdForm::Upper,
+                early,
+                ..Receipts::default()
+            },
+            first_id: 10,
+            ..sim::Options::default()
+        })
+        .await;
+        let up = upstream(vec![receipting(&sim)]).await;
+        // "a" to "f", and "10", which is "a" if it is read in decimal.
+        for number in 10..=16 {
+            let id = up.submit("up", &format!("text {number}")).await;
+            up.delivered(id).await;
+        }
+        assert_eq!(sim.texts().len(), 7, "{early}");
+        nothing_waits(&up).await;
+    }
+}
+
+/// A carrier whose responses decide may send receipts all the same: they are answered and counted,
+/// and nothing is kept of them.
+#[tokio::test]
+async fn d19_receipts_that_nobody_waits_for_are_not_kept() {
+    let sim = sim(Receipts::default()).await;
+    let up = upstream(vec![carrier("up", &[sim.port])]).await;
+    wait_for(async || (sim.carrier.receivers() == 1).then_some(())).await;
+    let stranger = crate::bench::sm("+46701133111", "+46709771337", b"hello");
+    sim.carrier.tell("zajil", &stranger, 4_711);
+    wait_for(async || (sim.carrier.receipted() == 1).then_some(())).await;
+    assert_eq!(shelf(&up, Kind::SmppUnmatched).await, []);
+    let metrics = up.centre.telemetry.metrics.render();
+    let counted = "zajil_smpp_carrier_receipts_total{carrier=\"up\",outcome=\"unmatched\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
 /// The response alone delivers nothing; a receipt says what became of it, and of what failed the
 /// log says why.
 #[tokio::test]
