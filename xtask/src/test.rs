@@ -107,6 +107,12 @@ const SMPP_NODE_MODULES: &str = "SMPP_NODE_MODULES";
 /// mend what it finds.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
+/// Grades our TLS listeners. Another version may know other weaknesses.
+const SSLYZE: &str = "sslyze==6.3.1";
+
+/// Where the tests find the interpreter that has sslyze.
+const SSLYZE_PYTHON: &str = "SSLYZE_PYTHON";
+
 /// The leader of a Patroni is killed so often when this is set.
 const PATRONI_KILLS: &str = "PATRONI_KILLS";
 
@@ -155,6 +161,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     );
     let smpp = install::ensure_npm_package(&target.join(SMPP), SMPP)?;
     let schemathesis = python(SCHEMATHESIS, "schemathesis")?;
+    let sslyze = python(SSLYZE, "sslyze")?;
     let examples_good = !arguments.is_empty()
         || succeeds(cargo(["test", "--quiet", "--workspace", "--doc"]).env(SLOW_TESTS, "1"))?;
     if !examples_good {
@@ -171,7 +178,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         .env(PYCRATE_PYTHON, pycrate)
         .env(SMPPLIB_PYTHON, smpplib)
         .env(SMPP_NODE_MODULES, smpp)
-        .env(SCHEMATHESIS_PYTHON, schemathesis);
+        .env(SCHEMATHESIS_PYTHON, schemathesis)
+        .env(SSLYZE_PYTHON, sslyze);
     // What an everyday build leaves out; before the others, whose summary comes last.
     let traces_good = !arguments.is_empty() || {
         let mut traces = cargo(["nextest", "run", "-p", "zajil-telemetry", "-p", "zajil"]);

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod backup;
+mod brought;
 mod carriers;
 mod cdr_outage;
 mod cdr_report;
@@ -33,6 +34,7 @@ mod smpp;
 mod smpp_crash;
 mod smpp_tls;
 mod stream;
+mod tls_grade;
 #[cfg(feature = "otel")]
 mod traces;
 mod webhooks;
