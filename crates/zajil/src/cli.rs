@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use zajil_telemetry::log::Log;
 
 use crate::client::{self, MessageCommand, RouteCommand};
@@ -21,6 +22,12 @@ use crate::tail::{self, TailArgs};
 pub(crate) const FAILED: u8 = 1;
 /// The server cannot be reached.
 pub(crate) const UNREACHABLE: u8 = 3;
+
+/// Where shells look for it.
+const COMPLETIONS_HELP: &str = "bash: zajil completions bash > \
+    /usr/share/bash-completion/completions/zajil\n\
+    zsh:  zajil completions zsh > /usr/local/share/zsh/site-functions/_zajil\n\
+    fish: zajil completions fish > ~/.config/fish/completions/zajil.fish";
 
 /// Zajil, an SMS centre: REST in, frontends out, nothing accepted is lost.
 #[derive(Debug, Parser)]
@@ -124,6 +131,12 @@ enum Command {
         #[command(subcommand)]
         command: PduCommand,
     },
+    /// Print what makes a shell complete these commands and options.
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
     /// Write the generated pages of the manual.
     #[command(hide = true)]
     GenDocs {
@@ -185,6 +198,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => crate::restore::run(&args),
         Command::Migrate(args) => crate::migrate::run(args),
         Command::Pdu { json, command } => pdu::run(command, json),
+        Command::Completions { shell } => completions(shell),
         Command::GenDocs { check } => {
             let fresh = crate::docs::generate(std::path::Path::new("."), check)?;
             Ok(if fresh {
@@ -194,6 +208,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             })
         }
     }
+}
+
+fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "zajil", &mut script);
+    say(std::str::from_utf8(&script)?)
 }
 
 /// Writes to the standard output; a reader that has gone is no error.

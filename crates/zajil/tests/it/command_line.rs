@@ -123,3 +123,41 @@ fn d2_the_demo_shows_a_message_delivered() {
         assert!(shown.contains(part), "{part} in:\n{shown}");
     }
 }
+
+#[test]
+fn d3_shells_complete_commands_and_options() {
+    let script = |shell: &str| {
+        let printed = zajil(&["completions", shell]);
+        assert!(printed.status.success(), "{}", text(&printed.stderr));
+        text(&printed.stdout)
+    };
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let script = script(shell);
+        for word in ["message", "smpp-sim", "dry-run"] {
+            assert!(script.contains(word), "{shell} knows no {word}");
+        }
+    }
+    // A real bash takes the script and is asked as a person who presses Tab asks it.
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("zajil.bash");
+    std::fs::write(&file, script("bash")).unwrap();
+    let tab = |typed: &[&str]| {
+        let last = (typed.len() - 1).to_string();
+        let asked = r#"source "$1"; COMP_CWORD=$2; shift 2; COMP_WORDS=("$@")
+            _zajil zajil "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+            printf '%s\n' "${COMPREPLY[@]}""#;
+        let run = Command::new("bash")
+            .args(["--norc", "-c", asked, "bash"])
+            .arg(&file)
+            .arg(last)
+            .args(typed)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        text(&run.stdout)
+    };
+    assert_eq!(tab(&["zajil", "comp"]), "completions\n");
+    assert_eq!(tab(&["zajil", "message", "se"]), "send\n");
+    assert_eq!(tab(&["zajil", "migrate", "--dry"]), "--dry-run\n");
+    assert_eq!(zajil(&["completions", "cmd"]).status.code(), Some(2));
+}
