@@ -101,11 +101,12 @@ impl Shared {
 
     /// Gives an attempt the waits in force; `true` when it says that its frontend is congested.
     pub(crate) fn with_schedules(&self, report: &mut Report) -> bool {
-        let Report::AttemptFailed {
-            schedules, class, ..
-        } = report
-        else {
-            return false;
+        let (schedules, class) = match report {
+            Report::AttemptFailed {
+                schedules, class, ..
+            } => (schedules, class),
+            Report::Heard { says, .. } => return self.with_schedules(says),
+            _ => return false,
         };
         *schedules = Arc::clone(&self.policies.load().schedules);
         *class == Some(ErrorClass::Congestion)

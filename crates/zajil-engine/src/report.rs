@@ -32,7 +32,7 @@ impl Shared {
         let told: Vec<_> = reports
             .iter_mut()
             .map(|(id, report)| {
-                let goes_on = matches!(report, Report::Taken { .. });
+                let goes_on = goes_on(report);
                 (*id, (self.with_schedules(report), goes_on))
             })
             .collect();
@@ -220,6 +220,15 @@ impl Shared {
         } else {
             Err(Refusal::new(Reason::NotFound, format!("{name} not found")))
         }
+    }
+}
+
+/// Whether a message goes on as it is after this: it was neither ended nor put off.
+fn goes_on(report: &Report) -> bool {
+    match report {
+        Report::Taken { .. } => true,
+        Report::Heard { says, .. } => goes_on(says),
+        _ => false,
     }
 }
 

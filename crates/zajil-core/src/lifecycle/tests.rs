@@ -47,7 +47,7 @@ fn failed_attempt(reason: Option<&str>, retry_after: Option<u64>) -> Report {
         by: None,
         retry_after: retry_after.map(Duration::from_secs),
         class: None,
-        schedules: Arc::default(),
+        schedules: std::sync::Arc::default(),
     }
 }
 
@@ -581,3 +581,4 @@ fn an_edit_that_puts_a_message_off_past_its_end_prolongs_its_life() {
 }
 
 mod arranging;
+mod heard;

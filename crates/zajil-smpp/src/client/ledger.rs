@@ -409,18 +409,6 @@ impl Ledger {
             }
         }
     }
-
-    /// The message that a part belongs to waits for its receipt still: it was neither ended nor
-    /// given to somebody else since.
-    pub(super) async fn still_waits(
-        &self,
-        part: &AwaitedPart,
-        margin: Duration,
-    ) -> Result<bool, Error> {
-        let message = self.store.message(part.message).await?;
-        let held = message.as_ref().and_then(said::held_until);
-        Ok(held == Some(part.until.plus(margin)))
-    }
 }
 
 /// The name by which a part is remembered: the id first, whatever the carrier is called.

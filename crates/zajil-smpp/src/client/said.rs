@@ -6,8 +6,6 @@ use smpp_codec::pdu::{DataSm, Sm};
 use smpp_codec::receipt;
 use smpp_codec::state::MessageState;
 use smpp_codec::tlv::{Tag, Tlvs};
-use zajil_core::clock::Timestamp;
-use zajil_core::message::{Life, Message};
 use zajil_core::smpp::carrier::ReceiptIds;
 use zajil_store::record::SmppUnmatched;
 
@@ -141,14 +139,6 @@ pub(crate) fn keys(id: &str, written: ReceiptIds) -> Vec<String> {
             all.dedup();
             all
         }
-    }
-}
-
-/// Until when a message is held by somebody.
-pub(crate) const fn held_until(message: &Message) -> Option<Timestamp> {
-    match message.life {
-        Life::Pending { leased_until } => leased_until,
-        Life::Charging { .. } | Life::Ended(_) => None,
     }
 }
 

@@ -9,6 +9,7 @@ use smpp_codec::state::MessageState;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
@@ -27,6 +28,8 @@ use super::{Carriers, Client, Parts, Upstream};
 /// A message is held so much longer than its receipt is waited for: who looks for those that are
 /// late must come before it is offered again.
 const MARGIN: Duration = Duration::from_secs(3_600);
+/// So long before the end of a message's life its receipt is not waited for any more.
+const BEFORE_EXPIRY: Duration = Duration::from_secs(10);
 /// How often late receipts are looked for, and what is over is forgotten.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many parts are looked through at a time, in so many pages.
@@ -64,7 +67,7 @@ impl Upstream {
     /// A carrier has taken a message whole: it is held until the receipts come.
     pub(super) async fn taken(&self, message: &Message, ids: &[String]) {
         let now = self.parts.clock.now();
-        let until = now.plus(self.carrier.receipt_timeout);
+        let until = waits_until(now, self.carrier.receipt_timeout, message.expires);
         let destination = message.content.destination.as_str();
         let awaited = self
             .ledger
@@ -150,7 +153,7 @@ impl Upstream {
                 told: said.told(),
                 parts: None,
             };
-            return reported(&self.parts, part, report).await;
+            return reported(&self.parts, part, heard(part, report)).await;
         }
         let is_delivered = said.state == Some(MessageState::Delivered);
         if is_delivered && !self.ledger.delivered(part).await? {
@@ -160,7 +163,7 @@ impl Upstream {
         let report = if is_delivered {
             Report::Delivered { by, at: Some(now) }
         } else {
-            self.undelivered(said)
+            heard(part, self.undelivered(said))
         };
         reported(&self.parts, part, report).await?;
         if is_delivered {
@@ -185,6 +188,21 @@ impl Upstream {
             },
             Some(Handling::Never) | None => Report::Refused { by, reason },
         }
+    }
+}
+
+/// Until when a receipt is waited for. A message that ends by its age while nobody has looked for
+/// its receipt would be expired whatever the carrier's rule for that is, so the look comes before.
+fn waits_until(now: Timestamp, timeout: Duration, expires: Timestamp) -> Timestamp {
+    let before = BEFORE_EXPIRY.min(expires.since(now) / 2);
+    now.plus(timeout).min(expires.minus(before)).max(now)
+}
+
+/// What is said of the turn in which a part was taken, and of no later one.
+fn heard(part: &AwaitedPart, says: Report) -> Report {
+    Report::Heard {
+        held_until: part.until.plus(MARGIN),
+        says: Box::new(says),
     }
 }
 
@@ -290,32 +308,44 @@ async fn late(client: &Client, carriers: &Watched) -> Result<bool, Again> {
     let now = client.parts.clock.now();
     let parts = client.ledger.overdue(now, PAGE).await?;
     let full = parts.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-    let mut turns: BTreeMap<Turn, AwaitedPart> = BTreeMap::new();
+    let mut turns: BTreeMap<Turn, Vec<AwaitedPart>> = BTreeMap::new();
     for part in parts {
-        turns.insert((part.message, part.taken_at), part);
+        let turn = turns.entry((part.message, part.taken_at));
+        turn.or_default().push(part);
     }
-    if turns.is_empty() {
-        return Ok(false);
-    }
-    let over = turns.keys().copied().collect();
     let known = carriers.borrow().clone();
-    let ending = turns.into_values();
-    let ending = ending.map(|part| give_up(client, Arc::clone(&known), part));
+    let ending = turns.into_iter().map(|(turn, parts)| {
+        let known = Arc::clone(&known);
+        async move { (turn, give_up(client, known, &parts).await) }
+    });
     let mut ending = stream::iter(ending).buffer_unordered(ENDED_AT_ONCE);
-    while let Some(ended) = ending.next().await {
-        ended?;
+    // What could not be reported keeps the others from nothing, and is found again.
+    let (mut over, mut all) = (Vec::new(), true);
+    while let Some((turn, ended)) = ending.next().await {
+        match ended {
+            Ok(()) => over.push(turn),
+            Err(Again) => all = false,
+        }
     }
-    client.ledger.forget(over).await?;
-    Ok(full)
+    if !over.is_empty() {
+        client.ledger.forget(over).await?;
+    }
+    Ok(full && all)
 }
 
-/// Ends the wait for the receipt of a part.
-async fn give_up(client: &Client, known: Carriers, part: AwaitedPart) -> Result<(), Again> {
-    if !client.ledger.still_waits(&part, MARGIN).await? {
+/// Ends the wait for the receipts of the parts of one turn, once: on whichever node is first.
+async fn give_up(client: &Client, known: Carriers, parts: &[AwaitedPart]) -> Result<(), Again> {
+    let Some(part) = parts.first() else {
         return Ok(());
-    }
+    };
     let carrier = known.iter().find(|carrier| carrier.name == part.carrier);
     let rule = carrier.map_or(WithoutReceipt::Fail, |carrier| carrier.without_receipt);
+    let rule = if are_delivered(parts) {
+        // All receipts came, and the report that they were the last was lost.
+        WithoutReceipt::Deliver
+    } else {
+        rule
+    };
     let by = Some(part.carrier.clone());
     let at = Some(client.parts.clock.now());
     let reason = Some("no receipt came in time".to_owned());
@@ -324,5 +354,15 @@ async fn give_up(client: &Client, known: Carriers, part: AwaitedPart) -> Result<
         WithoutReceipt::Deliver => Report::Delivered { by, at },
         WithoutReceipt::Again => again(by, reason, ErrorClass::Temporary),
     };
-    reported(&client.parts, &part, report).await
+    reported(&client.parts, part, heard(part, report)).await
 }
+
+/// Whether these are all parts of a turn, and each was delivered.
+fn are_delivered(parts: &[AwaitedPart]) -> bool {
+    let told = parts.iter().filter(|part| part.delivered).count();
+    let of = parts.first().map_or(0, |part| part.parts);
+    told > 0 && u64::try_from(told).is_ok_and(|told| told >= of)
+}
+
+#[cfg(test)]
+mod tests;

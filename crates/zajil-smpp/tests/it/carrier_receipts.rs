@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smpp_codec::pdu::Sm;
 use zajil_core::clock::Timestamp;
-use zajil_core::event::EventName;
+use zajil_core::event::{Event, EventName};
 use zajil_core::id::MessageId;
 use zajil_core::message::Life;
 use zajil_core::retry::schedule::ErrorClass;
@@ -277,4 +277,53 @@ async fn d19_a_receipt_that_does_not_come_is_not_waited_for() {
         up.becomes(id, Status::Final(wanted)).await;
         nothing_waits(&up).await;
     }
+}
+
+/// S9.1, D19: with a wait that is longer than the life of the message, as the defaults are, the
+/// rule for receipts that do not come applies all the same.
+#[tokio::test]
+async fn d19_a_receipt_is_waited_for_no_longer_than_the_message_lives() {
+    let sim = sim(Receipts {
+        delay: Duration::from_secs(3_600),
+        ..Receipts::default()
+    })
+    .await;
+    let up = upstream(vec![Carrier {
+        without_receipt: WithoutReceipt::Deliver,
+        ..receipting(&sim)
+    }])
+    .await;
+    let id = up.submit_for("up", "hello", Duration::from_secs(8)).await;
+    up.delivered(id).await;
+    nothing_waits(&up).await;
+}
+
+/// D10: three parts that failed together are one attempt that failed.
+#[tokio::test]
+async fn d10_the_parts_of_a_message_fail_in_one_attempt() {
+    let sim = sim(Receipts {
+        failing_every: NonZeroU32::new(1),
+        ..Receipts::default()
+    })
+    .await;
+    let mut up = receipting(&sim);
+    let temporary = Handling::Again(ErrorClass::Temporary);
+    up.errors
+        .insert(ErrorKey::parse("receipt:011").unwrap(), temporary);
+    let up = upstream(vec![up]).await;
+    let id = up.submit("up", &"0123456789".repeat(40)).await;
+    let events = wait_for(async || {
+        let events = up.centre.store.events(id).await.unwrap();
+        let taken = |event: &&Event| event.name == EventName::Taken;
+        (events.iter().filter(taken).count() >= 3).then_some(events)
+    })
+    .await;
+    let turn = |event: &Event| match event.name {
+        EventName::Taken => Some(true),
+        EventName::DeliveryAttempt(_) => Some(false),
+        _ => None,
+    };
+    let turns: Vec<bool> = events.iter().filter_map(turn).collect();
+    let by_turns = turns.windows(2).all(|pair| pair[0] != pair[1]);
+    assert!(by_turns, "{events:?}");
 }

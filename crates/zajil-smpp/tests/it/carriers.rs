@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use zajil_core::clock::{Clock as _, Timestamp};
 use zajil_core::id::MessageId;
 use zajil_core::message::Message;
 use zajil_core::policy::Policy;
@@ -122,11 +123,22 @@ pub(crate) async fn upstream(carriers: Vec<Carrier>) -> Upstream {
 impl Upstream {
     /// Submits a message for a carrier, known or not yet.
     pub(crate) async fn submit(&self, to: &str, body: &str) -> MessageId {
+        self.submit_with(to, body, None).await
+    }
+
+    /// Submits one that lives for so long.
+    pub(crate) async fn submit_for(&self, to: &str, body: &str, life: Duration) -> MessageId {
+        let expires = zajil_engine::system::SystemClock.now().plus(life);
+        self.submit_with(to, body, Some(expires)).await
+    }
+
+    async fn submit_with(&self, to: &str, body: &str, expires: Option<Timestamp>) -> MessageId {
         let mut message = build::submission("+46701133111", "+46709771337", body);
         message.source_smsc = Some(build::name("test"));
         let id = self.centre.engine.submit(message).await.unwrap().message.id;
         let edit = zajil_core::lifecycle::Edit {
             dest_smsc: Some(Some(build::name(to))),
+            expires,
             ..zajil_core::lifecycle::Edit::default()
         };
         let desk: &dyn zajil_core::port::Desk = &*self.centre.engine;
