@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use zajil_core::smpp::BindType;
 use zajil_core::smpp::carrier::{Carrier, Host};
+use zajil_telemetry::CarrierCounts;
 
 use super::backoff::Backoff;
 use super::hear::Hear;
@@ -35,6 +36,22 @@ enum Over {
     NotBound(Lost),
     #[error("{why} after {} s", bound.as_secs())]
     Ended { why: Ended, bound: Duration },
+}
+
+/// A session that is counted as long as this lives, however it ends.
+struct Counted<'a>(&'a CarrierCounts);
+
+impl<'a> Counted<'a> {
+    fn new(counts: &'a CarrierCounts) -> Self {
+        counts.sessions.inc();
+        Self(counts)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.sessions.dec();
+    }
 }
 
 /// Keeps a session until `stop`: connects, binds, works, and begins again when it fell.
@@ -93,7 +110,7 @@ async fn session(
         if bound.is_ok() {
             let carrier = upstream.name().as_str();
             tracing::info!(carrier, kind = kind.as_str(), %host, "SMPP carrier bound");
-            upstream.counts.sessions.inc();
+            let _counted = Counted::new(&upstream.counts);
             match kind {
                 BindType::Receiver => tokio::select! {
                     () = stop.cancelled() => {}
@@ -103,9 +120,6 @@ async fn session(
                     deliver::run(upstream, &handle, stop).await;
                 }
             }
-        }
-        if bound.is_ok() {
-            upstream.counts.sessions.dec();
         }
         handle.leave();
         bound.map(|()| began.elapsed())
