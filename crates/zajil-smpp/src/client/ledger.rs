@@ -150,6 +150,12 @@ impl Ledger {
         }
     }
 
+    /// What the ids of a carrier that are about to be waited for meant before.
+    pub(super) async fn known(&self, awaited: &Awaited) -> Result<Vec<AwaitedPart>, Error> {
+        let (carrier, ids) = (awaited.carrier.clone(), awaited.ids.clone());
+        self.store.awaited_parts(carrier, ids).await
+    }
+
     /// The receipts that came before what is waited for was written down; they are kept until
     /// [`Ledger::used`].
     pub(super) fn early(&self, awaited: &Awaited, now: Timestamp) -> Vec<Said> {

@@ -11,10 +11,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::outcome::Reason;
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
+use zajil_core::smpp::Awaited;
 use zajil_core::smpp::carrier::{DeliveredAt, Handling, WithoutReceipt};
 use zajil_core::status::FinalStatus;
 use zajil_store::awaited::AwaitedPart;
@@ -72,6 +74,9 @@ impl Upstream {
         let awaited = self
             .ledger
             .awaited(&self.carrier, (destination, ids), until);
+        if self.release(message.id, &awaited).await.is_err() {
+            tracing::warn!(id = %message.id, "the wait of what had its ids before did not end");
+        }
         let report = Report::Taken {
             by: Some(self.carrier.name.clone()),
             until: until.plus(MARGIN),
@@ -95,6 +100,22 @@ impl Upstream {
                 tracing::warn!(id = %message.id, %error, "an early receipt was not forgotten");
             }
         }
+    }
+
+    /// A carrier that gives an id again means the new message by it: the former one hears nothing
+    /// more, and its wait ends now, as if it were over.
+    async fn release(&self, message: MessageId, awaited: &Awaited) -> Result<(), Again> {
+        let parts = self.ledger.known(awaited).await?;
+        for part in parts {
+            // What was delivered of a message leaves the rest of it to its own receipts.
+            if part.message == message || part.delivered {
+                continue;
+            }
+            let turn = (part.message, part.taken_at);
+            give_up(&self.parts, self.carrier.without_receipt, &[part]).await?;
+            self.ledger.forget(vec![turn]).await?;
+        }
+        Ok(())
     }
 
     /// A receipt has come. Answered after this is on stable storage, so it may come twice.
@@ -315,8 +336,10 @@ async fn late(client: &Client, carriers: &Watched) -> Result<bool, Again> {
     }
     let known = carriers.borrow().clone();
     let ending = turns.into_iter().map(|(turn, parts)| {
-        let known = Arc::clone(&known);
-        async move { (turn, give_up(client, known, &parts).await) }
+        let carrier = parts.first().map(|part| &part.carrier);
+        let carrier = known.iter().find(|known| Some(&known.name) == carrier);
+        let rule = carrier.map_or(WithoutReceipt::Fail, |carrier| carrier.without_receipt);
+        async move { (turn, give_up(&client.parts, rule, &parts).await) }
     });
     let mut ending = stream::iter(ending).buffer_unordered(ENDED_AT_ONCE);
     // What could not be reported keeps the others from nothing, and is found again.
@@ -334,12 +357,10 @@ async fn late(client: &Client, carriers: &Watched) -> Result<bool, Again> {
 }
 
 /// Ends the wait for the receipts of the parts of one turn, once: on whichever node is first.
-async fn give_up(client: &Client, known: Carriers, parts: &[AwaitedPart]) -> Result<(), Again> {
+async fn give_up(desk: &Parts, rule: WithoutReceipt, parts: &[AwaitedPart]) -> Result<(), Again> {
     let Some(part) = parts.first() else {
         return Ok(());
     };
-    let carrier = known.iter().find(|carrier| carrier.name == part.carrier);
-    let rule = carrier.map_or(WithoutReceipt::Fail, |carrier| carrier.without_receipt);
     let rule = if are_delivered(parts) {
         // All receipts came, and the report that they were the last was lost.
         WithoutReceipt::Deliver
@@ -347,14 +368,14 @@ async fn give_up(client: &Client, known: Carriers, parts: &[AwaitedPart]) -> Res
         rule
     };
     let by = Some(part.carrier.clone());
-    let at = Some(client.parts.clock.now());
+    let at = Some(desk.clock.now());
     let reason = Some("no receipt came in time".to_owned());
     let report = match rule {
         WithoutReceipt::Fail => Report::Refused { by, reason },
         WithoutReceipt::Deliver => Report::Delivered { by, at },
         WithoutReceipt::Again => again(by, reason, ErrorClass::Temporary),
     };
-    reported(&client.parts, part, heard(part, report)).await
+    reported(desk, part, heard(part, report)).await
 }
 
 /// Whether these are all parts of a turn, and each was delivered.

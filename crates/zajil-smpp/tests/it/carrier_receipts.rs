@@ -327,3 +327,35 @@ async fn d10_the_parts_of_a_message_fail_in_one_attempt() {
     let by_turns = turns.windows(2).all(|pair| pair[0] != pair[1]);
     assert!(by_turns, "{events:?}");
 }
+
+/// D19: a carrier that gives an id again will say nothing more of the message that had it: that one
+/// ends by the rule for receipts that do not come, and is not held on.
+#[tokio::test]
+async fn d19_an_id_that_is_given_again_ends_the_former_wait() {
+    let first = sim(Receipts {
+        delay: Duration::from_secs(3_600),
+        ..Receipts::default()
+    })
+    .await;
+    let up = upstream(vec![Carrier {
+        without_receipt: WithoutReceipt::Deliver,
+        ..receipting(&first)
+    }])
+    .await;
+    let former = up.submit("up", "hello").await;
+    wait_for(async || is_held(&up, former).await.then_some(())).await;
+    let port = first.end().await;
+    let options = sim::Options {
+        receipts: Receipts {
+            failing_every: NonZeroU32::new(1),
+            ..Receipts::default()
+        },
+        first_id: 0x0386_01fa,
+        ..sim::Options::default()
+    };
+    let _second = Sim::start_on(port, options).await;
+    let latter = up.submit("up", "hello again").await;
+    up.delivered(former).await;
+    up.becomes(latter, Status::Final(FinalStatus::Failed)).await;
+    nothing_waits(&up).await;
+}

@@ -1,7 +1,5 @@
 //! How long receipts are waited for, and what is known when they do not come.
 
-use zajil_core::id::MessageId;
-
 use super::*;
 
 fn at(second: i64) -> Timestamp {
