@@ -173,10 +173,12 @@ impl Courier {
         !self.dead.is_empty()
     }
 
-    /// A delivery that was given up is tried anew.
+    /// A delivery that was given up is tried anew. Any other is under way or waits already: it must
+    /// not be sent twice.
     pub(crate) fn revive(&mut self, id: u64, now: Timestamp) {
-        self.dead.remove(&id);
-        self.park(now, id);
+        if self.dead.remove(&id).is_some() {
+            self.park(now, id);
+        }
     }
 
     /// Forgets what was given up before this; answers which it was.
@@ -231,4 +233,40 @@ pub(crate) fn wants_endings(terms: &Terms) -> bool {
 /// Whether an event is the end of a message.
 pub(crate) fn is_ending(name: &str) -> bool {
     FinalStatus::ALL.iter().any(|how| ended(*how) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn courier() -> Courier {
+        let terms = Terms {
+            url: "http://example.com/".to_owned(),
+            events: vec!["message_delivered".to_owned()],
+            frontend: None,
+            number: None,
+            masked: false,
+            enabled: true,
+            description: None,
+        };
+        Courier::new(StoredWebhook::new(terms, 0, Vec::new()), 0)
+    }
+
+    /// A replay is told twice: to the node that was asked, and by the shelf to the one that sends.
+    #[test]
+    fn d16_a_delivery_that_is_replayed_twice_is_sent_once() {
+        let now = Timestamp::from_secs(1);
+        let mut courier = courier();
+        courier.bury(7, now);
+        courier.revive(7, now);
+        let sent = courier.next(now, 4);
+        assert!(matches!(sent, Some(Load::Parked(7))), "{sent:?}");
+        courier.revive(7, now);
+        let again = courier.next(now, 4);
+        assert!(again.is_none(), "{again:?}");
+        // Given up once more, it may be replayed once more.
+        courier.bury(7, now);
+        courier.revive(7, now);
+        assert_eq!(courier.parked(), 1);
+    }
 }
