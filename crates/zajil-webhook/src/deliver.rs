@@ -16,7 +16,7 @@ use zajil_store::contract::OutboxSeq;
 use zajil_store::shelf::{self, Kind, Record};
 use zajil_store::{Endings, Error};
 use zajil_telemetry::live::{Event, Filter, Listener, Next};
-use zajil_telemetry::{Fact, WebhookFact};
+use zajil_telemetry::{Fact, Stopwatch, WebhookFact};
 
 use crate::book::{Desk, PAGE, letter};
 use crate::courier::{Courier, Fresh, Load};
@@ -36,6 +36,8 @@ use shelved::{Then, Write};
 const TURN: Duration = Duration::from_millis(100);
 /// How often the rest is seen to.
 const ROUND: Duration = Duration::from_secs(1);
+/// The turn is renewed by then, however long turns take: another may take it after 15 s.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// A fresh event that was not sent within this waits on the shelf.
 const FRESH_FOR: Duration = Duration::from_secs(2);
 /// In turns: how often it is looked for what another node has been told to send again.
@@ -85,6 +87,8 @@ struct Deliverer {
     forgot_at: Timestamp,
     /// Whether endings have been read since the start.
     has_read: bool,
+    /// Since the turn was taken or renewed.
+    renewed: Stopwatch,
 }
 
 /// Sends events until the token is cancelled, as long as this node has the turn.
@@ -129,6 +133,7 @@ impl Deliverer {
             troubled: false,
             forgot_at: Timestamp::from_millis(0),
             has_read: false,
+            renewed: Stopwatch::start(),
         };
         let store = Arc::clone(&deliverer.desk.parts.store);
         let place = store.shelf_named(Kind::WebhookDelivery, PLACE.to_owned());
@@ -190,7 +195,7 @@ impl Deliverer {
             let round = rounds.is_multiple_of(10);
             // Another node has taken over, from the place that is stored: what is under way here is
             // sent by both.
-            if round && has_turn(&desk).await.is_ok_and(|has| !has) {
+            if (round || self.renewed.elapsed() >= RENEW_EVERY) && !self.keeps_turn().await {
                 tracing::warn!("another node sends webhooks by now");
                 desk.show_figures(BTreeMap::new());
                 return;
@@ -204,6 +209,18 @@ impl Deliverer {
             self.report(done);
         }
         self.stop().await;
+    }
+
+    /// Renews the turn; `false` when another has it by now.
+    async fn keeps_turn(&mut self) -> bool {
+        let asked = Stopwatch::start();
+        match has_turn(&self.desk).await {
+            Ok(true) => self.renewed = asked,
+            Ok(false) => return false,
+            // It is asked again in the next turn.
+            Err(error) => tracing::debug!(%error, "the turn is not renewed"),
+        }
+        true
     }
 
     /// One turn, or a whole round: read, send, write.
@@ -333,15 +350,19 @@ impl Deliverer {
             let entries = desk.endings()?.finished(OutboxSeq(from), READ_AT_ONCE);
             let entries = entries.await?;
             if !self.has_read {
-                self.count_forgotten(entries.first().map(|(seq, _)| seq.0))
-                    .await?;
-                self.has_read = true;
+                let first = entries.first().map(|(seq, _)| seq.0);
+                match self.count_forgotten(first).await {
+                    Ok(()) => self.has_read = true,
+                    // Somebody's transaction holds the order up; what is on the shelf goes on.
+                    Err(Error::Busy) => return Ok(()),
+                    Err(error) => return Err(error),
+                }
             }
             let count = entries.len();
             for (seq, cdr) in entries {
                 self.tell_ending(seq.0, &cdr);
             }
-            if count < READ_AT_ONCE as usize {
+            if count < READ_AT_ONCE as usize || self.renewed.elapsed() >= RENEW_EVERY {
                 return Ok(());
             }
             self.start();

@@ -5,4 +5,5 @@ mod node;
 mod outages;
 mod places;
 mod receiver;
+mod shared;
 mod told;

@@ -1,4 +1,4 @@
-//! A node under test: the real engine, a store in memory, a clock that is set, and webhooks.
+//! A node under test: the real engine, a store (mostly in memory), a set clock, and webhooks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use zajil_engine::Engine;
 use zajil_store::Store;
 use zajil_store::contract::{OutboxSeq, Purged, Retention};
 use zajil_store::memory::MemoryStore;
-use zajil_store::shelf::{Kind, Page, Shelf as _, Start};
+use zajil_store::shelf::{Kind, Page, Start};
 use zajil_telemetry::Telemetry;
 use zajil_testkit::build::submission;
 use zajil_testkit::clock::FakeClock;
@@ -24,7 +24,7 @@ use zajil_testkit::dice::FixedDice;
 use zajil_webhook::{Book, Network, Options, Parts};
 
 pub(crate) struct Node {
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) engine: Arc<Engine>,
@@ -57,12 +57,15 @@ pub(crate) fn terms(url: &str, events: &[&str]) -> Terms {
 
 impl Node {
     pub(crate) async fn start(options: Options) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        Self::on(Arc::new(MemoryStore::new()), options).await
+    }
+
+    pub(crate) async fn on(store: Arc<dyn Store>, options: Options) -> Self {
         let clock = Arc::new(FakeClock::default());
         let telemetry = Telemetry::new().unwrap();
         let telemetry = Arc::new(telemetry.with_live(clock.clone(), NodeName::new("n1"), 1_000));
         let parts = zajil_engine::Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::clone(&store),
             clock: clock.clone(),
             dice: Arc::new(FixedDice::new(vec![0])),
             telemetry: Arc::clone(&telemetry),
@@ -200,13 +203,13 @@ impl Node {
 }
 
 fn book(
-    store: &Arc<MemoryStore>,
+    store: &Arc<dyn Store>,
     clock: &Arc<FakeClock>,
     telemetry: &Arc<Telemetry>,
     options: &Options,
 ) -> Book {
     let parts = Parts {
-        store: Arc::clone(store) as Arc<dyn Store>,
+        store: Arc::clone(store),
         clock: clock.clone(),
         dice: Arc::new(FixedDice::new(vec![0])),
         telemetry: Arc::clone(telemetry),
