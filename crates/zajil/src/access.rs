@@ -43,10 +43,17 @@ pub(crate) async fn open(config: &Config, store: &dyn Store) -> anyhow::Result<A
     access.refresh(store).await.context("API keys")?;
     let nobody = access.has_no_keys() && config.oidc.is_none();
     if access.mode() == Mode::Required && nobody {
-        tracing::warn!(
-            "there is no API key yet, so nobody can call: stop the server, make one with \
-             'zajil key create --data DIR --scope admin --name NAME', and start again"
-        );
+        if config.store.shared.is_some() {
+            tracing::warn!(
+                "there is no API key yet, so nobody can call: make one with 'zajil key create \
+                 --config FILE --scope admin --name NAME', with the store.url of this node"
+            );
+        } else {
+            tracing::warn!(
+                "there is no API key yet, so nobody can call: stop the server, make one with \
+                 'zajil key create --data DIR --scope admin --name NAME', and start again"
+            );
+        }
     }
     Ok(Arc::new(access))
 }

@@ -1,18 +1,19 @@
 //! `zajil key` and `zajil audit`: who may call the API, and who changed what (S3.8).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use zajil_core::clock::Clock as _;
-use zajil_store::Store as _;
+use zajil_store::{Cluster as _, Store as _};
 use zajil_store_embedded::EmbeddedStore;
+use zajil_store_postgres::PostgresStore;
 
 use crate::cli::{self, say};
 use crate::client::{Remote, cell, encoded, list, present, rows};
-use crate::config::{self, Overrides};
+use crate::config::{self, Overrides, Shared};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
@@ -30,7 +31,9 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, Args)]
 #[command(
     after_help = "The first key of a server that asks for one is made while the server is \
-    stopped, with --data or --config: who may write the data directory may make keys."
+    stopped, with --data or --config: who may write the data directory may make keys. Where \
+    nodes share a store, --config with its store.url makes it in the database, and nodes that \
+    run take it within seconds: who may write the database may make keys."
 )]
 pub(crate) struct CreateArgs {
     /// Whose key it is.
@@ -54,7 +57,8 @@ pub(crate) struct CreateArgs {
     /// Make it in the data directory of a server that is stopped.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The same, with the data directory of this configuration.
+    /// The same, with the data directory of this configuration, or with the database of its
+    /// store.url, whether nodes run or not.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -127,22 +131,47 @@ fn create(server: &Remote, args: &CreateArgs) -> anyhow::Result<ExitCode> {
         ..Overrides::default()
     };
     let config = config::load(args.config.as_deref(), &cli::environment(), &overrides)?;
-    let directory = config.store.directory;
-    if !directory.is_dir() {
-        bail!("data directory {}: there is none", directory.display());
-    }
+    let body = body.to_string();
     let (id, key) = cli::runtime()?.block_on(async {
-        let options = zajil_store_embedded::Options::default();
-        let store = EmbeddedStore::open(&directory, &options).with_context(|| {
-            let shown = directory.display();
-            format!("data directory {shown}; while the server runs, make keys without --data")
-        })?;
-        let now = zajil_engine::system::SystemClock.now();
-        let made = zajil_api::create_offline(&store, body.to_string().as_bytes(), now).await;
-        store.close().await?;
-        made.map_err(anyhow::Error::msg)
+        match &config.store.shared {
+            Some(shared) => create_shared(shared, body.as_bytes()).await,
+            None => create_embedded(&config.store.directory, body.as_bytes()).await,
+        }
     })?;
     say(&told(&id, key.as_deref()))
+}
+
+/// In the data directory of a server that is stopped.
+async fn create_embedded(
+    directory: &Path,
+    body: &[u8],
+) -> anyhow::Result<(String, Option<String>)> {
+    let shown = directory.display();
+    if !directory.is_dir() {
+        bail!("data directory {shown}: there is none");
+    }
+    let options = zajil_store_embedded::Options::default();
+    let store = EmbeddedStore::open(directory, &options).with_context(|| {
+        format!("data directory {shown}; while the server runs, make keys without --data")
+    })?;
+    let now = zajil_engine::system::SystemClock.now();
+    let made = zajil_api::create_offline(&store, body, now).await;
+    store.close().await?;
+    made.map_err(anyhow::Error::msg)
+}
+
+/// In the database of nodes that may run: each hears of it as of a key that another node made.
+async fn create_shared(shared: &Shared, body: &[u8]) -> anyhow::Result<(String, Option<String>)> {
+    let options = zajil_store_postgres::Options {
+        schema: shared.schema.clone(),
+        ..zajil_store_postgres::Options::default()
+    };
+    let store = PostgresStore::open(&shared.server, options).await;
+    let store = store.context("store.url")?;
+    let now = store.time().await.context("store.url")?;
+    let made = zajil_api::create_offline(&store, body, now).await;
+    store.close().await?;
+    made.map_err(anyhow::Error::msg)
 }
 
 /// The key on a line of its own, so that it can be taken from the standard output.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zajil_testkit::database::{DatabaseServer, Engine};
 
+use crate::command_line::{text, zajil};
 use crate::history::{Load, finish, until};
 use crate::server::{Client, Server};
 
@@ -195,6 +196,56 @@ async fn d5_d11_three_nodes_that_die_at_random_lose_nothing_and_double_nothing()
     history.check(&clients, sql);
     finish(&clients, sql);
     for server in servers.into_iter().flatten() {
+        assert_eq!(server.stop(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_8_the_first_key_of_a_cluster_is_made_in_its_database_while_nodes_run() {
+    if skipped() {
+        return;
+    }
+    let database = DatabaseServer::open(Engine::Postgres).await;
+    let data = tempfile::tempdir().unwrap();
+    let nodes = ["a", "b"].map(|name| {
+        let settings = format!(
+            "[node]\nsmsc_node_name = \"{name}\"\n[store]\nurl = \"{}\"\n\
+             [api]\naccess = \"required\"\n",
+            database.url()
+        );
+        Server::configured(&data.path().join(name), &settings)
+    });
+    let asks = |server: &Server, key: &str| {
+        let header = format!("Bearer {key}");
+        let headers = [("authorization", header.as_str())];
+        let call = ("GET", "/api/keys");
+        let answer = server.client().try_call(call, &headers, &Value::Null);
+        answer.unwrap()
+    };
+    for server in &nodes {
+        assert_eq!(asks(server, "zjl_none").0, 401);
+    }
+    let file = data.path().join("a").join("zajil.toml");
+    let make = |scope: &str| {
+        let config = ["--config", file.to_str().unwrap()];
+        let mut words = vec!["key", "create", "--name", "ops", "--scope", scope];
+        words.extend(config);
+        zajil(&words)
+    };
+    let refused = make("everything");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("scopes"), "{refused:?}");
+    let made = make("admin");
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let key = text(&made.stdout).trim().to_owned();
+    for server in &nodes {
+        until("the key opens", || asks(server, &key).0 == 200);
+        let (_, listed) = asks(server, &key);
+        let names: Vec<_> = listed["data"].as_array().unwrap().iter().collect();
+        assert_eq!(names.len(), 1, "{listed}");
+        assert_eq!(names[0]["name"], json!("ops"));
+    }
+    for server in nodes {
         assert_eq!(server.stop(), Some(0));
     }
 }
