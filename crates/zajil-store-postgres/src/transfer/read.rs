@@ -20,10 +20,11 @@ const LATE: i64 = 100_000;
 /// that was slow. It gets a place behind all others, so that one place divides what has been told
 /// from what has not.
 pub(super) async fn late(conn: &Conn) -> Done<BTreeMap<i64, i64>> {
+    // From the last ending backwards, to the first that was told: never all of them.
     const LATE_ONES: &str = "SELECT o.seq FROM outbox o WHERE o.seq < \
-         (SELECT max(f.seq) FROM fin f \
-          WHERE NOT EXISTS (SELECT 1 FROM outbox d WHERE d.seq = f.seq)) \
-         ORDER BY o.seq LIMIT $1";
+         (SELECT f.seq FROM fin f \
+          WHERE NOT EXISTS (SELECT 1 FROM outbox d WHERE d.seq = f.seq) \
+          ORDER BY f.seq DESC LIMIT 1) ORDER BY o.seq LIMIT $1";
     let rows = conn.ask(Step::new(LATE_ONES, bind![LATE + 1])).await?;
     let last = last_ending(conn).await?;
     let mut late = BTreeMap::new();
@@ -89,12 +90,14 @@ pub(super) async fn counters(conn: &Conn, after: &Row, places: i64) -> Done<Vec<
 /// Lines of logs by message, each with its place.
 type Lines = HashMap<i64, Vec<(i64, Vec<Event>)>>;
 
-/// The lines that came later to the logs of a page.
-async fn later(conn: &Conn, first: i64, last: i64) -> Done<Lines> {
-    const LATER: &str = "SELECT message_id, n, events FROM event \
-         WHERE message_id >= $1 AND message_id <= $2 ORDER BY message_id, n";
+/// The lines that came later to the logs of a page. Those of the messages between them that have
+/// left are not read: there may be any number.
+async fn later(conn: &Conn, page: &[i64]) -> Done<Lines> {
+    const LATER: &str = "SELECT e.message_id, e.n, e.events \
+         FROM (SELECT unnest($1::bigint[]) AS id) AS p JOIN event e ON e.message_id = p.id \
+         ORDER BY e.message_id, e.n";
     let mut lines = Lines::new();
-    for row in conn.ask(Step::new(LATER, bind![first, last])).await? {
+    for row in conn.ask(Step::new(LATER, bind![page.to_vec()])).await? {
         let events = record::decode_events(row.try_get(2)?)?;
         let place: i64 = row.try_get(1)?;
         lines
@@ -127,6 +130,21 @@ fn first_of(after: &Row) -> i64 {
     }
 }
 
+/// The ids that rows begin with.
+fn ids_of(rows: &[tokio_postgres::Row]) -> Done<Vec<i64>> {
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// The ids of a page of messages. They are looked for where messages are, not among the texts: those
+/// of messages that have left stay there until their day is taken away.
+async fn living(conn: &Conn, after: &Row, limit: u32) -> Done<Vec<i64>> {
+    const IDS: &str = "SELECT id FROM (\
+         (SELECT id FROM q WHERE id > $1 ORDER BY id LIMIT $2) UNION \
+         (SELECT id FROM fin WHERE id > $1 ORDER BY id LIMIT $2)) AS page ORDER BY id LIMIT $2";
+    let page = bind![first_of(after), i64::from(limit)];
+    ids_of(&conn.ask(Step::new(IDS, page)).await?)
+}
+
 /// A page of messages.
 pub(super) async fn messages(
     conn: &Conn,
@@ -138,16 +156,21 @@ pub(super) async fn messages(
         "SELECT ",
         message_columns!(),
         ", q.dest, f.hidden, f.seq, o.seq IS NULL, m.events, f.logged_n, f.events \
-         FROM msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id \
-         LEFT JOIN outbox o ON o.seq = f.seq \
-         WHERE m.id > $1 AND (q.id IS NOT NULL OR f.id IS NOT NULL) ORDER BY m.id LIMIT $2"
+         FROM (SELECT unnest($1::bigint[]) AS id) AS p JOIN msg m ON m.id = p.id \
+         LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id \
+         LEFT JOIN outbox o ON o.seq = f.seq ORDER BY m.id"
     );
-    let page = bind![first_of(after), i64::from(limit)];
-    let rows = conn.ask(Step::new(PAGE, page)).await?;
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+    let ids = living(conn, after, limit).await?;
+    if ids.is_empty() {
         return Ok(Vec::new());
-    };
-    let mut lines = later(conn, first.try_get(0)?, last.try_get(0)?).await?;
+    }
+    let rows = conn.ask(Step::new(PAGE, bind![ids.clone()])).await?;
+    if rows.len() != ids.len() {
+        let (first, missing) = (ids.first().unwrap_or(&0), ids.len() - rows.len());
+        let told = format!("{missing} messages from {first} on have a state and no text");
+        return Err(damaged(told).into());
+    }
+    let mut lines = later(conn, &ids).await?;
     let mut page = Vec::with_capacity(rows.len());
     for row in &rows {
         let id: i64 = row.try_get(0)?;
@@ -177,10 +200,7 @@ pub(super) async fn logs(conn: &Conn, after: &Row, limit: u32) -> Done<Vec<Row>>
          ORDER BY id LIMIT $2";
     let page = bind![first_of(after), i64::from(limit)];
     let rows = conn.ask(Step::new(PAGE, page)).await?;
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-        return Ok(Vec::new());
-    };
-    let mut lines = later(conn, first.try_get(0)?, last.try_get(0)?).await?;
+    let mut lines = later(conn, &ids_of(&rows)?).await?;
     let mut page = Vec::with_capacity(rows.len());
     for row in &rows {
         let id: i64 = row.try_get(0)?;
