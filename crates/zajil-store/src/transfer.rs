@@ -13,7 +13,6 @@ use std::fmt;
 use zajil_core::clock::Timestamp;
 use zajil_core::event::Event;
 use zajil_core::frontend::FrontendName;
-use zajil_core::message::{Life, Message};
 
 use crate::contract::Reply;
 use crate::record;
@@ -65,7 +64,7 @@ pub enum Table {
     Location,
     /// Stretches of frontends.
     Frontend,
-    /// Messages in every state, with their logs: see [`message_row`]. Leases are not carried.
+    /// Messages in every state, with their logs and leases: see [`message_row`].
     Message,
     /// The messages that are parts of a text.
     Part,
@@ -365,12 +364,5 @@ impl From<Option<String>> for Value {
 impl From<bool> for Value {
     fn from(is_so: bool) -> Self {
         Self::Int(is_so.into())
-    }
-}
-
-/// A pending message as nobody holds it.
-fn let_go(message: &mut Message) {
-    if let Life::Pending { leased_until } = &mut message.life {
-        *leased_until = None;
     }
 }

@@ -109,7 +109,7 @@ fn pending(db: &Connection, message: &MessageRow<'_>, (due, turn): (i64, i64)) -
         Some(name) => dest(db, name)?,
     };
     let undecided = message.dest_smsc.is_none() && dest != CHARGING;
-    db.prepare_cached("INSERT INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, ?7)")?
+    db.prepare_cached("INSERT INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
         .execute(params![
             message.id,
             dest,
@@ -117,6 +117,7 @@ fn pending(db: &Connection, message: &MessageRow<'_>, (due, turn): (i64, i64)) -
             undecided && dest != UNROUTED,
             message.attempts,
             message.deliver_after,
+            message.leased_until,
             message.updated_at,
         ])?;
     db.prepare_cached("INSERT INTO expiry VALUES (?1, ?2)")?

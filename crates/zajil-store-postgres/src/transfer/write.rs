@@ -127,10 +127,11 @@ fn texts<'a>(all: &[MessageRow<'a>]) -> Step<'a> {
 }
 
 fn queued<'a>(pending: &[&MessageRow<'a>]) -> Step<'a> {
-    const QUEUED: &str = "INSERT INTO q (id, dest, due, turn, attempts, deliver_after, updated_at, \
-         number, undecided) SELECT unnest($1::bigint[]), unnest($2::text[]), \
-         unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::bigint[]), \
-         unnest($7::bigint[]), unnest($8::text[]), unnest($9::boolean[])";
+    const QUEUED: &str = "INSERT INTO q (id, dest, due, turn, attempts, deliver_after, \
+         leased_until, updated_at, number, undecided) SELECT unnest($1::bigint[]), \
+         unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]), \
+         unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::text[]), \
+         unnest($10::boolean[])";
     let mut columns = columns!(
         pending,
         id,
@@ -139,6 +140,7 @@ fn queued<'a>(pending: &[&MessageRow<'a>]) -> Step<'a> {
         turn,
         attempts,
         deliver_after,
+        leased_until,
         updated_at,
     );
     let undecided = |row: &&MessageRow<'a>| row.dest_smsc.is_none();

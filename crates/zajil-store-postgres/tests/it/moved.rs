@@ -79,6 +79,27 @@ async fn d15_a_move_that_stops_goes_on_both_ways() {
     moved::only_an_empty_store_is_filled(schema(&server), directory()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d15_what_has_left_is_not_read_with_a_page() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let home = Arc::new(Schema::new(&server));
+    let damage = format!("INSERT INTO {}.event VALUES (2, 1000, 0, '?')", home.name);
+    moved::what_has_left_is_not_read_with_a_page(home, || drop(database.sql(&damage))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d15_what_was_told_out_of_order_is_told_once() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let home = Arc::new(Schema::new(&server));
+    let tell = format!("DELETE FROM {}.outbox WHERE id = 3", home.name);
+    let homes = (home as Arc<dyn MovableHome>, directory());
+    moved::what_was_told_out_of_order_is_told_once(homes, || drop(database.sql(&tell))).await;
+}
+
 fn named(name: &str) -> Introduction {
     Introduction {
         name: name.into(),

@@ -28,8 +28,6 @@ struct Lockstep {
     ours: Subject,
     dice: Dice,
     now: Timestamp,
-    /// Whether messages are held now and then.
-    leases: bool,
     /// The highest message id used.
     last_id: u64,
     seed: u64,
@@ -65,8 +63,7 @@ pub(super) async fn agree_over_restarts(home: Arc<dyn Home>, seed: u64, steps: u
     pair.theirs.store.close().await.unwrap();
 }
 
-/// The same, moving everything to the next home now and then; nothing is held before the last move,
-/// since moving lets go.
+/// The same, moving everything to the next home now and then, with what is held.
 pub(super) async fn agree_over_moves(homes: &[Arc<dyn MovableHome>], seed: u64, steps: u32) {
     let mut pair: Option<Lockstep> = None;
     for (place, home) in homes.iter().enumerate() {
@@ -83,7 +80,6 @@ pub(super) async fn agree_over_moves(homes: &[Arc<dyn MovableHome>], seed: u64, 
                 pair
             }
         };
-        now.leases = place + 1 == homes.len();
         for _ in 0..steps {
             now.step += 1;
             now.operate().await;
@@ -111,7 +107,6 @@ impl Lockstep {
             ours: Subject::new(Arc::new(MemoryStore::new())),
             dice: Dice::new(seed),
             now: at(0),
-            leases: true,
             last_id: 0,
             seed,
             step: 0,
@@ -125,7 +120,7 @@ impl Lockstep {
             10..=26 => self.accept().await,
             27 => self.await_parts().await,
             28..=36 => self.offer().await,
-            37..=44 if self.leases => self.lease().await,
+            37..=44 => self.lease().await,
             45..=58 => self.report().await,
             59..=64 => self.edit().await,
             65..=66 => self.remove().await,

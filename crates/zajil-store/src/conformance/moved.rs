@@ -2,6 +2,7 @@
 //! on as before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zajil_core::clock::Timestamp;
 use zajil_core::message::Life;
@@ -10,7 +11,7 @@ use zajil_core::status::FinalStatus;
 use super::awaited::{find, taken};
 use super::build::{at, delivered, ended, id, keyed, plain, routed, unrouted};
 use super::{Boxed, Home, Subject, differential};
-use crate::contract::{Error, Placed};
+use crate::contract::{Error, Placed, Retention};
 use crate::shelf::{Change, Kind};
 use crate::transfer::carry::{self, Begun, Compared};
 use crate::transfer::{Mark, Port, Row, Table, Value};
@@ -49,8 +50,8 @@ pub async fn a_history_goes_on_over_moves(homes: Vec<Arc<dyn MovableHome>>) {
     differential::agree_over_moves(&homes, 20_271_127, 400).await;
 }
 
-/// What was held is offered at once, by whoever asks; what is told already is not told again; what
-/// has been handed out once (ids, places, names) is not handed out again.
+/// What is held stays held until its lease is over; what is told already is not told again; what has
+/// been handed out once (ids, places, names) is not handed out again.
 pub async fn what_is_held_or_told_is_neither_lost_nor_doubled(
     from: Arc<dyn MovableHome>,
     to: Arc<dyn MovableHome>,
@@ -74,14 +75,20 @@ pub async fn what_is_held_or_told_is_neither_lost_nor_doubled(
     };
     let added = s.store.change_shelf(vec![add.clone()], at(4)).await;
     let ending = last_ending(&s).await;
+    let life = s.get(1).await.life;
+    assert!(
+        matches!(&life, Life::Pending { leased_until: Some(until) } if *until > at(5)),
+        "{life:?}"
+    );
     s.store.close().await.unwrap();
     drop(s);
     move_all(&*from, &*to).await;
 
     let s = Subject::new(to.open().await);
-    assert_eq!(s.offered(plain("gw"), at(5)).await, [1], "nobody holds it");
-    let free = Life::Pending { leased_until: None };
-    assert_eq!(s.get(1).await.life, free);
+    let held = "a carrier took it, and nobody else delivers it before its receipt (ADR 22)";
+    assert!(s.offered(plain("gw"), at(5)).await.is_empty(), "{held}");
+    assert_eq!(s.get(1).await.life, life, "{held}");
+    assert_eq!(s.offered(plain("gw"), at(3_661)).await, [1], "a lease ends");
     assert_eq!(find(&s, "up", &["7", "8"]).await, awaited, "D19");
     let untold = s.cdrs().await;
     let untold: Vec<_> = untold.iter().map(|cdr| cdr.message_id).collect();
@@ -193,6 +200,62 @@ impl Port for Stopping {
             }
         }
     }
+}
+
+/// A message that has left lies between two that are there: nothing of it is read with their page.
+/// `meddle` damages what is left of the log of message 2.
+pub async fn what_has_left_is_not_read_with_a_page(
+    home: Arc<dyn MovableHome>,
+    meddle: impl FnOnce() + Send,
+) {
+    let s = Subject::new(home.open().await);
+    let all = (1..=3).map(|number| routed(number, "gw")).collect();
+    s.accept(all).await;
+    s.report(2, ended(FinalStatus::Failed), at(1)).await;
+    s.drain().await;
+    let keep = Retention {
+        messages: Duration::ZERO,
+        events: Duration::from_hours(24),
+        frontends: Duration::from_hours(24),
+    };
+    let purged = s.store.purge(keep, at(9), 10).await.unwrap();
+    assert_eq!(purged.messages, 1);
+    s.store.close().await.unwrap();
+    drop(s);
+    meddle();
+    let mut port = home.port().await;
+    let start = Table::Message.start();
+    let page = port.rows(Table::Message, start, 10).await.unwrap();
+    let ids: Vec<_> = page.iter().filter_map(|row| row.first()).collect();
+    assert_eq!(ids, [&Value::Int(1), &Value::Int(3)]);
+}
+
+/// The CDR of an ending is in the sink although that of one before it is not: told once each, after
+/// the move too. `meddle` takes the entry of message 3, the last to end, out of the outbox.
+pub async fn what_was_told_out_of_order_is_told_once(
+    (from, to): (Arc<dyn MovableHome>, Arc<dyn MovableHome>),
+    meddle: impl FnOnce() + Send,
+) {
+    let s = Subject::new(from.open().await);
+    let all = (1..=3).map(|number| routed(number, "gw")).collect();
+    s.accept(all).await;
+    for number in 1..=3 {
+        let now = at(number.cast_signed());
+        s.report(number, ended(FinalStatus::Failed), now).await;
+    }
+    s.store.close().await.unwrap();
+    drop(s);
+    meddle();
+    move_all(&*from, &*to).await;
+    let s = Subject::new(to.open().await);
+    let untold = s.cdrs().await;
+    let untold: Vec<_> = untold.iter().map(|cdr| cdr.message_id).collect();
+    assert_eq!(untold, [1, 2]);
+    s.accept(vec![routed(4, "gw")]).await;
+    s.report(4, ended(FinalStatus::Failed), at(9)).await;
+    s.drain().await;
+    assert!(s.cdrs().await.is_empty());
+    s.store.close().await.unwrap();
 }
 
 /// A store that holds anything is not filled, and both are left as they were.

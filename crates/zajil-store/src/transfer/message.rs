@@ -5,7 +5,7 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::message::{Life, Message};
 
 use super::Form::{self, Int, Text};
-use super::{Row, Value, let_go, log_values};
+use super::{Row, Value, log_values};
 use crate::contract::Error;
 use crate::record;
 
@@ -26,10 +26,11 @@ pub(super) const COLUMNS: &[(&str, Form)] = &[
     ("deliver_after", Int),
     ("updated_at", Int),
     // Of a pending one: the queue (empty = unrouted, nothing = none, it waits for its charge), when
-    // it is offered, and its next turn.
+    // it is offered, its next turn, and until when somebody holds it.
     ("queue", Text),
     ("due", Int),
     ("turn", Int),
+    ("leased_until", Int),
     // Of one that has ended: how, when, where, whether it is hidden, its place among the endings,
     // and whether its CDR is in the sink.
     ("how", Text),
@@ -53,18 +54,17 @@ pub struct Ended {
     pub told: bool,
 }
 
-/// The row of a message. `queue` is that of a pending one: none = unrouted. A lease is left out:
-/// the message is offered again.
+/// The row of a message. `queue` is that of a pending one: none = unrouted. A lease goes along: a
+/// carrier that took the message may have delivered it, and its receipt is still to come.
 ///
 /// # Errors
 /// [`Error::Damaged`] when it has ended and nothing is known of that.
 pub fn message_row(
-    mut message: Message,
+    message: Message,
     queue: Option<&FrontendName>,
     ended: Option<Ended>,
     events: &[Event],
 ) -> Result<Row, Error> {
-    let_go(&mut message);
     let content = &message.content;
     let (logged_at, events) = log_values(events);
     let mut row: Row = vec![
@@ -91,6 +91,7 @@ pub fn message_row(
                 Value::Null,
                 Value::Null,
                 Value::Null,
+                Value::Null,
                 ending.how.as_str().into(),
                 ending.at.into(),
                 ending.node.as_str().into(),
@@ -105,7 +106,15 @@ pub fn message_row(
                 true => Value::Null,
                 false => queue.map_or("", FrontendName::as_str).into(),
             });
-            row.extend([message.due().into(), message.next_turn().into()]);
+            let held = match message.life {
+                Life::Pending { leased_until } => leased_until,
+                Life::Charging { .. } | Life::Ended(_) => None,
+            };
+            row.extend([
+                message.due().into(),
+                message.next_turn().into(),
+                held.into(),
+            ]);
             row.extend(std::iter::repeat_n(Value::Null, 6));
         }
     }
@@ -139,6 +148,7 @@ pub struct MessageRow<'a> {
     pub queue: Option<&'a str>,
     pub due: Option<i64>,
     pub turn: Option<i64>,
+    pub leased_until: Option<i64>,
     pub how: Option<&'a str>,
     pub at: Option<i64>,
     pub node: Option<&'a str>,
@@ -189,13 +199,14 @@ fn read(row: &Row) -> Option<MessageRow<'_>> {
         queue: text(15),
         due: int(16),
         turn: int(17),
-        how: text(18),
-        at: int(19),
-        node: text(20),
-        hidden: is(21),
-        place: int(22),
-        told: is(23),
-        logged_at: int(24)?,
-        events: text(25)?,
+        leased_until: int(18),
+        how: text(19),
+        at: int(20),
+        node: text(21),
+        hidden: is(22),
+        place: int(23),
+        told: is(24),
+        logged_at: int(25)?,
+        events: text(26)?,
     })
 }

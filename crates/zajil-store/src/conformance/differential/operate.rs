@@ -207,7 +207,7 @@ impl Lockstep {
             11 => Report::Charged(Settlement::Granted {
                 debited: NonZeroU32::new(4),
             }),
-            13 if self.leases => Report::Taken {
+            13 => Report::Taken {
                 by: self.dice.chance(50).then(|| name(self.frontend())),
                 until: self.later(),
                 told: "taken".into(),
