@@ -239,7 +239,7 @@ pub async fn what_was_told_out_of_order_is_told_once(
     let s = Subject::new(from.open().await);
     let all = (1..=3).map(|number| routed(number, "gw")).collect();
     s.accept(all).await;
-    for number in 1..=3 {
+    for number in 1..=3_u64 {
         let now = at(number.cast_signed());
         s.report(number, ended(FinalStatus::Failed), now).await;
     }
