@@ -135,8 +135,8 @@ fn ids_of(rows: &[tokio_postgres::Row]) -> Done<Vec<i64>> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The ids of a page of messages. They are looked for where messages are, not among the texts: those
-/// of messages that have left stay there until their day is taken away.
+/// The ids of a page of messages. They are looked for where messages are, not among the texts:
+/// those of messages that have left stay there until their day is taken away.
 async fn living(conn: &Conn, after: &Row, limit: u32) -> Done<Vec<i64>> {
     const IDS: &str = "SELECT id FROM (\
          (SELECT id FROM q WHERE id > $1 ORDER BY id LIMIT $2) UNION \

@@ -50,8 +50,8 @@ pub async fn a_history_goes_on_over_moves(homes: Vec<Arc<dyn MovableHome>>) {
     differential::agree_over_moves(&homes, 20_271_127, 400).await;
 }
 
-/// What is held stays held until its lease is over; what is told already is not told again; what has
-/// been handed out once (ids, places, names) is not handed out again.
+/// What is held stays held until its lease is over; what is told already is not told again; what
+/// has been handed out once (ids, places, names) is not handed out again.
 pub async fn what_is_held_or_told_is_neither_lost_nor_doubled(
     from: Arc<dyn MovableHome>,
     to: Arc<dyn MovableHome>,
