@@ -21,12 +21,22 @@ const NULL: &str = "null submit_sm";
 const NULL_LIFE: &str = "null, receipt";
 const SUBMIT: &str = "submit_sm";
 const BY_CARRIER: &str = "life, carrier";
+const BY_RECEIPT: &str = "life, receipt";
 const BY_APPLICATION: &str = "life, ESME";
-const ROWS: [&str; 5] = [NULL, SUBMIT, NULL_LIFE, BY_CARRIER, BY_APPLICATION];
+const ROWS: [&str; 6] = [
+    NULL,
+    SUBMIT,
+    NULL_LIFE,
+    BY_CARRIER,
+    BY_RECEIPT,
+    BY_APPLICATION,
+];
 
-/// Numbers that begin so are routed to an application that is away, a carrier, an application.
+/// Numbers that begin so are routed to an application that is away, a carrier, one whose receipts
+/// are waited for, an application.
 const AWAY: &str = "1555";
 const CARRIER: &str = "1556";
+const RECEIPT: &str = "1558";
 const APPLICATION: &str = "1557";
 
 /// By row.
@@ -71,7 +81,7 @@ fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
     null(NULL, &[])?;
     null(NULL_LIFE, &["--receipts"])?;
     // Each row has a server and a store of its own: none finds what another left.
-    for row in [SUBMIT, BY_CARRIER, BY_APPLICATION] {
+    for row in [SUBMIT, BY_CARRIER, BY_RECEIPT, BY_APPLICATION] {
         let carrier = Server::null_smpp(bench, &["--receipts"])?;
         let data = bench.data_folder(&format!("smpp-{number}-{}", row.replace([' ', ','], "")));
         let zajil = Server::zajil(bench, binary, &data)?;
@@ -83,7 +93,7 @@ fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
     Ok(round)
 }
 
-/// Accounts, a carrier, and a route to each.
+/// Accounts, a carrier in two ways, and a route to each.
 fn furnish(zajil: &Server, carrier: &Server) -> Result<()> {
     for system_id in ["bench", "away", "sink"] {
         let account = serde_json::json!({
@@ -91,12 +101,20 @@ fn furnish(zajil: &Server, carrier: &Server) -> Result<()> {
         });
         zajil.post("/api/smpp/accounts", &account.to_string())?;
     }
-    let carrier = serde_json::json!({
-        "name": "up", "hosts": [carrier.smpp().to_string()], "system_id": "zajil",
-        "password": "secret08", "window": WINDOW, "binds": 4,
-    });
-    zajil.post("/api/smpp/carriers", &carrier.to_string())?;
-    for (prefix, to) in [(AWAY, "away"), (CARRIER, "up"), (APPLICATION, "sink")] {
+    for (name, delivered_at) in [("up", "response"), ("later", "receipt")] {
+        let carrier = serde_json::json!({
+            "name": name, "hosts": [carrier.smpp().to_string()], "system_id": "zajil",
+            "password": "secret08", "window": WINDOW, "binds": 4, "delivered_at": delivered_at,
+        });
+        zajil.post("/api/smpp/carriers", &carrier.to_string())?;
+    }
+    let routes = [
+        (AWAY, "away"),
+        (CARRIER, "up"),
+        (RECEIPT, "later"),
+        (APPLICATION, "sink"),
+    ];
+    for (prefix, to) in routes {
         let route = serde_json::json!({ "called_prefix": format!("+{prefix}"), "dest_smsc": to });
         zajil.post("/api/routes", &route.to_string())?;
     }
@@ -118,6 +136,7 @@ fn load(bench: &Bench, server: &Server, row: &str, seconds: u32) -> Result<Measu
     command.args(["--server-pid", &server.pid().to_string()]);
     let prefix = match row {
         BY_CARRIER => CARRIER,
+        BY_RECEIPT => RECEIPT,
         BY_APPLICATION => APPLICATION,
         _ => AWAY,
     };
