@@ -216,8 +216,8 @@ fn matrix() -> Vec<Case> {
 /// What an application says, line by line.
 #[derive(Debug, Default)]
 struct Said {
-    /// The ids that it was answered with, by case.
-    ids: BTreeMap<u64, Vec<String>>,
+    /// The ids that it was answered with, by case and part; answers may come in any order.
+    ids: BTreeMap<u64, BTreeMap<u64, String>>,
     receipts: Vec<Value>,
 }
 
@@ -251,7 +251,8 @@ fn run(mut command: Command, server: &Server, cases: &[Case]) -> Said {
         match line["submitted"].as_u64() {
             Some(n) => {
                 let id = line["id"].as_str().unwrap().to_owned();
-                said.ids.entry(n).or_default().push(id);
+                let part = line["part"].as_u64().unwrap();
+                said.ids.entry(n).or_default().insert(part, id);
             }
             None => said.receipts.push(line),
         }
@@ -354,7 +355,7 @@ fn check(command: Command) {
     for (n, case) in (0..).zip(&cases) {
         let ids = &said.ids[&n];
         assert_eq!(ids.len(), case.form.parts(), "{case:?}");
-        for (id, asked) in ids.iter().zip(&case.asks) {
+        for (id, asked) in ids.values().zip(&case.asks) {
             let message = message(&client, id);
             if case.form.parts() == 1 {
                 assert_eq!(message["message_body"], case.form.text(), "{case:?}");

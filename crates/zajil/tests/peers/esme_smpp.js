@@ -84,7 +84,12 @@ session.on('connect', () => {
           },
           (response) => {
             unanswered -= 1;
-            say({ submitted: entry.n, id: response.message_id, status: response.command_status });
+            say({
+              submitted: entry.n,
+              part: index,
+              id: response.message_id,
+              status: response.command_status,
+            });
             ends();
           }
         );

@@ -61,7 +61,8 @@ numbers, heard = {}, []
 
 
 def submitted(pdu):
-    say(submitted=numbers[pdu.sequence], id=pdu.message_id.decode())
+    number, part = numbers[pdu.sequence]
+    say(submitted=number, part=part, id=pdu.message_id.decode())
 
 
 def delivered(pdu):
@@ -76,7 +77,7 @@ for line in sys.stdin:
     case = json.loads(line)
     parts = parts_of(case)
     assert len(parts) == len(case["asks"]), (case, len(parts))
-    for part, asked in zip(parts, case["asks"]):
+    for index, (part, asked) in enumerate(zip(parts, case["asks"])):
         pdu = client.send_message(
             source_addr_ton=smpplib.consts.SMPP_TON_ALNUM,
             source_addr="SHOP",
@@ -86,7 +87,7 @@ for line in sys.stdin:
             registered_delivery=asked,
             **part,
         )
-        numbers[pdu.sequence] = case["n"]
+        numbers[pdu.sequence] = case["n"], index
         client.poll()
 while len(heard) < RECEIPTS:
     client.read_once()
