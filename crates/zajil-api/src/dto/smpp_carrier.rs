@@ -277,7 +277,15 @@ fn errors(field: Field<'_>) -> Read<BTreeMap<ErrorKey, Handling>> {
         })?;
         Ok((error, handling))
     };
-    given.iter().map(one).collect::<Result<_, _>>().map(Some)
+    let mut errors = BTreeMap::new();
+    for (key, word) in &given {
+        let (error, handling) = one((key, word))?;
+        if errors.insert(error, handling).is_some() {
+            let rule = "is another way to write an error that is there already";
+            return Err(wrong(key, rule.to_owned()));
+        }
+    }
+    Ok(Some(errors))
 }
 
 fn hosts(field: Field<'_>) -> Read<Vec<Host>> {
@@ -504,5 +512,26 @@ impl Described for CarrierOut<'_> {
             ("without_receipt", shown::word(WITHOUT)),
             ("errors", schema::map(shown::text())),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// D19: two meanings for one error, written in two ways, are no setting.
+    #[test]
+    fn d19_an_error_has_one_meaning_however_it_is_written() {
+        let read = |text: &str| errors(Field::Text(text.into()));
+        for twice in [
+            r#"{"0x45":"temporary","69":"absent"}"#,
+            r#"{"receipt:011":"permanent","receipt:11":"absent"}"#,
+        ] {
+            let refusal = read(twice).unwrap_err();
+            let rule = "is another way to write an error that is there already";
+            assert!(refusal.detail.ends_with(rule), "{}", refusal.detail);
+        }
+        let two = read(r#"{"0x45":"temporary","receipt:69":"absent"}"#);
+        assert_eq!(two.unwrap().unwrap().len(), 2);
     }
 }

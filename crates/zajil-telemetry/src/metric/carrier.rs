@@ -26,7 +26,7 @@ pub(super) const RECEIPTS: Entry = labelled(
     counter(
         "zajil_smpp_carrier_receipts_total",
         "Receipts of a carrier that tell of an end: delivered or undelivered; and those that match \
-         no message: unmatched.",
+         no message when they come: unmatched.",
     ),
     &["carrier", "outcome"],
 );
