@@ -102,9 +102,9 @@ fn submission(
     raw: &RawValue,
     (holder, whole): (&str, Option<(&str, usize)>),
 ) -> Result<Submission, Refusal> {
-    let mut submit: Submit<'_> = batch::item(raw)?;
-    let own = std::mem::take(&mut submit.idempotency_key);
+    let submit: Submit<'_> = batch::item(raw)?;
     let mut submission = submit.into_submission(api.now(), api.options.max_text_chars)?;
+    let own = batch::key(raw)?;
     let octets = raw.get().as_bytes();
     if let Some(key) = own.text("idempotency_key", 255)? {
         submit::check_key("idempotency_key", &key)?;

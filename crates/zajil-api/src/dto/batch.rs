@@ -73,6 +73,24 @@ pub(crate) fn item<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Refus
     }
 }
 
+/// The key of an item, beside the fields of a submit.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Keyed<'a> {
+    #[serde(borrow)]
+    idempotency_key: Field<'a>,
+}
+
+/// The key of an item. Most have none, and are not read a second time: then the text has neither
+/// its name nor an escape that may stand for a letter of it.
+pub(crate) fn key(raw: &RawValue) -> Result<Field<'_>, Refusal> {
+    let text = raw.get();
+    if !text.contains("idempotency_key") && !text.contains("\\u") {
+        return Ok(Field::Absent);
+    }
+    item::<Keyed<'_>>(raw).map(|keyed| keyed.idempotency_key)
+}
+
 /// What an item of a report is about.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -270,5 +288,22 @@ impl Described for BatchOut<'_> {
             ("refused", shown::count()),
             ("results", list(Schema::either(done, refused), None)),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_however_its_name_is_written() {
+        let of = |text: &str| {
+            let raw: Box<RawValue> = serde_json::from_str(text).unwrap();
+            key(&raw).unwrap().text("idempotency_key", 255).unwrap()
+        };
+        assert_eq!(of(r#"{"idempotency_key":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(of(r#"{"idempotency\u005fkey":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(of(r#"{"message_body":"idempotency_key"}"#), None);
+        assert_eq!(of(r#"{"message_body":"a"}"#), None);
     }
 }

@@ -51,8 +51,6 @@ pub(crate) struct Submit<'a> {
     raw_pdu: Field<'a>,
     raw_data_flag: Field<'a>,
     raw_sip_flag: Field<'a>,
-    /// The key of an item of a batch; what is submitted alone has it in its header.
-    pub(crate) idempotency_key: Field<'a>,
 }
 
 impl Submit<'_> {
