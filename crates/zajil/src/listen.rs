@@ -1,7 +1,6 @@
 //! HTTP listeners: bounded connections, no Nagle delay, slow peers cut off, a stop that drains.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,14 +14,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use zajil_api::{Network, PeerNames, neighbourhood};
-use zajil_telemetry::Telemetry;
+use zajil_core::outcome::Reason;
+use zajil_telemetry::{Door, Fact, Telemetry};
 
 use crate::tls::{self, Certificates};
 
 mod connection;
 mod patience;
+mod refusal;
 
 use connection::{Peer, Speaks};
+use refusal::{Full, Refusals};
 
 /// How many connections the system may hold before we accept them.
 const BACKLOG: i32 = 1_024;
@@ -48,9 +50,9 @@ pub(crate) struct Listener {
 pub(crate) struct Service {
     pub(crate) app: Router,
     pub(crate) seen: Observer,
-    /// More connections wait.
+    /// More connections are refused.
     pub(crate) most: usize,
-    /// More connections of one address are closed; none = no limit.
+    /// More connections of one address are refused; none = no limit.
     pub(crate) most_of_one: Option<usize>,
     /// Addresses that speak for many.
     pub(crate) proxies: Vec<Network>,
@@ -70,6 +72,16 @@ impl Service {
             proxies: Vec::new(),
             certificates: None,
             telemetry: None,
+        }
+    }
+
+    /// Counts a connection that there is no room for.
+    fn refused(&self, full: Full) {
+        let (door, reason) = (Door::Rest, Reason::Overloaded);
+        match (&self.telemetry, full) {
+            (Some(telemetry), Full::All) => telemetry.record(&Fact::Refused { door, reason }),
+            (_, Full::OfOne) => self.closed_early("too_many_of_one"),
+            (None, Full::All) => {}
         }
     }
 
@@ -106,26 +118,32 @@ impl Listener {
     pub(crate) async fn serve(self, service: Service, stop: CancellationToken) {
         let slots = Arc::new(Semaphore::new(service.most));
         let service = Arc::new(service);
-        let crowd = Arc::new(Crowd::default());
+        let (crowd, refusals) = (Arc::new(Crowd::default()), Refusals::new());
         let mut tasks = tokio::task::JoinSet::new();
         loop {
-            // Also while all slots are taken a stop must be heard.
-            let (slot, accepted) = tokio::select! {
+            let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                next = self.next(&slots) => next,
+                accepted = self.socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, address)) => {
-                    let Some(place) = crowd.admit(address, &service) else {
-                        service.closed_early("too_many_of_one");
-                        continue;
-                    };
-                    let (service, stop) = (Arc::clone(&service), stop.clone());
-                    tasks.spawn(async move {
-                        serve((stream, address), &service, stop).await;
-                        drop((slot, place));
-                    });
-                }
+                Ok((stream, address)) => match room(&slots, &crowd, (address, &service)) {
+                    Ok(room) => {
+                        let (service, stop) = (Arc::clone(&service), stop.clone());
+                        tasks.spawn(async move {
+                            serve((stream, address), &service, stop).await;
+                            drop(room);
+                        });
+                    }
+                    Err(full) => {
+                        service.refused(full);
+                        // Over TLS nothing can be said before keys are agreed on, which costs most.
+                        let plain = service.certificates.is_none();
+                        if let Some(telling) = plain.then(|| refusals.tell(stream, full)).flatten()
+                        {
+                            tasks.spawn(telling);
+                        }
+                    }
+                },
                 Err(error) => {
                     // Out of file descriptors, mostly: one that closes makes room.
                     tracing::warn!(%error, "a connection was not accepted");
@@ -141,19 +159,18 @@ impl Listener {
             tracing::warn!("connections were still busy when the server stopped");
         }
     }
+}
 
-    /// The next connection, once there is room for it.
-    async fn next(
-        &self,
-        slots: &Arc<Semaphore>,
-    ) -> (
-        Option<OwnedSemaphorePermit>,
-        io::Result<(TcpStream, SocketAddr)>,
-    ) {
-        // The semaphore is never closed, so there always is a permit.
-        let slot = Arc::clone(slots).acquire_owned().await.ok();
-        (slot, self.socket.accept().await)
-    }
+/// Room for a connection, as long as it is held, or why there is none.
+fn room(
+    slots: &Arc<Semaphore>,
+    crowd: &Arc<Crowd>,
+    (address, service): (SocketAddr, &Service),
+) -> Result<(OwnedSemaphorePermit, Place), Full> {
+    let slot = Arc::clone(slots).try_acquire_owned();
+    let slot = slot.map_err(|_| Full::All)?;
+    let place = crowd.admit(address, service).ok_or(Full::OfOne)?;
+    Ok((slot, place))
 }
 
 /// How many connections each address has, or each IPv6 network of 64 bits, as rates are counted; as

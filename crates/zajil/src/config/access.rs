@@ -19,7 +19,7 @@ pub(crate) struct Api {
     pub(crate) application: String,
     /// Larger requests are refused.
     pub(crate) max_body_bytes: usize,
-    /// More connections wait to be accepted.
+    /// More connections are refused.
     pub(crate) max_connections: usize,
     /// Peers whose `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<Network>,

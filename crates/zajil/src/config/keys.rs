@@ -135,13 +135,13 @@ const INWARD: &[Key] = &[
         "api",
         "max_connections",
         "10000",
-        "More connections wait until one closes.",
+        "More connections are answered 503 at once, over TLS closed.",
     ),
     key(
         "api",
         "max_connections_per_ip",
         "<1000, or 0 on loopback>",
-        "More connections of one address are closed; 0 sets no limit.",
+        "More connections of one address are refused likewise; 0 sets no limit.",
     ),
     key(
         "api",
