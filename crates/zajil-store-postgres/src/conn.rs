@@ -104,6 +104,12 @@ impl Conn {
         })
     }
 
+    /// The same connection, where an answer may take this long.
+    pub(crate) fn patient(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         !self.link.client.is_closed()
     }

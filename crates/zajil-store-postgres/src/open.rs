@@ -26,6 +26,7 @@ use crate::location;
 use crate::notify::{self, Hints};
 use crate::pulse::Pulse;
 use crate::read::Readers;
+use crate::schema::index::PATIENCE;
 use crate::schema::{self, Day};
 use crate::ticket::{Ticket, ticket};
 use crate::transfer;
@@ -348,7 +349,16 @@ async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> 
     loop {
         let prepared = async {
             let conn = Conn::open(dial, manners, None).await?;
-            schema::migrate(&conn, &options.schema).await?;
+            match schema::is_current(&conn).await {
+                Ok(()) => {}
+                Err(Fault::Answer(Error::NotFound | Error::Conflict(_))) => {
+                    // Tables that are full take as long as they need, on a connection of its own.
+                    let patient = Conn::open(dial, manners, None).await?;
+                    let patient = patient.patient(PATIENCE);
+                    schema::migrate(&patient, &options.schema).await?;
+                }
+                Err(fault) => return Err(fault),
+            }
             transfer::keep_out(&conn).await?;
             let rows = conn.ask(Step::bare(crate::cluster::TIME)).await?;
             if let Some(row) = rows.first() {

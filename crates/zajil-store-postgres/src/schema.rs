@@ -15,8 +15,26 @@ use zajil_store::Error;
 use crate::conn::{Conn, Step, bind};
 use crate::error::{Done, Fault};
 
+pub(crate) mod index;
+
+use index::Index;
+
+/// One step from a form to the next.
+enum Change {
+    /// Done within a transaction: it must not take long on tables that are full and in use.
+    Tables(&'static str),
+    /// Built beside those who work, where there are tables already.
+    Index(Index),
+}
+
 /// Every step from an empty schema to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4, V5];
+const STEPS: &[Change] = &[
+    Change::Tables(V1),
+    Change::Tables(V2),
+    Change::Tables(V3),
+    Change::Tables(V4),
+    Change::Index(V5),
+];
 
 /// The newest form that this version knows.
 pub(crate) const KNOWN: usize = STEPS.len();
@@ -203,12 +221,24 @@ CREATE INDEX awaited_until ON awaited (until);
 ";
 
 /// Endings can be read in their order.
-const V5: &str = "
-CREATE INDEX fin_seq ON fin (seq);
-";
+const V5: Index = Index {
+    name: "fin_seq",
+    table: "fin",
+    column: "seq",
+};
 
 /// Brings the schema to this version's form, making it when it is not there.
+///
+/// An index of tables that are in use may take hours: the connection has to wait for so long.
 pub(crate) async fn migrate(conn: &Conn, schema: &str) -> Done<()> {
+    while let Some(index) = bring_on(conn, schema).await? {
+        index.build(conn).await?;
+    }
+    Ok(())
+}
+
+/// Does what can be done at once; answers the index that has to be built before the rest.
+async fn bring_on(conn: &Conn, schema: &str) -> Done<Option<Index>> {
     let begin = format!(
         "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
          {LOCK}; CREATE SCHEMA IF NOT EXISTS \"{schema}\"; \
@@ -225,22 +255,32 @@ pub(crate) async fn migrate(conn: &Conn, schema: &str) -> Done<()> {
     brought
 }
 
-async fn bring(conn: &Conn) -> Done<()> {
+async fn bring(conn: &Conn) -> Done<Option<Index>> {
     let found = version(conn).await?;
     let done = usize::try_from(found).unwrap_or(usize::MAX);
     if done > KNOWN {
         return Err(newer(found));
     }
+    let (mut reached, mut missing) = (done, None);
     for step in STEPS.iter().skip(done) {
-        conn.batch(step).await?;
+        match step {
+            Change::Tables(sql) => conn.batch(sql).await?,
+            Change::Index(index) if done == 0 => conn.batch(&index.create()).await?,
+            Change::Index(index) if index.is_built(conn).await? => {}
+            Change::Index(index) => {
+                missing = Some(*index);
+                break;
+            }
+        }
+        reached += 1;
     }
-    if done < KNOWN {
+    if done < reached {
         conn.batch("DELETE FROM form").await?;
-        let known = i64::try_from(KNOWN).unwrap_or(i64::MAX);
-        conn.ask(Step::new("INSERT INTO form VALUES ($1)", bind![known]))
+        let reached = i64::try_from(reached).unwrap_or(i64::MAX);
+        conn.ask(Step::new("INSERT INTO form VALUES ($1)", bind![reached]))
             .await?;
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// Whether the schema has this version's form.

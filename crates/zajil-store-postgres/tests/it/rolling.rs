@@ -5,14 +5,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::offer::Asker;
+use zajil_database::postgres::Dial;
 use zajil_store::Store as _;
 use zajil_store::contract::OfferAsk;
 use zajil_store_postgres::{OpenError, Options, PostgresStore};
+use zajil_testkit::database::DatabaseServer;
 
 use crate::make::{at, draft, id, scene};
 use crate::place::{Schema, database};
@@ -51,47 +55,79 @@ async fn live(store: &PostgresStore, number: u64) {
     assert_eq!(found.status().as_str(), "delivered");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn adr15_a_node_works_on_while_the_next_version_brings_the_tables_forward() {
-    let Some((database, server)) = database().await else {
-        return;
-    };
-    let schema = Schema::new(&server);
-    let store = Arc::new(schema.node().await);
-    let (lived, stop) = (
-        Arc::new(AtomicU64::new(0)),
-        Arc::new(AtomicBool::new(false)),
-    );
-    let mut worker = JoinSet::new();
-    {
-        let (store, lived, stop) = (Arc::clone(&store), Arc::clone(&lived), Arc::clone(&stop));
-        worker.spawn(async move {
+/// A node that works.
+struct Load {
+    store: Arc<PostgresStore>,
+    lived: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    worker: JoinSet<()>,
+}
+
+impl Load {
+    async fn start(schema: &Schema) -> Self {
+        let mut load = Self {
+            store: Arc::new(schema.node().await),
+            lived: Arc::default(),
+            stop: Arc::default(),
+            worker: JoinSet::new(),
+        };
+        let (store, lived) = (Arc::clone(&load.store), Arc::clone(&load.lived));
+        let stop = Arc::clone(&load.stop);
+        load.worker.spawn(async move {
             while !stop.load(Ordering::Acquire) {
                 let number = lived.load(Ordering::Acquire) + 1;
                 live(&store, number).await;
                 lived.store(number, Ordering::Release);
             }
         });
+        load
     }
-    let until = async |more: u64| {
-        let before = lived.load(Ordering::Acquire);
-        let mut tick = tokio::time::interval(std::time::Duration::from_millis(5));
+
+    /// Until so many more have lived.
+    async fn until(&self, more: u64) {
+        let before = self.lived.load(Ordering::Acquire);
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
         for _ in 0..12_000 {
             tick.tick().await;
-            if lived.load(Ordering::Acquire) >= before + more {
+            if self.lived.load(Ordering::Acquire) >= before + more {
                 return;
             }
         }
         panic!("it does not go on");
+    }
+
+    async fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.worker.join_all().await;
+        let figures = self.store.figures().await.unwrap();
+        assert_eq!(figures.pending, 0);
+        assert_eq!(figures.messages, self.lived.load(Ordering::Acquire));
+    }
+}
+
+/// Until the database says so.
+async fn until_told(database: &DatabaseServer, sql: &str) {
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..3_000 {
+        tick.tick().await;
+        if database.sql(sql).trim() == "t" {
+            return;
+        }
+    }
+    panic!("not so: {sql}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr15_a_node_works_on_while_the_next_version_brings_the_tables_forward() {
+    let Some((database, server)) = database().await else {
+        return;
     };
-    until(20).await;
+    let schema = Schema::new(&server);
+    let load = Load::start(&schema).await;
+    load.until(20).await;
     database.sql(&EXPAND.replace("SCHEMA", &schema.name));
-    until(50).await;
-    stop.store(true, Ordering::Release);
-    worker.join_all().await;
-    let figures = store.figures().await.unwrap();
-    assert_eq!(figures.pending, 0);
-    assert_eq!(figures.messages, lived.load(Ordering::Acquire));
+    load.until(50).await;
+    load.stop().await;
     // Rows of this version have what the next one expects of them.
     let told = format!("SELECT DISTINCT later FROM {}.fin", schema.name);
     assert_eq!(database.sql(&told).trim(), "7");
@@ -105,4 +141,70 @@ async fn adr15_a_node_works_on_while_the_next_version_brings_the_tables_forward(
         panic!("{refused}");
     };
     assert!(why.to_string().contains("newer version"), "{why}");
+}
+
+/// The index of endings is built on tables that are full and in use, for longer than a node waits
+/// for any other answer, and two nodes of this version start meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
+    let Some((database, mut server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let load = Load::start(&schema).await;
+    let name = &schema.name;
+    load.until(20).await;
+    // Form 4 is this one without the index.
+    database.sql(&format!(
+        "DROP INDEX {name}.fin_seq; UPDATE {name}.form SET version = 4; \
+         INSERT INTO {name}.fin \
+         SELECT n, 'delivered', 0, 'n1', NULL, 0, NULL, 0, true, 0, 0, '[]', 0 \
+         FROM generate_series(1000000, 1050000) AS n"
+    ));
+    // As a vacuum does, this lets everybody write and no index be built.
+    let vacuum = Dial::new(&server).unwrap().connect(None).await.unwrap();
+    let day = format!("SELECT tableoid::regclass FROM {name}.fin WHERE id = 1");
+    let day = database.sql(&day).trim().to_owned();
+    let hold = format!("BEGIN; LOCK TABLE {day} IN SHARE UPDATE EXCLUSIVE MODE");
+    vacuum.client.batch_execute(&hold).await.unwrap();
+    server.statement_timeout = Duration::from_millis(500);
+    let mut starting = JoinSet::new();
+    for _ in 0..2 {
+        let (server, name) = (server.clone(), name.clone());
+        starting.spawn(async move {
+            let options = Options {
+                schema: name,
+                ..Options::default()
+            };
+            drop(PostgresStore::open(&server, options).await.unwrap());
+        });
+    }
+    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+         AND query LIKE 'CREATE INDEX%' AND clock_timestamp() - query_start > '3 seconds')";
+    until_told(&database, waits).await;
+    load.until(50).await;
+    let later = MessageId::floor_of(at(9 * 86_400)).get() + 1;
+    let draft = draft(later, "later", 9 * 86_400);
+    let accepted = load.store.accept(vec![draft], at(9 * 86_400)).await;
+    accepted.unwrap();
+    load.store
+        .remove(id(later), scene(6))
+        .await
+        .unwrap()
+        .unwrap();
+    vacuum.client.batch_execute("COMMIT").await.unwrap();
+    while let Some(started) = starting.join_next().await {
+        started.unwrap();
+    }
+    load.until(20).await;
+    load.stop().await;
+    let form = database.sql(&format!("SELECT version FROM {name}.form"));
+    assert_eq!(form.trim(), "5");
+    let days = database.sql(&format!(
+        "SELECT count(*) > 1 AND count(*) = (SELECT count(*) FROM pg_inherits i JOIN pg_index x \
+         ON x.indexrelid = i.inhrelid AND x.indisvalid \
+         WHERE i.inhparent = '{name}.fin_seq'::regclass) \
+         FROM pg_inherits WHERE inhparent = '{name}.fin'::regclass"
+    ));
+    assert_eq!(days.trim(), "t", "every day has it");
 }
