@@ -35,14 +35,9 @@ impl EmbeddedPort {
     pub fn existing(directory: &Path) -> Result<Self, OpenError> {
         let file = directory.join(inspect::DATABASE);
         // Before the lock: a directory that is not there is not made.
-        let db = inspect::read_only(&file)?;
-        let form = schema::check(&db)?;
-        drop(db);
-        let known = schema::KNOWN;
-        if usize::try_from(form) != Ok(known) {
-            return Err(OpenError::Older { found: form, known });
-        }
-        Self::open(directory)
+        is_current(&file)?;
+        let lock = inspect::hold(directory)?;
+        Self::open(directory, lock)
     }
 
     /// Opens a directory to be filled, making it when it is not there.
@@ -51,11 +46,36 @@ impl EmbeddedPort {
     /// [`OpenError`].
     pub fn target(directory: &Path) -> Result<Self, OpenError> {
         std::fs::create_dir_all(directory)?;
-        Self::open(directory)
+        let lock = inspect::hold(directory)?;
+        if Self::is_made(directory)? {
+            // Data that are there are never brought forward: nobody may want them to be.
+            is_current(&directory.join(inspect::DATABASE))?;
+        }
+        Self::open(directory, lock)
     }
 
-    fn open(directory: &Path) -> Result<Self, OpenError> {
-        let lock = inspect::hold(directory)?;
+    /// Whether there are tables in a directory; a file that was only begun has none.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the file is no database, or another program's.
+    pub fn is_made(directory: &Path) -> Result<bool, OpenError> {
+        let file = directory.join(inspect::DATABASE);
+        Ok(file.try_exists()? && schema::check(&inspect::read_only(&file)?)? > 0)
+    }
+
+    /// The mark of a directory, whoever has it open; none without a mark, tables or a directory.
+    ///
+    /// # Errors
+    /// [`OpenError`]: as [`Self::existing`], but for being in use.
+    pub fn mark_of(directory: &Path) -> Result<Option<Mark>, OpenError> {
+        if !Self::is_made(directory)? {
+            return Ok(None);
+        }
+        let db = is_current(&directory.join(inspect::DATABASE))?;
+        mark(&db).map_err(|fault| OpenError::Mark(fault.into_error()))
+    }
+
+    fn open(directory: &Path, lock: File) -> Result<Self, OpenError> {
         let mut db = Connection::open(directory.join(inspect::DATABASE))?;
         db.set_prepared_statement_cache_capacity(64);
         open::fresh(&db)?;
@@ -108,6 +128,16 @@ impl Port for EmbeddedPort {
 
     fn put(&mut self, table: Table, rows: Vec<Row>, mark: Mark) -> Reply<'_, ()> {
         ready(self.write(table, &rows, &mark))
+    }
+}
+
+/// Opens a database for reading when it has this version's form.
+fn is_current(file: &Path) -> Result<Connection, OpenError> {
+    let db = inspect::read_only(file)?;
+    let (found, known) = (schema::check(&db)?, schema::KNOWN);
+    match usize::try_from(found) == Ok(known) {
+        true => Ok(db),
+        false => Err(OpenError::Older { found, known }),
     }
 }
 

@@ -72,7 +72,7 @@ impl PostgresPort {
         open::check_schema(schema)?;
         let dial = Dial::new(server).map_err(OpenError::Settings)?;
         let opened = Self::connect(&dial, schema, make).await;
-        let place = format!("{server} schema {schema}");
+        let place = named(server, schema);
         let conn = opened.map_err(|fault| match fault.into_error() {
             Error::NotFound => OpenError::Missing(place.clone()),
             error => OpenError::Database(place.clone(), error),
@@ -86,22 +86,36 @@ impl PostgresPort {
     }
 
     async fn connect(dial: &Dial, schema: &str, make: bool) -> Done<Conn> {
-        let manners = Manners {
-            schema: schema.to_owned(),
-            session: open::new_session(),
-            statement: STATEMENT,
-            silence: STATEMENT + Duration::from_secs(1),
-            pulse: None,
-        };
-        let conn = Conn::open(dial, &manners, None).await?;
-        if make {
-            schema::migrate(&conn, schema).await?;
-        } else {
-            schema::is_current(&conn).await?;
-        }
+        let conn = Conn::open(dial, &manners(schema), None).await?;
         alone(&conn).await?;
+        match schema::is_current(&conn).await {
+            // Tables that are there are never changed: they may be a cluster's.
+            Err(Fault::Answer(Error::NotFound)) if make => {
+                schema::migrate(&conn, schema).await?;
+            }
+            there => there?,
+        }
         nobody_works(&conn).await?;
         Ok(conn)
+    }
+
+    /// The mark of a schema, whoever works on it; none without a mark, tables or a schema.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the database cannot be reached, or the tables have another form.
+    pub async fn mark_of(server: &Server, schema: &str) -> Result<Option<Mark>, OpenError> {
+        open::check_schema(schema)?;
+        let dial = Dial::new(server).map_err(OpenError::Settings)?;
+        let read = async {
+            let conn = Conn::open(&dial, &manners(schema), None).await?;
+            schema::is_current(&conn).await?;
+            mark(&conn).await
+        };
+        match read.await.map_err(Fault::into_error) {
+            Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(OpenError::Database(named(server, schema), error)),
+            Ok(mark) => Ok(mark),
+        }
     }
 
     /// Sets the mark while no node can join; those that have died are forgotten, so that one which
@@ -206,6 +220,20 @@ impl Port for PostgresPort {
             put.await.map_err(Fault::into_error)
         })
     }
+}
+
+fn manners(schema: &str) -> Manners {
+    Manners {
+        schema: schema.to_owned(),
+        session: open::new_session(),
+        statement: STATEMENT,
+        silence: STATEMENT + Duration::from_secs(1),
+        pulse: None,
+    }
+}
+
+fn named(server: &Server, schema: &str) -> String {
+    format!("{server} schema {schema}")
 }
 
 /// Keeps others from moving the schema. One that was killed holds it until the database notices.

@@ -52,6 +52,16 @@ async fn d15_only_an_empty_store_is_filled() {
     moved::only_an_empty_store_is_filled(directory(), directory()).await;
 }
 
+#[tokio::test]
+async fn d15_what_was_altered_is_found() {
+    moved::what_was_altered_is_found(directory(), directory()).await;
+}
+
+#[tokio::test]
+async fn d15_only_one_side_starts_over_kills() {
+    moved::only_one_side_starts(directory(), directory()).await;
+}
+
 fn refused(path: &Path) -> OpenError {
     EmbeddedPort::existing(path).unwrap_err()
 }
@@ -76,4 +86,24 @@ async fn d15_a_directory_is_moved_when_nobody_has_it_and_it_has_this_form() {
         matches!(older, OpenError::Older { found: 7, .. }),
         "{older:?}"
     );
+    // Nor does filling it bring it forward.
+    let older = EmbeddedPort::target(directory.path()).unwrap_err();
+    assert!(
+        matches!(older, OpenError::Older { found: 7, .. }),
+        "{older:?}"
+    );
+    let file = directory.path().join("queue.db");
+    let db = rusqlite::Connection::open(file).unwrap();
+    let form = db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(form, Ok(7));
+}
+
+#[tokio::test]
+async fn d15_a_database_that_was_only_begun_is_filled() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("queue.db"), "").unwrap();
+    assert!(!EmbeddedPort::is_made(directory.path()).unwrap());
+    assert_eq!(EmbeddedPort::mark_of(directory.path()).unwrap(), None);
+    drop(EmbeddedPort::target(directory.path()).unwrap());
+    assert!(EmbeddedPort::is_made(directory.path()).unwrap());
 }

@@ -77,6 +77,10 @@ async fn d15_a_move_that_stops_goes_on_both_ways() {
     moved::a_move_that_stops_goes_on(schema(&server), directory()).await;
     moved::only_an_empty_store_is_filled(directory(), schema(&server)).await;
     moved::only_an_empty_store_is_filled(schema(&server), directory()).await;
+    moved::what_was_altered_is_found(directory(), schema(&server)).await;
+    moved::what_was_altered_is_found(schema(&server), directory()).await;
+    moved::only_one_side_starts(directory(), schema(&server)).await;
+    moved::only_one_side_starts(schema(&server), directory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -98,6 +102,25 @@ async fn d15_what_was_told_out_of_order_is_told_once() {
     let tell = format!("DELETE FROM {}.outbox WHERE id = 3", home.name);
     let homes = (home as Arc<dyn MovableHome>, directory());
     moved::what_was_told_out_of_order_is_told_once(homes, || drop(database.sql(&tell))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d15_a_target_that_is_refused_is_left_as_it_was() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let home = Schema::new(&server);
+    let node = home.node().await;
+    node.join(named("a")).await.unwrap();
+    let form = format!("SELECT version FROM {}.form", home.name);
+    let older = format!("UPDATE {}.form SET version = version - 1", home.name);
+    database.sql(&older);
+    let before = database.sql(&form);
+    let target = PostgresPort::target(&home.server, &home.name).await;
+    let why = format!("{:?}", target.unwrap_err());
+    assert!(why.contains("has tables of form"), "{why}");
+    assert_eq!(database.sql(&form), before);
+    node.leave().await.unwrap();
 }
 
 fn named(name: &str) -> Introduction {

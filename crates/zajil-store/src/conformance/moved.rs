@@ -13,7 +13,7 @@ use super::build::{at, delivered, ended, id, keyed, plain, routed, unrouted};
 use super::{Boxed, Home, Subject, differential};
 use crate::contract::{Error, Placed, Retention};
 use crate::shelf::{Change, Kind};
-use crate::transfer::carry::{self, Begun, Compared};
+use crate::transfer::carry::{self, Begun, Compared, Other};
 use crate::transfer::{Mark, Port, Row, Table, Value};
 use crate::{Reply, contract};
 
@@ -113,7 +113,7 @@ async fn last_ending(s: &Subject) -> Option<contract::OutboxSeq> {
 
 /// A move that stops behind any page goes on where it was; nobody starts on either half meanwhile.
 pub async fn a_move_that_stops_goes_on(from: Arc<dyn MovableHome>, to: Arc<dyn MovableHome>) {
-    const MESSAGES: u64 = 2_500;
+    const MESSAGES: u64 = 3_500;
     let s = Subject::new(from.open().await);
     let all: Vec<_> = (1..=MESSAGES).map(|number| routed(number, "gw")).collect();
     s.accept(all).await;
@@ -127,6 +127,7 @@ pub async fn a_move_that_stops_goes_on(from: Arc<dyn MovableHome>, to: Arc<dyn M
             Stopping {
                 port: target,
                 left: 1,
+                late: stops % 2 == 1,
             },
         );
         let begun = carry::begin(&mut *source, &mut target, draw()).await;
@@ -146,7 +147,7 @@ pub async fn a_move_that_stops_goes_on(from: Arc<dyn MovableHome>, to: Arc<dyn M
         }
         stops += 1;
     }
-    // The counter, and three pages of messages.
+    // The counter, and four pages of messages; the second had arrived when its run was killed.
     assert_eq!(stops, 3);
     let (mut source, mut target) = (from.port().await, to.port().await);
     let compared = carry_all(&mut *source, &mut *target).await;
@@ -155,7 +156,7 @@ pub async fn a_move_that_stops_goes_on(from: Arc<dyn MovableHome>, to: Arc<dyn M
     let moved = carry::begin(&mut *source, &mut *target, draw()).await;
     let why = moved.unwrap_err().to_string();
     assert!(why.contains("its data were moved to"), "{why}");
-    carry::undo(&mut *source).await.unwrap();
+    carry::undo(&mut *source, None).await.unwrap();
     assert_eq!(source.mark().await, Ok(None));
     drop((source, target));
     for home in [from, to] {
@@ -172,6 +173,8 @@ fn stopped() -> Error {
 struct Stopping {
     port: Box<dyn Port>,
     left: u32,
+    /// The page at which it fails is taken, and only the answer is lost.
+    late: bool,
 }
 
 impl Port for Stopping {
@@ -193,6 +196,10 @@ impl Port for Stopping {
 
     fn put(&mut self, table: Table, rows: Vec<Row>, mark: Mark) -> Reply<'_, ()> {
         match self.left.checked_sub(1) {
+            None if self.late => Box::pin(async move {
+                self.port.put(table, rows, mark).await?;
+                Err(stopped())
+            }),
             None => Box::pin(std::future::ready(Err(stopped()))),
             Some(left) => {
                 self.left = left;
@@ -256,6 +263,111 @@ pub async fn what_was_told_out_of_order_is_told_once(
     s.drain().await;
     assert!(s.cdrs().await.is_empty());
     s.store.close().await.unwrap();
+}
+
+/// What the target holds otherwise than the source is found, and in which table.
+pub async fn what_was_altered_is_found(from: Arc<dyn MovableHome>, to: Arc<dyn MovableHome>) {
+    let s = Subject::new(from.open().await);
+    let all = (1..=3).map(|number| routed(number, "gw")).collect();
+    s.accept(all).await;
+    s.store.close().await.unwrap();
+    drop(s);
+    let (mut source, target) = (from.port().await, to.port().await);
+    let mut target = Altering(target);
+    let begun = carry::begin(&mut *source, &mut target, draw()).await;
+    assert_eq!(begun, Ok(Begun::Anew));
+    carry::carry(&mut *source, &mut target, &mut |_| {})
+        .await
+        .unwrap();
+    let compared = carry::compare(&mut *source, &mut target, &mut |_| {}).await;
+    let compared = compared.unwrap();
+    let differ = compared.iter().filter(|one| !one.agrees());
+    let differ: Vec<_> = differ
+        .map(|one| (one.table, one.source.rows, one.target.rows))
+        .collect();
+    assert_eq!(differ, [(Table::Message, 3, 3)]);
+}
+
+/// A port that writes something else of message 2 than it was given.
+#[derive(Debug)]
+struct Altering(Box<dyn Port>);
+
+impl Port for Altering {
+    fn place(&self) -> String {
+        self.0.place()
+    }
+
+    fn mark(&mut self) -> Reply<'_, Option<Mark>> {
+        self.0.mark()
+    }
+
+    fn set_mark(&mut self, mark: Option<Mark>) -> Reply<'_, ()> {
+        self.0.set_mark(mark)
+    }
+
+    fn rows(&mut self, table: Table, after: Row, limit: u32) -> Reply<'_, Vec<Row>> {
+        self.0.rows(table, after, limit)
+    }
+
+    fn put(&mut self, table: Table, mut rows: Vec<Row>, mark: Mark) -> Reply<'_, ()> {
+        if let (Table::Message, Some([_, _, _, body, ..])) =
+            (table, rows.get_mut(1).map(Vec::as_mut_slice))
+        {
+            *body = "something else".into();
+        }
+        self.0.put(table, rows, mark)
+    }
+}
+
+/// Killed between the two marks at the end, the source does not start again beside its target; and
+/// what was given up is not gone on with.
+pub async fn only_one_side_starts(from: Arc<dyn MovableHome>, to: Arc<dyn MovableHome>) {
+    let s = Subject::new(from.open().await);
+    s.accept(vec![routed(1, "gw")]).await;
+    s.store.close().await.unwrap();
+    drop(s);
+    let (mut source, mut target) = (from.port().await, to.port().await);
+    let drawn = carry::begin(&mut *source, &mut *target, draw()).await;
+    assert_eq!(drawn, Ok(Begun::Anew));
+    let unlooked = carry::undo(&mut *source, None).await;
+    let why = unlooked.unwrap_err().to_string();
+    assert!(why.contains("name that with --to"), "{why}");
+    let elsewhere = Other {
+        place: "elsewhere".into(),
+        mark: None,
+    };
+    let unlooked = carry::undo(&mut *source, Some(&elsewhere)).await;
+    let why = unlooked.unwrap_err().to_string();
+    assert!(why.contains(", not to elsewhere"), "{why}");
+    carry::carry(&mut *source, &mut *target, &mut |_| {})
+        .await
+        .unwrap();
+    let half = seen(&mut *target).await;
+    let on_its_way = source.mark().await.unwrap();
+    carry::undo(&mut *source, Some(&half)).await.unwrap();
+    let given_up = carry::begin(&mut *source, &mut *target, draw()).await;
+    let why = given_up.unwrap_err().to_string();
+    assert!(why.contains("given up, empty it first"), "{why}");
+    assert_eq!(source.mark().await, Ok(None));
+
+    source.set_mark(on_its_way.clone()).await.unwrap();
+    carry::finish(&mut *source, &mut *target, at(1))
+        .await
+        .unwrap();
+    source.set_mark(on_its_way).await.unwrap();
+    let whole = seen(&mut *target).await;
+    let both = carry::undo(&mut *source, Some(&whole)).await;
+    let why = both.unwrap_err().to_string();
+    assert!(why.contains("which holds everything"), "{why}");
+    carry::leave(&mut *source, at(2)).await.unwrap();
+    assert!(source.mark().await.unwrap().unwrap().done);
+}
+
+async fn seen(port: &mut dyn Port) -> Other {
+    Other {
+        place: port.place(),
+        mark: port.mark().await.unwrap(),
+    }
 }
 
 /// A store that holds anything is not filled, and both are left as they were.

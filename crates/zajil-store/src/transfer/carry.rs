@@ -6,6 +6,7 @@
 //! never both.
 
 use sha2::{Digest as _, Sha256};
+use zajil_core::civil;
 use zajil_core::clock::Timestamp;
 
 use super::{Mark, Port, Role, Row, Table, Value};
@@ -122,8 +123,17 @@ fn refused(port: &dyn Port, mark: &Mark) -> Error {
 /// # Errors
 /// [`Error::Conflict`] when not.
 pub async fn is_free(mark: Option<&Mark>, target: &mut dyn Port) -> Result<(), Error> {
-    if let Some(mark) = mark.filter(|mark| mark.keeps_out().is_some()) {
-        return Err(refused(target, mark));
+    match mark {
+        Some(mark) if mark.role == Role::Target && !mark.done => {
+            let (place, other) = (target.place(), &mark.other);
+            let at = civil::to_the_second(mark.at);
+            return Err(Error::Conflict(format!(
+                "{place} holds a part of another move, from {other} since {at}: if that one was \
+                 given up, empty it first"
+            )));
+        }
+        Some(mark) if mark.keeps_out().is_some() => return Err(refused(target, mark)),
+        _ => {}
     }
     for table in Table::ALL {
         if !target.rows(table, table.start(), 1).await?.is_empty() {
@@ -248,6 +258,14 @@ pub async fn finish(
         };
         target.set_mark(Some(done)).await?;
     }
+    leave(source, now).await
+}
+
+/// The second half of it: a target may start already, and the source does not know yet.
+///
+/// # Errors
+/// As [`Port::set_mark`].
+pub async fn leave(source: &mut dyn Port, now: Timestamp) -> Result<(), Error> {
     let mark = source.mark().await?;
     let mark = mark.ok_or_else(|| Error::Damaged("a source without a mark".into()))?;
     let done = Mark {
@@ -258,16 +276,59 @@ pub async fn finish(
     source.set_mark(Some(done)).await
 }
 
-/// Takes the mark of a source away, so that nodes start on it again with what it held.
+/// The other side of a move as it was found, whoever works on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// Where it is, without passwords.
+    pub place: String,
+    /// The mark that it has.
+    pub mark: Option<Mark>,
+}
+
+impl Other {
+    /// Whether everything has arrived there although the source's mark does not say so.
+    #[must_use]
+    pub fn has_all_of(&self, source: &Mark) -> bool {
+        let here = self.mark.as_ref();
+        let unsaid = source.role == Role::Source && !source.done;
+        unsaid && here.is_some_and(|mark| mark.id == source.id && mark.done)
+    }
+}
+
+/// Takes the mark of a source away, so that nodes start on it again with what it held. A source
+/// that was moved says so, and whoever asks knows; of one on its way the target must be looked at:
+/// it may have everything already, and nodes that work on it.
 ///
 /// # Errors
-/// [`Error::Conflict`] when it is no source.
-pub async fn undo(source: &mut dyn Port) -> Result<(), Error> {
-    match source.mark().await? {
-        Some(mark) if mark.role == Role::Source => source.set_mark(None).await,
-        _ => Err(Error::Conflict(format!(
-            "{} has not been moved anywhere",
-            source.place()
-        ))),
+/// [`Error::Conflict`] when it is no source, or on its way and the target was not looked at, or has
+/// everything.
+pub async fn undo(source: &mut dyn Port, target: Option<&Other>) -> Result<(), Error> {
+    let place = source.place();
+    let refuse = |why: String| Err(Error::Conflict(format!("{place} {why}")));
+    let mark = source.mark().await?;
+    let Some(mark) = mark.filter(|mark| mark.role == Role::Source) else {
+        return refuse("has not been moved anywhere".into());
+    };
+    let is_named = |other: &Other| {
+        let its = other.mark.as_ref();
+        its.is_some_and(|its| its.id == mark.id) || other.place == mark.other
+    };
+    match target {
+        Some(other) if other.has_all_of(&mark) => {
+            let to = &other.place;
+            refuse(format!(
+                "was moved to {to}, which holds everything, and nodes may work there: run the same \
+                 zajil migrate again, without --undo"
+            ))
+        }
+        Some(other) if !mark.done && !is_named(other) => {
+            let (to, named) = (&mark.other, &other.place);
+            refuse(format!("is on its way to {to}, not to {named}"))
+        }
+        None if !mark.done => refuse(format!(
+            "is on its way to {}: name that with --to, since it may hold everything already",
+            mark.other
+        )),
+        _ => source.set_mark(None).await,
     }
 }

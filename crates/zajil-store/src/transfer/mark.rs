@@ -39,7 +39,7 @@ impl Mark {
         match (self.role, self.done) {
             (Role::Source, false) => Some(format!(
                 "its data are on their way to {other} since {at}: run the same zajil migrate again \
-                 to go on, or zajil migrate --undo to give it up"
+                 to go on, or with --undo to give it up"
             )),
             (Role::Source, true) => Some(format!(
                 "its data were moved to {other} at {at}; zajil migrate --undo lets it start again, \
@@ -47,7 +47,7 @@ impl Mark {
             )),
             (Role::Target, false) => Some(format!(
                 "it holds a part of what is moved here from {other} since {at}: run the same zajil \
-                 migrate again to go on"
+                 migrate again to go on; if the move was given up, empty it"
             )),
             (Role::Target, true) => None,
         }
