@@ -14,7 +14,7 @@ use crate::config::{self, Config, Overrides};
 use crate::keys::{self, AuditArgs, KeyCommand};
 use crate::operate::{self, CdrCommand, ClusterCommand, FrontendCommand};
 use crate::pdu::{self, PduCommand};
-use crate::serve::{self, Server};
+use crate::serve::{self, Server, Signals};
 use crate::smpp_command::{self, SmppCommand};
 use crate::tail::{self, TailArgs};
 
@@ -280,10 +280,12 @@ fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
 async fn serve_until_signal(config: Config, log: Log) -> anyhow::Result<ExitCode> {
     serve::reopen_at_hangup(log)?;
     let server = Server::start(config).await?;
+    // Who reads that the server is ready may end it at once.
+    let mut signals = Signals::new()?;
     say(&ready_line(&server))?;
     let code = tokio::select! {
-        signal = serve::until_signal() => {
-            tracing::info!(signal = signal?, "stopping");
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
             ExitCode::SUCCESS
         }
         () = server.until_expelled() => ExitCode::from(FAILED),
@@ -294,9 +296,9 @@ async fn serve_until_signal(config: Config, log: Log) -> anyhow::Result<ExitCode
             tracing::info!("stopped");
             Ok(code)
         }
-        again = serve::until_signal() => {
+        again = signals.next() => {
             // What is accepted is on disk: the next start takes it up.
-            tracing::warn!(signal = again?, "stopping at once");
+            tracing::warn!(signal = again, "stopping at once");
             Ok(ExitCode::from(FAILED))
         }
     }

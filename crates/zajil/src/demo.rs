@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{self, say};
 use crate::config::{self, Overrides};
-use crate::serve::{self, Server};
+use crate::serve::{Server, Signals};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let keep = args.keep;
     let shown = std::thread::spawn(move || show(&base, keep));
     if keep {
-        runtime.block_on(serve::until_signal())?;
+        runtime.block_on(async { anyhow::Ok(Signals::new()?.next().await) })?;
     }
     // With --keep the handset runs on until its server goes away.
     let shown = if keep { Ok(()) } else { join(shown) };

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use zajil_smpp::sim::{self, Behaviour, Carrier, IdForm, Receipts};
 
 use crate::cli::{self, say};
-use crate::serve;
+use crate::serve::Signals;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum How {
@@ -107,6 +107,7 @@ pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
         let listener = TcpListener::bind(args.listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", args.listen))?;
         let carrier = Carrier::new(args.options(), Arc::new(zajil_engine::system::SystemClock));
+        let mut signals = Signals::new()?;
         say(&format!(
             "carrier simulator on {}\n",
             listener.local_addr()?
@@ -114,12 +115,10 @@ pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
         let stop = CancellationToken::new();
         let serving = Arc::clone(&carrier).serve(listener, stop.clone());
         let ending = async {
-            let signal = serve::until_signal().await;
+            signals.next().await;
             stop.cancel();
-            signal
         };
-        let ((), signal) = tokio::join!(serving, ending);
-        signal?;
+        tokio::join!(serving, ending);
         let (submits, receipts) = (carrier.submits(), carrier.receipted());
         say(&format!("{submits} submits, {receipts} receipts taken\n"))
     })

@@ -47,7 +47,8 @@ fn machine() -> Option<Machine> {
 fn settings(name: &str, url: &str) -> String {
     format!(
         "[node]\nsmsc_node_name = \"{name}\"\n[store]\nurl = \"{url}\"\n\
-         [cdr]\ncdr_url = \"{url}\"\n[api]\naccess = \"open\"\n"
+         [cdr]\ncdr_url = \"{url}\"\n[api]\naccess = \"open\"\n\
+         [rate_limits]\nenabled = false\n"
     )
 }
 
