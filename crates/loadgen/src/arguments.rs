@@ -8,8 +8,40 @@ use clap::{Args, ValueEnum};
 use loadgen::http::{Limit, Rate};
 use loadgen::smpp::{Account, Form, Options};
 
+/// How much is sent, and what is told of it.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Client threads.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// Requests per second over all connections, or `max`.
+    #[arg(long, default_value = "max", value_parser = parse_rate)]
+    pub(crate) rate: Rate,
+    /// How long to send, such as 10s, 500ms or 2m.
+    #[arg(long, default_value = "10s", value_parser = parse_duration, conflicts_with = "count")]
+    duration: Duration,
+    /// How many requests to send.
+    #[arg(long)]
+    count: Option<u64>,
+    /// Report this process's CPU time as the server's.
+    #[arg(long)]
+    pub(crate) server_pid: Option<u32>,
+    /// Write the report as JSON to this file, `-` for standard output instead of the text.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+}
+
+impl Run {
+    pub(crate) fn limit(&self) -> Limit {
+        self.count
+            .map_or(Limit::Duration(self.duration), Limit::Count)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Smpp {
+    #[command(flatten)]
+    pub(crate) run: Run,
     /// The server, as host:port.
     #[arg(long, default_value = "127.0.0.1:2775")]
     address: String,
@@ -39,18 +71,6 @@ pub(crate) struct Smpp {
     /// Submits without a response on one bind.
     #[arg(long, default_value_t = 100)]
     window: usize,
-    /// Client threads.
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
-    /// Submits per second over all binds, or `max`.
-    #[arg(long, default_value = "max", value_parser = parse_rate)]
-    rate: Rate,
-    /// How long to submit, such as 10s, 500ms or 2m.
-    #[arg(long, default_value = "10s", value_parser = parse_duration, conflicts_with = "count")]
-    duration: Duration,
-    /// How many submits to send.
-    #[arg(long)]
-    count: Option<u64>,
     #[arg(long, value_enum, default_value_t = Shape::Short)]
     form: Shape,
     /// Ask for receipts, and match them to the ids.
@@ -67,12 +87,6 @@ pub(crate) struct Smpp {
     /// Only bind, hold the binds for so long, and report the server's memory as JSON.
     #[arg(long, value_parser = parse_duration, requires = "server_pid")]
     pub(crate) idle: Option<Duration>,
-    /// Report this process's CPU time as the server's.
-    #[arg(long)]
-    server_pid: Option<u32>,
-    /// Write the report as JSON to this file, `-` for standard output instead of the text.
-    #[arg(long)]
-    pub(crate) json: Option<PathBuf>,
 }
 
 /// How a message looks on the wire.
@@ -115,17 +129,15 @@ impl Smpp {
             receivers: self.receivers,
             sink: sink.transpose()?,
             window: self.window,
-            rate: self.rate,
-            limit: self
-                .count
-                .map_or(Limit::Duration(self.duration), Limit::Count),
+            rate: self.run.rate,
+            limit: self.run.limit(),
             form: self.form.into(),
             receipts: self.receipts,
             source: self.source.clone(),
             destination: self.destination.clone(),
             patience: self.patience,
-            threads: self.threads,
-            server_pid: self.server_pid,
+            threads: self.run.threads,
+            server_pid: self.run.server_pid,
             ..Options::new(&self.address)
         })
     }
@@ -138,7 +150,7 @@ fn account(system_id: &str, password: &str) -> Account {
     }
 }
 
-pub(crate) fn parse_rate(text: &str) -> Result<Rate, String> {
+fn parse_rate(text: &str) -> Result<Rate, String> {
     if text == "max" {
         return Ok(Rate::Max);
     }
@@ -148,7 +160,7 @@ pub(crate) fn parse_rate(text: &str) -> Result<Rate, String> {
     }
 }
 
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
     let seconds = units
         .iter()

@@ -10,6 +10,7 @@ mod connection;
 mod drain;
 pub mod http;
 mod lifecycle;
+mod listen;
 pub mod null;
 pub mod null_smpp;
 mod process;

@@ -5,18 +5,17 @@ mod arguments;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use loadgen::http::{self, Limit, Options, Rate};
+use loadgen::http::{self, Options};
 use loadgen::null_smpp::{self, Receipts};
 use loadgen::report::Report;
 use loadgen::{null, smpp};
 
-use crate::arguments::{Smpp, parse_duration, parse_rate};
+use crate::arguments::{Run, Smpp};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,23 +52,13 @@ enum Command {
 #[derive(Debug, Args)]
 struct Http {
     scenario: Scenario,
+    #[command(flatten)]
+    run: Run,
     /// The server, as http://host:port.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Client threads.
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
-    /// Requests per second over all connections, or `max`.
-    #[arg(long, default_value = "max", value_parser = parse_rate)]
-    rate: Rate,
-    /// How long to send, such as 10s, 500ms or 2m.
-    #[arg(long, default_value = "10s", value_parser = parse_duration, conflicts_with = "count")]
-    duration: Duration,
-    /// How many requests to send.
-    #[arg(long)]
-    count: Option<u64>,
     /// JSON of a submit; %07d in it stands for the running number.
     #[arg(long)]
     body_template: Option<String>,
@@ -88,12 +77,6 @@ struct Http {
     /// Connections that report messages delivered (lifecycle).
     #[arg(long, default_value_t = 64)]
     deliverers: usize,
-    /// Report this process's CPU time as the server's.
-    #[arg(long)]
-    server_pid: Option<u32>,
-    /// Write the report as JSON to this file, `-` for standard output instead of the text.
-    #[arg(long)]
-    json: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -155,7 +138,7 @@ fn serve_null_smpp(listen: SocketAddr, receipts: bool) -> Result<()> {
 }
 
 fn send_load(http: &Http) -> Result<ExitCode> {
-    say(&http::run(&options(http))?, http.json.as_deref())
+    say(&http::run(&options(http))?, http.run.json.as_deref())
 }
 
 fn send_smpp(arguments: &Smpp) -> Result<ExitCode> {
@@ -165,7 +148,7 @@ fn send_smpp(arguments: &Smpp) -> Result<ExitCode> {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&idle)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    say(&smpp::run(&options)?, arguments.json.as_deref())
+    say(&smpp::run(&options)?, arguments.run.json.as_deref())
 }
 
 fn say(report: &Report, json: Option<&Path>) -> Result<ExitCode> {
@@ -194,18 +177,16 @@ fn write_json(path: &Path, report: &Report) -> Result<()> {
 fn options(http: &Http) -> Options {
     Options {
         connections: http.connections,
-        threads: http.threads,
-        rate: http.rate,
-        limit: http
-            .count
-            .map_or(Limit::Duration(http.duration), Limit::Count),
+        threads: http.run.threads,
+        rate: http.run.rate,
+        limit: http.run.limit(),
         body: http.body_template.clone(),
         frontend: http.frontend.clone(),
         page: http.limit,
         batch: http.batch,
         pollers: http.pollers,
         deliverers: http.deliverers,
-        server_pid: http.server_pid,
+        server_pid: http.run.server_pid,
         ..Options::new(http.scenario.into(), &http.url)
     }
 }

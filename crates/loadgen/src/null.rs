@@ -22,6 +22,8 @@ use axum::serve::ListenerExt as _;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
+use crate::listen;
+
 /// The members of a submit (S2) that a typical client sends; others are ignored.
 #[derive(Debug, Deserialize)]
 struct Submit {
@@ -55,14 +57,7 @@ pub fn run(
     address: SocketAddr,
     ready: impl FnOnce(SocketAddr) -> io::Result<()>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(address).await?;
-        ready(listener.local_addr()?)?;
-        serve(listener).await
-    })
+    listen::on(address, ready, serve)
 }
 
 async fn ready() -> &'static str {

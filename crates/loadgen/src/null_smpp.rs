@@ -23,6 +23,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::listen;
+
 const LONGEST: usize = 128 * 1024;
 const READ_AT_ONCE: usize = 64 * 1024;
 /// More connections wait until one closes.
@@ -65,14 +67,7 @@ pub fn run(
     receipts: Receipts,
     ready: impl FnOnce(SocketAddr) -> io::Result<()>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(address).await?;
-        ready(listener.local_addr()?)?;
-        serve(listener, receipts).await
-    })
+    listen::on(address, ready, |listener| serve(listener, receipts))
 }
 
 struct Session {

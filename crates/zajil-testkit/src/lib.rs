@@ -7,3 +7,4 @@ pub mod dice;
 pub mod fake;
 pub mod issuer;
 pub mod network;
+pub mod slow;

@@ -1,6 +1,7 @@
 //! One run of the load generator, and what the benchmarks read of its report.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -20,6 +21,10 @@ pub(super) struct Load<'a> {
     pub(super) amount: Amount,
     /// What is submitted; the generator's own message without.
     pub(super) body: Option<&'a str>,
+    /// Requests a second; without, each connection sends as soon as it has its answer.
+    pub(super) rate: Option<f64>,
+    /// Where the generator runs; anywhere without.
+    pub(super) core: Option<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +33,11 @@ pub(super) enum Amount {
     Count(u32),
 }
 
-impl Amount {
-    pub(super) fn tell(self, loadgen: &mut Command) {
-        match self {
-            Self::Seconds(seconds) => loadgen.args(["--duration", &format!("{seconds}s")]),
-            Self::Count(count) => loadgen.args(["--count", &count.to_string()]),
-        };
-    }
+/// Runs a program on this core and no other.
+pub(super) fn on_core(core: &str, program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", core]).arg(program);
+    command
 }
 
 /// The part of the generator's report that is used here.
@@ -69,7 +72,10 @@ pub(super) struct Measured {
 
 impl Load<'_> {
     pub(super) fn run(&self, bench: &Bench, server: &Server) -> Result<Measured> {
-        let mut command = Command::new(&bench.loadgen);
+        let mut command = match self.core {
+            Some(core) => on_core(core, &bench.loadgen),
+            None => Command::new(&bench.loadgen),
+        };
         command.args(["http", self.scenario, "--url", &server.url()]);
         command.args(["--frontend", self.frontend]);
         command.args(["--connections", &self.connections.to_string()]);
@@ -77,7 +83,13 @@ impl Load<'_> {
         if let Some(body) = self.body {
             command.args(["--body-template", body]);
         }
-        self.amount.tell(&mut command);
+        if let Some(rate) = self.rate {
+            command.args(["--rate", &rate.to_string()]);
+        }
+        match self.amount {
+            Amount::Seconds(seconds) => command.args(["--duration", &format!("{seconds}s")]),
+            Amount::Count(count) => command.args(["--count", &count.to_string()]),
+        };
         measure(command, self.counted_operation())
     }
 

@@ -87,6 +87,8 @@ fn measure(bench: &Bench, name: &str, settings: &str, seconds: u32) -> Result<[M
         connections: CONNECTIONS,
         amount: Amount::Seconds(seconds),
         body: Some(BODY),
+        rate: None,
+        core: None,
     };
     let measured = [load.run(bench, &server)?, load.run(bench, &server)?];
     server.stop()?;

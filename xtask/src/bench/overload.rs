@@ -4,15 +4,14 @@
 //! Server and generator have a core each, so that the generator can ask for more than the server
 //! can do.
 
-use std::process::Command;
-
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::load::{self, Amount, Measured};
+use super::load::{Amount, Load, Measured};
 use super::server::Server;
 use super::{Bench, Options};
 
+const FRONTEND: &str = "bench_gw";
 const SERVER_CORE: &str = "0";
 const CLIENT_CORE: &str = "1";
 /// Connections that find out what the server can do.
@@ -48,8 +47,18 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
             let data = bench.data_folder(&format!("overload-{path}-{number}"));
             let server = Server::pinned(bench, binary, &data, SERVER_CORE)?;
             let seconds = Amount::Seconds(options.seconds());
-            let once =
-                |connections, rate, amount| send(bench, &server, path, (connections, rate, amount));
+            let once = |connections, rate, amount| {
+                let load = Load {
+                    scenario: path,
+                    frontend: FRONTEND,
+                    connections,
+                    amount,
+                    body: None,
+                    rate,
+                    core: Some(CLIENT_CORE),
+                };
+                load.run(bench, &server)
+            };
             once(ENOUGH, None, Amount::Seconds(1))?;
             let peak = once(ENOUGH, None, seconds)?;
             let resident_mib_before = server.resident_mib()?;
@@ -69,26 +78,6 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
         }
     }
     Ok(rounds)
-}
-
-fn send(
-    bench: &Bench,
-    server: &Server,
-    path: &str,
-    (connections, rate, amount): (u32, Option<f64>, Amount),
-) -> Result<Measured> {
-    let mut command = Command::new("taskset");
-    command
-        .args(["--cpu-list", CLIENT_CORE])
-        .arg(&bench.loadgen);
-    command.args(["http", path, "--url", &server.url()]);
-    command.args(["--connections", &connections.to_string()]);
-    command.args(["--server-pid", &server.pid().to_string()]);
-    if let Some(rate) = rate {
-        command.args(["--rate", &rate.to_string()]);
-    }
-    amount.tell(&mut command);
-    load::measure(command, path)
 }
 
 impl Round {

@@ -171,6 +171,8 @@ fn load(scenario: &'static str, connections: u32, amount: Amount) -> Load<'stati
         connections,
         amount,
         body: None,
+        rate: None,
+        core: None,
     }
 }
 

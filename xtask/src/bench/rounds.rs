@@ -32,11 +32,7 @@ pub(super) struct Rounds {
 }
 
 pub(super) fn run(bench: &Bench, options: &Options) -> Result<Rounds> {
-    let mut rounds = Vec::new();
-    for number in 1..=options.rounds() {
-        println!("round {number} of {}", options.rounds());
-        rounds.push(round(bench, options, number)?);
-    }
+    let rounds = each(options, |number| round(bench, options, number))?;
     if bench.zajil.is_none() {
         println!("there is no package zajil yet: only the null server was measured");
     }
@@ -52,6 +48,19 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Rounds> {
         super::write(path, rounds.plot().trim_end())?;
     }
     Ok(rounds)
+}
+
+/// So many rounds as are asked for, numbered from 1.
+pub(super) fn each<R>(
+    options: &Options,
+    mut round: impl FnMut(u32) -> Result<R>,
+) -> Result<Vec<R>> {
+    (1..=options.rounds())
+        .map(|number| {
+            println!("round {number} of {}", options.rounds());
+            round(number)
+        })
+        .collect()
 }
 
 fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
@@ -85,6 +94,8 @@ pub(super) fn measure(
         connections: CONNECTIONS,
         amount: Amount::Seconds(seconds),
         body: None,
+        rate: None,
+        core: None,
     };
     load(1).run(bench, server)?;
     load(options.seconds()).run(bench, server)

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Bench;
+use super::load::on_core;
 use crate::step;
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -66,9 +67,7 @@ impl Server {
 
     /// On this core and no other.
     pub(super) fn pinned(bench: &Bench, binary: &Path, data: &Path, core: &str) -> Result<Self> {
-        let mut command = Command::new("taskset");
-        command.args(["--cpu-list", core]).arg(binary);
-        Self::run_by(command, bench, data, "")
+        Self::run_by(on_core(core, binary), bench, data, "")
     }
 
     /// On a machine whose clock is ahead by `offset`, as faketime writes it.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::load::{self, Measured};
-use super::rounds::Spread;
+use super::rounds::{self, Spread};
 use super::server::Server;
 use super::{Bench, Options};
 
@@ -52,11 +52,7 @@ pub(super) struct Rounds {
 }
 
 pub(super) fn run(bench: &Bench, options: &Options) -> Result<Rounds> {
-    let mut rounds = Vec::new();
-    for number in 1..=options.rounds() {
-        println!("round {number} of {}", options.rounds());
-        rounds.push(round(bench, options, number)?);
-    }
+    let rounds = rounds::each(options, |number| round(bench, options, number))?;
     let rounds = Rounds {
         seconds: options.seconds(),
         binds: BINDS,

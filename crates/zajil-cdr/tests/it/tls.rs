@@ -34,8 +34,7 @@ async fn reach(server: &Server) -> Result<(), String> {
 }
 
 async fn over_tls(engine: Engine) {
-    if std::env::var_os("SLOW_TESTS").is_none() {
-        println!("SKIPPED: set SLOW_TESTS=1 to run it");
+    if !zajil_testkit::slow::asked_for() {
         return;
     }
     let machine = DatabaseServer::open_as(engine, Protection::Tls).await;

@@ -187,11 +187,10 @@ async fn d19_a_message_waits_for_its_receipt_and_may_fail() {
     nothing_waits(&up).await;
 }
 
-/// D10: an error code that passes is tried again, if the carrier's codes are set.
-#[tokio::test]
-async fn d10_error_codes_of_receipts_mean_what_was_set() {
+/// A carrier of whose receipts every so many tell of an error that passes, as it is set.
+async fn failing_for_now(every: u32) -> (Sim, Upstream) {
     let sim = sim(Receipts {
-        failing_every: NonZeroU32::new(2),
+        failing_every: NonZeroU32::new(every),
         ..Receipts::default()
     })
     .await;
@@ -200,6 +199,13 @@ async fn d10_error_codes_of_receipts_mean_what_was_set() {
     up.errors
         .insert(ErrorKey::parse("receipt:011").unwrap(), temporary);
     let up = upstream(vec![up]).await;
+    (sim, up)
+}
+
+/// D10: an error code that passes is tried again, if the carrier's codes are set.
+#[tokio::test]
+async fn d10_error_codes_of_receipts_mean_what_was_set() {
+    let (sim, up) = failing_for_now(2).await;
     // The first id is even: it fails, and the next try gets the next id.
     let id = up.submit("up", "hello").await;
     let message = up.delivered(id).await;
@@ -301,16 +307,7 @@ async fn d19_a_receipt_is_waited_for_no_longer_than_the_message_lives() {
 /// D10: three parts that failed together are one attempt that failed.
 #[tokio::test]
 async fn d10_the_parts_of_a_message_fail_in_one_attempt() {
-    let sim = sim(Receipts {
-        failing_every: NonZeroU32::new(1),
-        ..Receipts::default()
-    })
-    .await;
-    let mut up = receipting(&sim);
-    let temporary = Handling::Again(ErrorClass::Temporary);
-    up.errors
-        .insert(ErrorKey::parse("receipt:011").unwrap(), temporary);
-    let up = upstream(vec![up]).await;
+    let (_sim, up) = failing_for_now(1).await;
     let id = up.submit("up", &"0123456789".repeat(40)).await;
     let events = wait_for(async || {
         let events = up.centre.store.events(id).await.unwrap();

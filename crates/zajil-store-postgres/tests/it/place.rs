@@ -19,8 +19,7 @@ pub(crate) struct Schema {
 
 /// A server that answers, and a way to it; none in a quick run of the suite.
 pub(crate) async fn database() -> Option<(DatabaseServer, Server)> {
-    if std::env::var_os("SLOW_TESTS").is_none() {
-        println!("SKIPPED: set SLOW_TESTS=1 to run it");
+    if !zajil_testkit::slow::asked_for() {
         return None;
     }
     let database = DatabaseServer::open(Engine::Postgres).await;

@@ -185,8 +185,7 @@ fn the_dashboard_can_be_imported_into_any_grafana() {
 
 #[test]
 fn s12_1_prometheus_own_tool_accepts_the_rules_and_their_tests_pass() {
-    if std::env::var_os("SLOW_TESTS").is_none() {
-        println!("SKIPPED: set SLOW_TESTS=1 to run it");
+    if !zajil_testkit::slow::asked_for() {
         return;
     }
     let folder = root().join("deploy/prometheus");
