@@ -331,7 +331,9 @@ impl Load {
             let request = self.request.numbered(ticket.number);
             match self.connection.exchange(request).await {
                 Ok(response) if response.is_success() => {
-                    tally.succeeded(ticket.since, clock::now());
+                    let now = clock::now();
+                    tally.succeeded(ticket.since, now);
+                    tally.answered(ticket.sent, now);
                     self.progress.submitted();
                     patience.restore();
                 }

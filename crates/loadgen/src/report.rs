@@ -15,6 +15,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(crate) struct Tally {
     latency_us: Histogram<u64>,
+    /// From sending to the answer, whenever it was due.
+    answer_us: Histogram<u64>,
     /// Statuses other than 2xx, and the transport's failures.
     errors: BTreeMap<String, u64>,
     last_answer: Option<Instant>,
@@ -25,18 +27,24 @@ impl Tally {
         let longest = u64::try_from(LONGEST.as_micros())?;
         let latency_us =
             Histogram::new_with_bounds(1, longest, 3).context("cannot make a histogram")?;
+        let answer_us =
+            Histogram::new_with_bounds(1, longest, 2).context("cannot make a histogram")?;
         Ok(Self {
             latency_us,
+            answer_us,
             errors: BTreeMap::new(),
             last_answer: None,
         })
     }
 
     pub(crate) fn succeeded(&mut self, since: Instant, now: Instant) {
-        let latency = now.saturating_duration_since(since).as_micros();
-        self.latency_us
-            .saturating_record(u64::try_from(latency).unwrap_or(u64::MAX));
+        self.latency_us.saturating_record(micros(since, now));
         self.last_answer = Some(now);
+    }
+
+    /// What the server alone took for a request that succeeded.
+    pub(crate) fn answered(&mut self, sent: Instant, now: Instant) {
+        self.answer_us.saturating_record(micros(sent, now));
     }
 
     pub(crate) fn refused(&mut self, status: u16) {
@@ -50,6 +58,9 @@ impl Tally {
     pub(crate) fn add(&mut self, other: Self) -> Result<()> {
         self.latency_us
             .add(&other.latency_us)
+            .context("cannot add histograms")?;
+        self.answer_us
+            .add(&other.answer_us)
             .context("cannot add histograms")?;
         for (kind, count) in other.errors {
             *self.errors.entry(kind).or_default() += count;
@@ -74,8 +85,13 @@ impl Tally {
             p99_ms: at(0.99),
             p999_ms: at(0.999),
             max_ms: precise(self.latency_us.max()) / 1000.0,
+            answer_p99_ms: precise(self.answer_us.value_at_quantile(0.99)) / 1000.0,
         }
     }
+}
+
+fn micros(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_micros()).unwrap_or(u64::MAX)
 }
 
 /// One kind of request: how many, how fast, how late.
@@ -93,6 +109,8 @@ pub struct Operation {
     pub p99_ms: f64,
     pub p999_ms: f64,
     pub max_ms: f64,
+    /// From sending to the answer; the others count from when it was due. 0 where they are the same.
+    pub answer_p99_ms: f64,
 }
 
 /// One run.

@@ -52,6 +52,8 @@ pub(crate) struct Ticket {
     pub(crate) number: u64,
     /// Latency counts from here.
     pub(crate) since: Instant,
+    /// When it was really sent.
+    pub(crate) sent: Instant,
 }
 
 impl Schedule {
@@ -106,6 +108,7 @@ impl Schedule {
         Some(Ticket {
             number,
             since: if held_up { due } else { now },
+            sent: now,
         })
     }
 

@@ -17,6 +17,8 @@ use crate::{charge, refuse};
 
 /// At most this many submits are stored at once.
 const MOST: usize = 500;
+/// How long a submit waits for room in a full intake before it is refused.
+const ROOM_WITHIN: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -35,12 +37,7 @@ impl Shared {
         self: &Arc<Self>,
         submission: Submission,
     ) -> Result<Accepted, Refusal> {
-        let place = self.intake.try_reserve().map_err(|error| match error {
-            mpsc::error::TrySendError::Full(()) => {
-                Refusal::new(Reason::Overloaded, "the intake is full: try again")
-            }
-            mpsc::error::TrySendError::Closed(()) => refuse::stopping(),
-        })?;
+        let place = self.place_in_intake().await?;
         let mut decided = self.decide(submission).await?;
         let rejected = match self.charging(&decided) {
             None => None,
@@ -61,6 +58,29 @@ impl Shared {
             message,
             repeated: false,
         })
+    }
+}
+
+impl Shared {
+    /// A place in the intake, waited for if need be.
+    ///
+    /// To refuse a request costs nearly what it costs to take it. A caller that is told so at once
+    /// asks again at once, and at three times what the store can do most of the processor went into
+    /// refusals; one that waits asks for nothing meanwhile.
+    async fn place_in_intake(&self) -> Result<mpsc::Permit<'_, Decided>, Refusal> {
+        match self.intake.try_reserve() {
+            Ok(place) => return Ok(place),
+            Err(mpsc::error::TrySendError::Closed(())) => return Err(refuse::stopping()),
+            Err(mpsc::error::TrySendError::Full(())) => {}
+        }
+        match tokio::time::timeout(ROOM_WITHIN, self.intake.reserve()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) => Err(refuse::stopping()),
+            Err(_) => Err(Refusal::new(
+                Reason::Overloaded,
+                "the intake is full: try again",
+            )),
+        }
     }
 }
 

@@ -55,6 +55,7 @@ struct Operation {
     rate: f64,
     p50_ms: f64,
     p99_ms: f64,
+    answer_p99_ms: f64,
 }
 
 /// One run, seen through its counted operation.
@@ -64,6 +65,8 @@ pub(super) struct Measured {
     pub(super) rate: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
+    /// From sending, not from when it was due.
+    pub(super) answer_p99_ms: f64,
     pub(super) cpu_us: f64,
     pub(super) ok: u64,
     /// Of every operation of the run.
@@ -135,6 +138,7 @@ fn measured(report: Report, operation: &str) -> Result<Measured> {
         rate: counted.rate * each,
         p50_ms: counted.p50_ms,
         p99_ms: counted.p99_ms,
+        answer_p99_ms: counted.answer_p99_ms,
         cpu_us: report.server_cpu_us_per_message.unwrap_or_default(),
         ok: counted.ok,
         errors,

@@ -69,7 +69,8 @@ fn workers_add_up_and_the_json_names_every_figure() {
               "p90_ms": 2000.895,
               "p99_ms": 2000.895,
               "p999_ms": 2000.895,
-              "max_ms": 2000.895
+              "max_ms": 2000.895,
+              "answer_p99_ms": 0.0
             }
           },
           "client_cpu_seconds": 0.00008,

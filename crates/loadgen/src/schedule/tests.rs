@@ -26,7 +26,8 @@ fn latency_of_a_held_up_request_counts_from_when_it_was_due() {
         ticket,
         Ticket {
             number: 1,
-            since: start + ms(10)
+            since: start + ms(10),
+            sent: start + ms(500)
         }
     );
 }

@@ -7,7 +7,7 @@ use expect_test::expect;
 use tokio::time::Instant;
 use zajil_core::event::EventName;
 use zajil_core::outcome::Reason;
-use zajil_core::port::{Desk as _, Intake as _};
+use zajil_core::port::{Desk as _, Intake as _, Submission};
 use zajil_engine::Options;
 use zajil_store::contract::{Error, Store as _};
 use zajil_testkit::build;
@@ -45,23 +45,82 @@ async fn d5_a_stop_stores_what_was_taken_and_refuses_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d5_a_full_intake_refuses_at_the_door() {
+async fn d5_an_intake_that_stays_full_refuses_at_the_door() {
     let world = World::new(Options {
         intake_capacity: 2,
         ..Options::default()
     })
     .await;
-    let submit = || {
-        world
-            .engine
-            .submit_async(build::submission("1", "44700", "hello"))
+    world
+        .store
+        .expect(std::iter::repeat_with(|| Mood::Refuse(Error::Busy)).take(8));
+    let mut taken = 0;
+    let refused = loop {
+        let asked = Instant::now();
+        match world.engine.submit_async(hello()).await {
+            Ok(_) => taken += 1,
+            Err(refusal) => break (refusal.reason, asked.elapsed()),
+        }
     };
-    assert!(submit().await.is_ok());
-    assert!(submit().await.is_ok());
-    assert_eq!(submit().await.unwrap_err().reason, Reason::Overloaded);
+    let (reason, waited) = refused;
+    assert_eq!(reason, Reason::Overloaded);
+    assert!(
+        (250..300).contains(&waited.as_millis()),
+        "refused after {waited:?}"
+    );
+    assert!((2..=4).contains(&taken), "{taken} taken");
     world.engine.stop().await;
-    assert_eq!(world.store.figures().await.unwrap().pending, 2);
+    assert_eq!(world.store.figures().await.unwrap().pending, taken);
     assert_eq!(world.telemetry.metrics.intake.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d5_a_submit_waits_for_room_in_an_intake_that_is_full_for_a_moment() {
+    let world = World::new(Options {
+        intake_capacity: 2,
+        ..Options::default()
+    })
+    .await;
+    world
+        .store
+        .expect([Mood::Refuse(Error::Busy), Mood::Refuse(Error::Busy)]);
+    for _ in 0..20 {
+        world.engine.submit_async(hello()).await.unwrap();
+    }
+    world.engine.stop().await;
+    assert_eq!(world.store.figures().await.unwrap().pending, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_submits_wait_for_room_loses_none_that_was_taken() {
+    let world = World::new(Options {
+        intake_capacity: 1,
+        ..Options::default()
+    })
+    .await;
+    world
+        .store
+        .expect(std::iter::repeat_with(|| Mood::Refuse(Error::Busy)).take(4));
+    let submits = async {
+        let mut taken = 0;
+        loop {
+            match world.engine.submit_async(hello()).await {
+                Ok(_) => taken += 1,
+                Err(refusal) if refusal.reason == Reason::Stopping => return taken,
+                Err(refusal) => assert_eq!(refusal.reason, Reason::Overloaded),
+            }
+        }
+    };
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.engine.stop().await;
+    };
+    let (taken, ()) = tokio::join!(submits, stop);
+    assert_eq!(world.store.figures().await.unwrap().pending, taken);
+}
+
+fn hello() -> Submission {
+    build::submission("1", "44700", "hello")
 }
 
 #[tokio::test(start_paused = true)]
