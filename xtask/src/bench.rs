@@ -1,6 +1,6 @@
 //! What the server costs next to a server that does nothing, over HTTP and over SMPP; what a long
-//! queue and idle binds cost it, what it costs when nothing outside answers, and what it costs to
-//! tell what was done.
+//! queue, idle binds and many frontends, routes and locations cost it, what it costs when nothing
+//! outside answers, and what it costs to tell what was done.
 //!
 //! Figures are printed, never judged: a shared machine says little about absolute rates. The null
 //! server runs in every round beside the real one, so that the ratio means something anywhere.
@@ -11,6 +11,7 @@ mod overload;
 mod plot;
 mod queue;
 mod rounds;
+mod scale;
 mod server;
 mod smpp;
 mod telling;
@@ -33,6 +34,7 @@ struct Options {
     overload: bool,
     telling: bool,
     smpp: bool,
+    scale: bool,
     idle_binds: bool,
     /// Short enough to see that it works, too short to mean much.
     quick: bool,
@@ -67,6 +69,7 @@ impl Options {
                 "overload" => options.overload = true,
                 "telling" => options.telling = true,
                 "smpp" => options.smpp = true,
+                "scale" => options.scale = true,
                 "idle-binds" => options.idle_binds = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
@@ -174,6 +177,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         serde_json::to_string_pretty(&telling::run(&bench, &options)?)?
     } else if options.smpp {
         serde_json::to_string_pretty(&smpp::run(&bench, &options)?)?
+    } else if options.scale {
+        serde_json::to_string_pretty(&scale::run(&bench, &options)?)?
     } else if options.idle_binds {
         serde_json::to_string_pretty(&smpp::idle::run(&bench, &options)?)?
     } else {

@@ -24,6 +24,8 @@ pub use crate::wire::NUMBER;
 const REGISTER_EVERY: Duration = Duration::from_secs(30);
 /// A connection that failed so often in a row gives the run up.
 const MAX_FAILURES_IN_A_ROW: u32 = 100;
+/// A prime: it has no factor in common with any smaller count of numbers.
+const FAR_APART: u64 = 7_368_787;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
 /// What the load consists of.
@@ -41,6 +43,8 @@ pub enum Scenario {
     List,
     /// The same, and nobody else is offered them for a second.
     Lease,
+    /// Whatever is posted to [`Options::path`].
+    Post,
     /// Leases and batches of reports, until nothing is left; no schedule holds it back.
     Drain,
 }
@@ -54,6 +58,7 @@ impl Scenario {
             Self::Batch => "batch",
             Self::List => "list",
             Self::Lease => "lease",
+            Self::Post => "post",
             Self::Drain => drain::DRAIN,
         }
     }
@@ -80,6 +85,10 @@ pub struct Options {
     pub limit: Limit,
     /// JSON of a submit, with [`NUMBER`] where the running number goes; `None` for the usual one.
     pub body: Option<String>,
+    /// Of [`Scenario::Post`], in whose body all numbers are the same.
+    pub path: String,
+    /// The running numbers are those below, in an order that is none; `None` counts upwards.
+    pub numbers: Option<u64>,
     /// Addressed by the submits, polled by the life-cycle and the listing.
     pub frontend: String,
     /// Messages asked for in one listing.
@@ -102,6 +111,8 @@ impl Options {
             rate: Rate::Max,
             limit: Limit::Duration(Duration::from_secs(10)),
             body: None,
+            path: "/api/locations".to_owned(),
+            numbers: None,
             frontend: "bench_gw".to_owned(),
             page: 100,
             batch: 500,
@@ -265,6 +276,7 @@ fn workers(
         Scenario::Submit | Scenario::Lifecycle => {
             Request::post(&target.host, "/api/messages", &body)
         }
+        Scenario::Post => Request::post(&target.host, &options.path, &body).alike(),
         Scenario::SubmitAsync => Request::post(&target.host, "/api/messages/create_async", &body),
         Scenario::Batch => {
             Request::post(&target.host, "/api/messages/batch", &options.batch_body())
@@ -290,6 +302,7 @@ fn workers(
             name,
             connection: Connection::new(target.address),
             request: request.clone(),
+            numbers: options.numbers,
             schedule: Arc::clone(schedule),
             progress: Arc::clone(&progress),
         };
@@ -313,6 +326,7 @@ struct Load {
     name: &'static str,
     connection: Connection,
     request: Request,
+    numbers: Option<u64>,
     schedule: Arc<Schedule>,
     progress: Arc<Progress>,
 }
@@ -328,7 +342,11 @@ impl Load {
         let mut tally = Tally::new()?;
         let mut patience = Patience::new();
         while let Some(ticket) = self.schedule.next().await {
-            let request = self.request.numbered(ticket.number);
+            let number = match self.numbers {
+                None => ticket.number,
+                Some(numbers) => dealt(ticket.number, numbers),
+            };
+            let request = self.request.numbered(number);
             match self.connection.exchange(request).await {
                 Ok(response) if response.is_success() => {
                     let now = clock::now();
@@ -346,6 +364,11 @@ impl Load {
         }
         Ok(tally)
     }
+}
+
+/// The `n`th of the numbers below `numbers`: each has its turn, neighbours far apart.
+fn dealt(n: u64, numbers: u64) -> u64 {
+    n.wrapping_mul(FAR_APART) % numbers.max(1)
 }
 
 /// Bears failures of the transport for a while, then gives the run up.
@@ -409,6 +432,20 @@ async fn collect(
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dealt;
+
+    #[test]
+    fn each_number_has_its_turn() {
+        for numbers in [1, 10, 1_000, 8_192, 99_999] {
+            let mut seen: Vec<_> = (0..numbers).map(|n| dealt(n, numbers)).collect();
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..numbers));
         }
     }
 }

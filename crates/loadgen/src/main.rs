@@ -62,6 +62,12 @@ struct Http {
     /// JSON of a submit; %07d in it stands for the running number.
     #[arg(long)]
     body_template: Option<String>,
+    /// Where `post` posts it.
+    #[arg(long, default_value = "/api/locations")]
+    path: String,
+    /// Running numbers are those below this, neighbours far apart; without, they count upwards.
+    #[arg(long)]
+    numbers: Option<u64>,
     /// The frontend that is registered, addressed and polled.
     #[arg(long, default_value = "bench_gw")]
     frontend: String,
@@ -87,6 +93,7 @@ enum Scenario {
     Lifecycle,
     List,
     Lease,
+    Post,
     Drain,
 }
 
@@ -99,6 +106,7 @@ impl From<Scenario> for http::Scenario {
             Scenario::Lifecycle => Self::Lifecycle,
             Scenario::List => Self::List,
             Scenario::Lease => Self::Lease,
+            Scenario::Post => Self::Post,
             Scenario::Drain => Self::Drain,
         }
     }
@@ -181,6 +189,8 @@ fn options(http: &Http) -> Options {
         rate: http.run.rate,
         limit: http.run.limit(),
         body: http.body_template.clone(),
+        path: http.path.clone(),
+        numbers: http.numbers,
         frontend: http.frontend.clone(),
         page: http.limit,
         batch: http.batch,

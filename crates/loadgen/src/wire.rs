@@ -13,6 +13,8 @@ const NUMBER_DIGITS: usize = 7;
 pub(crate) struct Request {
     bytes: Vec<u8>,
     numbers_at: Vec<usize>,
+    /// All of them are the same number.
+    alike: bool,
 }
 
 impl Request {
@@ -21,6 +23,7 @@ impl Request {
         Self {
             bytes,
             numbers_at: Vec::new(),
+            alike: true,
         }
     }
 
@@ -37,15 +40,31 @@ impl Request {
             }
             bytes.extend(text.as_bytes());
         }
-        Self { bytes, numbers_at }
+        Self {
+            bytes,
+            numbers_at,
+            alike: false,
+        }
+    }
+
+    /// Makes every number that a request carries the same: it is about one thing.
+    pub(crate) fn alike(self) -> Self {
+        Self {
+            alike: true,
+            ..self
+        }
     }
 
     /// The bytes to send as the `number`th request. A number that it carries is the count of those
-    /// before it, in its last seven digits.
+    /// before it, in its last seven digits; unless they are alike.
     pub(crate) fn numbered(&mut self, number: u64) -> &[u8] {
         let each = u64::try_from(self.numbers_at.len()).unwrap_or(u64::MAX);
         for (at, place) in self.numbers_at.iter().zip(0..) {
-            let mut number = number.wrapping_mul(each).wrapping_add(place);
+            let mut number = if self.alike {
+                number
+            } else {
+                number.wrapping_mul(each).wrapping_add(place)
+            };
             for digit in self.bytes.iter_mut().skip(*at).take(NUMBER_DIGITS).rev() {
                 *digit = b'0' + (number % 10) as u8;
                 number /= 10;

@@ -25,6 +25,8 @@ pub(super) struct Load<'a> {
     pub(super) rate: Option<f64>,
     /// Where the generator runs; anywhere without.
     pub(super) core: Option<&'a str>,
+    /// Arguments of this scenario alone.
+    pub(super) more: &'a [&'a str],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +91,7 @@ impl Load<'_> {
         if let Some(rate) = self.rate {
             command.args(["--rate", &rate.to_string()]);
         }
+        command.args(self.more);
         match self.amount {
             Amount::Seconds(seconds) => command.args(["--duration", &format!("{seconds}s")]),
             Amount::Count(count) => command.args(["--count", &count.to_string()]),

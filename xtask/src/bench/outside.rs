@@ -89,6 +89,7 @@ fn measure(bench: &Bench, name: &str, settings: &str, seconds: u32) -> Result<[M
         body: Some(BODY),
         rate: None,
         core: None,
+        more: &[],
     };
     let measured = [load.run(bench, &server)?, load.run(bench, &server)?];
     server.stop()?;

@@ -56,6 +56,7 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
                     body: None,
                     rate,
                     core: Some(CLIENT_CORE),
+                    more: &[],
                 };
                 load.run(bench, &server)
             };

@@ -173,6 +173,7 @@ fn load(scenario: &'static str, connections: u32, amount: Amount) -> Load<'stati
         body: None,
         rate: None,
         core: None,
+        more: &[],
     }
 }
 

@@ -96,6 +96,7 @@ pub(super) fn measure(
         body: None,
         rate: None,
         core: None,
+        more: &[],
     };
     load(1).run(bench, server)?;
     load(options.seconds()).run(bench, server)

@@ -52,6 +52,14 @@ fn an_answer_that_cannot_be_measured_is_an_error() {
 }
 
 #[test]
+fn numbers_that_are_alike_change_together() {
+    let body = r#"{"msisdn":"%07d","imsi":"001%07d"}"#;
+    let mut request = Request::post("h:1", "/api/locations", body).alike();
+    let text = String::from_utf8(request.numbered(42).to_vec()).unwrap();
+    assert!(text.ends_with(r#"{"msisdn":"0000042","imsi":"0010000042"}"#));
+}
+
+#[test]
 fn the_running_number_changes_in_place() {
     let mut request = Request::post("h:1", "/api/messages", r#"{"to":"+1555%07d"}"#);
     let text = String::from_utf8(request.numbered(42).to_vec()).unwrap();
