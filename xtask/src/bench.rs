@@ -1,10 +1,11 @@
 //! What the server costs next to a server that does nothing, over HTTP and over SMPP; what a long
-//! queue, idle binds and many frontends, routes and locations cost it, what it costs when nothing
+//! queue, nothing to do, idle binds and many frontends, routes and locations cost it, what it costs when nothing
 //! outside answers, and what it costs to tell what was done.
 //!
 //! Figures are printed, never judged: a shared machine says little about absolute rates. The null
 //! server runs in every round beside the real one, so that the ratio means something anywhere.
 
+mod idle;
 mod load;
 mod outside;
 mod overload;
@@ -35,6 +36,7 @@ struct Options {
     telling: bool,
     smpp: bool,
     scale: bool,
+    idle: bool,
     idle_binds: bool,
     /// Short enough to see that it works, too short to mean much.
     quick: bool,
@@ -70,6 +72,7 @@ impl Options {
                 "telling" => options.telling = true,
                 "smpp" => options.smpp = true,
                 "scale" => options.scale = true,
+                "idle" => options.idle = true,
                 "idle-binds" => options.idle_binds = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
@@ -177,6 +180,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         serde_json::to_string_pretty(&telling::run(&bench, &options)?)?
     } else if options.smpp {
         serde_json::to_string_pretty(&smpp::run(&bench, &options)?)?
+    } else if options.idle {
+        serde_json::to_string_pretty(&idle::run(&bench, &options)?)?
     } else if options.scale {
         serde_json::to_string_pretty(&scale::run(&bench, &options)?)?
     } else if options.idle_binds {

@@ -29,6 +29,9 @@ cargo xtask <chore>
   bench queue       listing latency, memory and restart time with a long queue
   bench outside     submits while charging and ENUM do not answer
   bench smpp        submit_sm and whole lives with receipts next to the null SMPP server
+  bench idle        size, start, memory and CPU of a server that has nothing to do
+  bench scale       10,000 frontends, 100,000 routes and 1,000,000 locations against few
+  bench overload    three times as many submits as the server can take
   bench idle-binds  memory of 1,000 and 10,000 binds that do nothing
   bench telling     CDRs, metrics and log on against off
   guard [--write]   instructions of the hot paths, held against their table
