@@ -109,7 +109,8 @@ pub struct Operation {
     pub p99_ms: f64,
     pub p999_ms: f64,
     pub max_ms: f64,
-    /// From sending to the answer; the others count from when it was due. 0 where they are the same.
+    /// From sending to the answer; the others count from when it was due. 0 where they are the
+    /// same.
     pub answer_p99_ms: f64,
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
         Reason::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Reason::AlreadyFinal => StatusCode::CONFLICT,
         Reason::Overloaded
+        | Reason::TooManyConnections
         | Reason::StorageFull
         | Reason::StorageDown
         | Reason::ChargingDown
@@ -64,8 +65,9 @@ pub(crate) fn answer(refusal: &Refusal) -> Response {
 
 /// A store's error as a refusal: what the client can do, and nothing internal.
 pub(crate) fn from_store(error: zajil_store::Error) -> Refusal {
-    if matches!(error, zajil_store::Error::Damaged(_)) {
-        tracing::error!(%error, "the store cannot read what it holds");
+    use zajil_store::Error::{Damaged, Unknown};
+    if matches!(error, Damaged(_) | Unknown(_)) {
+        tracing::error!(%error, "the store failed");
     }
     error.refusal()
 }
@@ -106,6 +108,7 @@ mod tests {
             422 no_tariff
             422 conflict
             503 overloaded
+            503 too_many_connections
             503 storage_full
             503 storage_down
             503 charging_down

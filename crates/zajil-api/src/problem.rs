@@ -130,6 +130,7 @@ pub(crate) fn title(reason: Reason) -> &'static str {
         Reason::NoTariff => "The message has no price",
         Reason::Conflict => "The request contradicts what is stored",
         Reason::Overloaded => "The node has as much work as it can hold",
+        Reason::TooManyConnections => "There are as many connections as may be",
         Reason::StorageFull => "The store has no room left",
         Reason::StorageDown => "The store cannot be used",
         Reason::ChargingDown => "Charging is not available",

@@ -43,6 +43,8 @@ pub enum Reason {
     Conflict,
     /// A queue of ours is full: try again.
     Overloaded,
+    /// The door has as many connections as it may, in all or of one address: try again.
+    TooManyConnections,
     /// The disk or the database has no room: try again when there is.
     StorageFull,
     /// The store is away or broken: try again.
@@ -59,7 +61,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthenticated,
@@ -78,6 +80,7 @@ impl Reason {
         Self::NoTariff,
         Self::Conflict,
         Self::Overloaded,
+        Self::TooManyConnections,
         Self::StorageFull,
         Self::StorageDown,
         Self::ChargingDown,
@@ -108,6 +111,7 @@ impl Reason {
             Self::NoTariff => "no_tariff",
             Self::Conflict => "conflict",
             Self::Overloaded => "overloaded",
+            Self::TooManyConnections => "too_many_connections",
             Self::StorageFull => "storage_full",
             Self::StorageDown => "storage_down",
             Self::ChargingDown => "charging_down",
@@ -123,6 +127,7 @@ impl Reason {
         match self {
             Self::RateLimited
             | Self::Overloaded
+            | Self::TooManyConnections
             | Self::StorageFull
             | Self::StorageDown
             | Self::ChargingDown

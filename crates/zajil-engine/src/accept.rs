@@ -119,8 +119,13 @@ impl Shared {
             self.draft_reply_to(&mut decided);
         }
         let turned = rejected.map(|why| Turned::away(&decided, why));
-        let stored = self.store(decided).await?;
-        self.answer(stored, turned).await
+        let shared = Arc::clone(self);
+        // Also when the client goes away: once the store has it, its queue must hear of it.
+        let to_the_end = self.errands.to_the_end(async move {
+            let stored = shared.store(decided).await?;
+            shared.answer(stored, turned).await
+        });
+        to_the_end.await
     }
 
     /// What the client of a stored message is told: it was turned away, or taken.

@@ -344,6 +344,17 @@ impl Intake for Engine {
     }
 }
 
+impl Engine {
+    /// Whatever becomes of the caller: of what is stored, whom it concerns must hear.
+    fn to_the_end<T, F>(&self, work: F) -> Answer<'static, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        Box::pin(self.shared.errands.to_the_end(work))
+    }
+}
+
 impl Desk for Engine {
     fn register(&self, registration: Registration) -> Answer<'_, (Presence, bool)> {
         Box::pin(self.shared.register(registration))
@@ -370,15 +381,18 @@ impl Desk for Engine {
     }
 
     fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message> {
-        Box::pin(self.shared.report(id, report))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.report(id, report).await })
     }
 
     fn report_many(&self, reports: Vec<(MessageId, Report)>) -> Answer<'_, Vec<Each<Message>>> {
-        Box::pin(self.shared.report_many(reports))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.report_many(reports).await })
     }
 
     fn edit(&self, id: MessageId, edit: Edit) -> Answer<'_, Message> {
-        Box::pin(self.shared.edit(id, edit))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.edit(id, edit).await })
     }
 
     fn remove(&self, id: MessageId) -> Answer<'_, ()> {
@@ -386,11 +400,13 @@ impl Desk for Engine {
     }
 
     fn locate(&self, id: Option<u64>, sighting: Sighting) -> Answer<'_, (Location, bool)> {
-        Box::pin(self.shared.locate(id, sighting))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.locate(id, sighting).await })
     }
 
     fn forget_location(&self, id: u64) -> Answer<'_, ()> {
-        Box::pin(self.shared.forget_location(id))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.forget_location(id).await })
     }
 }
 

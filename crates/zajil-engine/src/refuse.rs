@@ -5,36 +5,18 @@ use zajil_store::contract::Error;
 
 /// The refusal for a failure; `missing` completes "… not found".
 pub(crate) fn failed(error: Error, missing: &str) -> Refusal {
-    match error {
-        Error::Busy => Refusal::new(Reason::Overloaded, "too many requests at once: try again"),
-        Error::Full(_) => Refusal::new(
-            Reason::StorageFull,
-            "the storage has no room left: try again later",
-        ),
-        Error::Down(_) => Refusal::new(
-            Reason::StorageDown,
-            "the storage is not available: try again later",
-        ),
-        Error::Unknown(detail) => {
-            tracing::error!(%detail, "a change may or may not have been stored");
-            let told = "the storage failed and the change may have been made: check, or try again";
-            Refusal::new(Reason::StorageDown, told)
+    match &error {
+        Error::NotFound => {
+            return Refusal::new(Reason::NotFound, format!("{missing} not found"));
         }
-        Error::Closed => stopping(),
-        Error::Conflict(sentence) => Refusal::new(Reason::Conflict, sentence),
-        Error::NotFound => Refusal::new(Reason::NotFound, format!("{missing} not found")),
-        Error::Damaged(detail) => {
-            tracing::error!(%detail, "stored data is damaged");
-            Refusal::new(Reason::Internal, "internal error")
-        }
+        Error::Unknown(_) | Error::Damaged(_) => tracing::error!(%error, "the store failed"),
+        Error::Busy | Error::Full(_) | Error::Down(_) | Error::Closed | Error::Conflict(_) => {}
     }
+    error.refusal()
 }
 
 pub(crate) fn stopping() -> Refusal {
-    Refusal::new(
-        Reason::Stopping,
-        "this node is stopping: try another, or try again",
-    )
+    Error::Closed.refusal()
 }
 
 pub(crate) fn key_reused() -> Refusal {

@@ -111,10 +111,85 @@ impl Errands {
         }
     }
 
+    /// Work that goes on by itself when its future is dropped half-way. It runs in its caller's
+    /// task as long as that waits, so nothing is spawned for it otherwise.
+    pub fn to_the_end<F>(&self, work: F) -> ToTheEnd<F>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        ToTheEnd {
+            work: Some(Box::pin(work)),
+            begun: false,
+            tracker: self.0.clone(),
+        }
+    }
+
     /// Waits until none runs, at the most so long; `false` when some still do.
     pub async fn end(&self, within: Duration) -> bool {
         self.0.close();
         tokio::time::timeout(within, self.0.wait()).await.is_ok()
+    }
+}
+
+/// See [`Errands::to_the_end`].
+pub struct ToTheEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    /// Until it has ended, or has panicked.
+    work: Option<Pin<Box<F>>>,
+    begun: bool,
+    tracker: TaskTracker,
+}
+
+impl<F> Future for ToTheEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.begun = true;
+        // Taken out meanwhile: after a panic there is nothing that could go on.
+        let Some(mut work) = self.work.take() else {
+            return Poll::Pending;
+        };
+        let poll = work.as_mut().poll(context);
+        if poll.is_pending() {
+            self.work = Some(work);
+        }
+        poll
+    }
+}
+
+impl<F> Drop for ToTheEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    fn drop(&mut self) {
+        let Some(work) = self.work.take().filter(|_| self.begun) else {
+            return;
+        };
+        // Without a runtime the process is ending, as it might have without notice.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            tokio::spawn(self.tracker.track_future(work));
+        }
+    }
+}
+
+impl<F> std::fmt::Debug for ToTheEnd<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let begun = self.begun;
+        f.debug_struct("ToTheEnd").field("begun", &begun).finish()
     }
 }
 
@@ -183,5 +258,33 @@ mod tests {
         tasks.spawn("polite", |token| async move { token.cancelled().await });
         tasks.spawn("deaf", |_| std::future::pending());
         assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
+    }
+
+    #[tokio::test]
+    async fn work_goes_on_when_whoever_waits_for_it_goes_away() {
+        let (errands, done) = (Errands::default(), Arc::new(AtomicU32::new(0)));
+        let (go, told) = tokio::sync::oneshot::channel::<()>();
+        let count = Arc::clone(&done);
+        let mut begun = Box::pin(errands.to_the_end(async move {
+            told.await.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+        }));
+        let count = Arc::clone(&done);
+        let never_begun = errands.to_the_end(async move {
+            count.fetch_add(10, Ordering::SeqCst);
+        });
+        assert!(futures_util::poll!(begun.as_mut()).is_pending());
+        drop((begun, never_begun));
+        go.send(()).unwrap();
+        assert!(errands.end(Duration::from_secs(20)).await);
+        assert_eq!(done.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn work_that_panicked_is_not_begun_again() {
+        let errands = Errands::default();
+        let work = errands.to_the_end(async { assert_eq!(1, 2, "a bug") });
+        assert!(Fence(Box::pin(work)).await.is_err());
+        assert!(errands.end(Duration::from_secs(20)).await);
     }
 }

@@ -29,7 +29,10 @@ pub const fn of(reason: Reason) -> Status {
         | Reason::Forbidden
         | Reason::AlreadyFinal
         | Reason::Conflict => Status::RSUBMITFAIL,
-        Reason::Overloaded | Reason::RateLimited | Reason::Stopping => Status::RTHROTTLED,
+        Reason::Overloaded
+        | Reason::TooManyConnections
+        | Reason::RateLimited
+        | Reason::Stopping => Status::RTHROTTLED,
         Reason::StorageFull | Reason::StorageDown | Reason::ChargingDown | Reason::IssuerDown => {
             Status::RMSGQFUL
         }
@@ -77,6 +80,7 @@ mod tests {
             no_tariff 0x00000400
             conflict ESME_RSUBMITFAIL
             overloaded ESME_RTHROTTLED
+            too_many_connections ESME_RTHROTTLED
             storage_full ESME_RMSGQFUL
             storage_down ESME_RMSGQFUL
             charging_down ESME_RMSGQFUL

@@ -11,17 +11,24 @@ impl Error {
         let (reason, detail) = match self {
             Self::Busy => (
                 Reason::Overloaded,
-                "the store has as much work as it can hold; try again",
+                "the store has as much work as it can hold: try again",
             ),
             Self::Full(_) => (
                 Reason::StorageFull,
-                "the store has no room left; try again later",
+                "the store has no room left: try again later",
             ),
-            Self::Down(_) | Self::Unknown(_) => (
+            Self::Down(_) => (
                 Reason::StorageDown,
-                "the store cannot be used now; try again",
+                "the store cannot be used now: try again later",
             ),
-            Self::Closed => (Reason::Stopping, "the node is stopping; try again"),
+            Self::Unknown(_) => (
+                Reason::StorageDown,
+                "the store failed and the change may have been made: check, or try again",
+            ),
+            Self::Closed => (
+                Reason::Stopping,
+                "this node is stopping: try another, or try again",
+            ),
             Self::Conflict(detail) => return Refusal::new(Reason::Conflict, detail.clone()),
             Self::NotFound => (Reason::NotFound, "no such record"),
             Self::Damaged(_) => (Reason::Internal, "internal error"),

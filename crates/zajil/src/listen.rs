@@ -77,7 +77,7 @@ impl Service {
 
     /// Counts a connection that there is no room for.
     fn refused(&self, full: Full) {
-        let (door, reason) = (Door::Rest, Reason::Overloaded);
+        let (door, reason) = (Door::Rest, Reason::TooManyConnections);
         match (&self.telemetry, full) {
             (Some(telemetry), Full::All) => telemetry.record(&Fact::Refused { door, reason }),
             (_, Full::OfOne) => self.closed_early("too_many_of_one"),

@@ -1,6 +1,7 @@
 //! The door with the real engine and the memory store behind it, and requests as text.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use zajil_api::{Access, AccessOptions, Api, Options, Part, Readiness, router};
 use zajil_core::cdr::Cdr;
+use zajil_core::charge::{Call, Failed, Refused, Verdict};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::NodeName;
-use zajil_core::port::{CdrFilter, CdrPlace, CdrSearch, Found};
+use zajil_core::port::{CdrFilter, CdrPlace, CdrSearch, Charger, Found};
 use zajil_engine::Engine;
 use zajil_store::Store;
 use zajil_store::contract::OutboxSeq;
@@ -35,6 +37,8 @@ const SHOWN: [&str; 6] = [
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
 ];
+
+type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A node in a test.
 pub(crate) struct App {
@@ -76,7 +80,17 @@ pub(crate) async fn app_with_access(access: AccessOptions) -> App {
     app_with(options).await
 }
 
+/// A node that charges for every message, accounts on which nothing is left.
+pub(crate) async fn app_without_credit() -> App {
+    let options = Options::new("Zajil", NodeName::new("n1"));
+    app_that_asks(options, Some(Arc::new(NoCredit))).await
+}
+
 async fn app_with(options: Options) -> App {
+    app_that_asks(options, None).await
+}
+
+async fn app_that_asks(options: Options, charger: Option<Arc<dyn Charger>>) -> App {
     let store = Arc::new(MemoryStore::new());
     let clock = Arc::new(FakeClock::default());
     let telemetry = Telemetry::new().unwrap();
@@ -87,10 +101,14 @@ async fn app_with(options: Options) -> App {
         dice: Arc::new(FixedDice::new(vec![0])),
         telemetry: Arc::clone(&telemetry),
         lookup: None,
-        charger: None,
+        charger: charger.clone(),
     };
     let settings = zajil_engine::Options {
         node: NodeName::new("n1"),
+        charging: zajil_engine::Charging {
+            by_default: charger.is_some(),
+            ..zajil_engine::Charging::default()
+        },
         ..zajil_engine::Options::default()
     };
     let engine = Engine::start(parts, settings).await.unwrap();
@@ -130,6 +148,28 @@ fn book(
         telemetry: Arc::clone(telemetry),
     };
     zajil_webhook::Book::new(parts, zajil_webhook::Options::default()).unwrap()
+}
+
+/// A charging system that grants nothing.
+#[derive(Debug)]
+struct NoCredit;
+
+impl Charger for NoCredit {
+    fn charge<'a>(&'a self, _: &'a Call) -> Asked<'a, Verdict> {
+        Box::pin(std::future::ready(Verdict::Refused(Refused::NoCredit)))
+    }
+
+    fn refund<'a>(&'a self, _: &'a Call) -> Asked<'a, Result<(), Failed>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn unusable(&self) -> Option<Failed> {
+        None
+    }
+
+    fn health(&self) -> Asked<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// The CDRs that wait in the outbox, found as a database would find them.

@@ -3,6 +3,7 @@
 
 use expect_test::expect;
 
+use crate::app::app_without_credit;
 use crate::furnished::row;
 
 #[tokio::test(start_paused = true)]
@@ -360,4 +361,16 @@ async fn s3_9_no_route_leaves_the_message_unrouted() {
             {"data":{"delivery_attempts":0,"destination_msisdn":"+15551234567","expires":"2026-01-02T00:00:00.000Z","id":264905533947909,"inserted_at":"2026-01-01T00:00:00.000Z","message_body":"hello","message_parts":1,"status":"pending","tp_data_coding_scheme":"00","tp_dcs_character_set":"gsm7","updated_at":"2026-01-01T00:00:00.000Z"},"status":"success"}"#]],
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_9_charging_refused() {
+    let app = app_without_credit().await;
+    let asked = r#"POST /api/messages
+
+{"destination_msisdn":"+15551234567","message_body":"hello"}"#;
+    expect![[r#"
+        422
+        {"errors":{"detail":"charging refused message 264905533947904: insufficient balance"}}"#]]
+    .assert_eq(&app.call(asked).await);
 }

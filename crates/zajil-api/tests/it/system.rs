@@ -42,7 +42,7 @@ async fn s3_a_stopping_node_answers_503() {
     expect![[r#"
         503
         retry-after: 1
-        {"errors":{"detail":"the node is stopping; try again"}}"#]]
+        {"errors":{"detail":"this node is stopping: try another, or try again"}}"#]]
     .assert_eq(&app.call("GET /api/messages").await);
     expect![[r#"
         503

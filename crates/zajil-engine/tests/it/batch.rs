@@ -112,7 +112,10 @@ async fn a_stop_while_submits_wait_for_room_loses_none_that_was_taken() {
         }
     };
     let stop = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut turns = tokio::time::interval(Duration::from_millis(10));
+        while world.store.moods_left() > 1 {
+            turns.tick().await;
+        }
         world.engine.stop().await;
     };
     let (taken, ()) = tokio::join!(submits, stop);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use zajil_core::cdr::Cdr;
@@ -32,6 +32,8 @@ pub(crate) struct Moody {
     moods: Mutex<VecDeque<Mood>>,
     /// How many purges are yet to find something, whatever is there.
     pub(crate) purges: AtomicU32,
+    /// Whether what frontends and operators say is stored a moment before that is told.
+    pub(crate) late: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -53,12 +55,33 @@ impl Moody {
             .unwrap_or_else(PoisonError::into_inner)
             .extend(moods);
     }
+
+    pub(crate) fn moods_left(&self) -> usize {
+        let moods = self.moods.lock();
+        moods.unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 macro_rules! delegate {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         $(fn $name(&self, $($argument: $type),*) -> Reply<'_, $answer> {
             self.inner.$name($($argument),*)
+        })*
+    };
+}
+
+macro_rules! tell_late {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        $(fn $name(&self, $($argument: $type),*) -> Reply<'_, $answer> {
+            let done = self.inner.$name($($argument),*);
+            if !self.late.load(Ordering::Relaxed) {
+                return done;
+            }
+            Box::pin(async move {
+                let done = done.await;
+                tokio::task::yield_now().await;
+                done
+            })
         })*
     };
 }
@@ -109,14 +132,19 @@ impl Store for Moody {
         Box::pin(std::future::ready(Ok(purged)))
     }
 
+    tell_late! {
+        report(reports: Vec<(MessageId, Report)>, scene: Scene) -> Vec<Outcome>;
+        edit(id: MessageId, edit: Edit, scene: Scene) -> Outcome;
+        locate(id: Option<u64>, sighting: Sighting, now: Timestamp) -> Located;
+        forget_location(id: u64, now: Timestamp) -> bool;
+    }
+
     delegate! {
         highest_id() -> Option<MessageId>;
         reserve_ids(up_to: MessageId) -> ();
         offer(ask: OfferAsk) -> Vec<Message>;
         lease(ask: OfferAsk, until: Timestamp) -> Vec<Message>;
         next_due(asker: Asker, now: Timestamp) -> Option<Timestamp>;
-        report(reports: Vec<(MessageId, Report)>, scene: Scene) -> Vec<Outcome>;
-        edit(id: MessageId, edit: Edit, scene: Scene) -> Outcome;
         forget_key(key: [u8; 32], id: MessageId) -> ();
         remove(id: MessageId, scene: Scene) -> Result<(), NotDone>;
         message(id: MessageId) -> Option<Message>;
@@ -138,8 +166,6 @@ impl Store for Moody {
         policies() -> Vec<Policy>;
         set_policy(policy: Policy) -> ();
         expire_frontends(now: Timestamp) -> Vec<Presence>;
-        locate(id: Option<u64>, sighting: Sighting, now: Timestamp) -> Located;
-        forget_location(id: u64, now: Timestamp) -> bool;
         location(id: u64) -> Option<Location>;
         location_of(number: String) -> Option<Location>;
         locations(limit: u32, offset: u32) -> Vec<Location>;

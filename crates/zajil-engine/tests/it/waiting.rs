@@ -1,5 +1,6 @@
 //! Pollers that wait (D7): woken by hints, by time and by the end, never too early.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,6 +9,7 @@ use zajil_core::port::{Desk as _, Intake as _};
 use zajil_engine::Options;
 use zajil_testkit::build;
 
+use crate::moody::Mood;
 use crate::scenario::{World, ask};
 
 const WAIT: &[&str] = &["wait=30", "lease=60"];
@@ -34,6 +36,55 @@ async fn d7_a_submit_wakes_one_waiting_poller_at_once() {
         "{:?}",
         began.elapsed()
     );
+}
+
+/// A client that waits for its answer no longer once the store has what it asked for.
+async fn leaves_half_way<T>(asked: impl Future<Output = T>) {
+    let mut asked = Box::pin(asked);
+    assert!(futures_util::poll!(asked.as_mut()).is_pending());
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_what_is_stored_for_a_client_that_went_away_wakes_too() {
+    let world = World::new(Options::default()).await;
+    let (engine, store) = (&world.engine, &world.store);
+    engine.register(build::registration("gw")).await.unwrap();
+    let began = Instant::now();
+    store.expect([Mood::StoreSlowly]);
+    let mut submission = build::submission("1", "44700", "hello");
+    submission.dest_smsc = Some(build::name("gw"));
+    let submit = async {
+        tokio::task::yield_now().await;
+        leaves_half_way(engine.submit(submission)).await;
+    };
+    let (submitted, ()) = tokio::join!(engine.offer(ask("gw", WAIT)), submit);
+    let id = submitted.unwrap()[0].id;
+
+    store.late.store(true, Ordering::Relaxed);
+    engine.register(build::registration("other")).await.unwrap();
+    let edit = async {
+        tokio::task::yield_now().await;
+        let edit = Edit {
+            dest_smsc: Some(Some(build::name("other"))),
+            ..Edit::default()
+        };
+        leaves_half_way(engine.edit(id, edit)).await;
+    };
+    let (edited, ()) = tokio::join!(engine.offer(ask("other", WAIT)), edit);
+    assert_eq!(edited.unwrap()[0].id, id);
+
+    let unrouted = engine.submit(build::submission("1", "44800", "hello"));
+    let id = unrouted.await.unwrap().message.id;
+    let locate = async {
+        tokio::task::yield_now().await;
+        let sighting = build::sighting("00101", "44800", "gw");
+        leaves_half_way(engine.locate(None, sighting)).await;
+    };
+    let (located, ()) = tokio::join!(engine.offer(ask("gw", WAIT)), locate);
+    assert_eq!(located.unwrap()[0].id, id);
+
+    let elapsed = began.elapsed();
+    assert!(elapsed < Duration::from_millis(10), "{elapsed:?}");
 }
 
 #[tokio::test(start_paused = true)]

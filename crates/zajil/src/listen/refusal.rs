@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use zajil_core::outcome::Reason;
 
 /// How long a refused connection may stay in all.
 const WITHIN: Duration = Duration::from_secs(1);
@@ -31,8 +32,9 @@ impl Full {
         let body = format!("{{\"errors\":{{\"detail\":\"{detail}\"}}}}");
         format!(
             "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-             x-reason: overloaded\r\nretry-after: 1\r\nconnection: close\r\n\
+             x-reason: {}\r\nretry-after: 1\r\nconnection: close\r\n\
              content-length: {}\r\n\r\n{body}",
+            Reason::TooManyConnections.code(),
             body.len()
         )
     }

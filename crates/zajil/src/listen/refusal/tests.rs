@@ -57,7 +57,8 @@ async fn served(address: SocketAddr) -> TcpStream {
 #[tokio::test]
 async fn s3_7_a_connection_too_many_is_told_so_before_it_asks() {
     let expected = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-        x-reason: overloaded\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 68\r\n\r\n\
+        x-reason: too_many_connections\r\nretry-after: 1\r\nconnection: close\r\n\
+        content-length: 68\r\n\r\n\
         {\"errors\":{\"detail\":\"the server has as many connections as it may\"}}";
     while_served(
         |service| service,
