@@ -122,8 +122,9 @@ fn filled(bench: &Bench, binary: &Path, data: &Path, size: Size) -> Result<Serve
             let (comma, frontend) = (if route > first { "," } else { "" }, route % size.frontends);
             write!(
                 routes,
-                r#"{comma}{{"called_prefix":"1555{route:0digits$}","dest_smsc":"gw_{frontend:07}"}}"#
+                r#"{comma}{{"called_prefix":"1555{route:0digits$}","#
             )?;
+            write!(routes, r#""dest_smsc":"gw_{frontend:07}"}}"#)?;
         }
         server.post(
             "/api/routes/import",
