@@ -1,6 +1,6 @@
 //! What the server costs next to a server that does nothing, over HTTP and over SMPP; what a long
-//! queue, nothing to do, idle binds and many frontends, routes and locations cost it, what it costs when nothing
-//! outside answers, and what it costs to tell what was done.
+//! queue, nothing to do, idle binds and many frontends, routes and locations cost it, what it costs
+//! when nothing outside answers, and what it costs to tell what was done.
 //!
 //! Figures are printed, never judged: a shared machine says little about absolute rates. The null
 //! server runs in every round beside the real one, so that the ratio means something anywhere.

@@ -2,18 +2,21 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use serde_json::{Value, json};
 use zajil_telemetry::log::Log;
 
-use crate::client::{self, MessageCommand, RouteCommand};
+use crate::client::{self, MessageCommand};
 use crate::config::{self, Config, Overrides};
 use crate::keys::{self, AuditArgs, KeyCommand};
 use crate::operate::{self, CdrCommand, ClusterCommand, FrontendCommand};
 use crate::pdu::{self, PduCommand};
+use crate::route_command::{self, RouteCommand};
 use crate::serve::{self, Server, Signals};
 use crate::smpp_command::{self, SmppCommand};
 use crate::tail::{self, TailArgs};
@@ -131,6 +134,16 @@ enum Command {
         #[command(subcommand)]
         command: PduCommand,
     },
+    /// Write the manual: a page of roff for each command.
+    #[command(after_help = "copy them to /usr/local/share/man/man1, or read \
+        one with man ./zajil.1")]
+    Man {
+        /// The directory that they are written into; it is made.
+        directory: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print what makes a shell complete these commands and options.
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -163,6 +176,9 @@ struct ServeArgs {
     /// Address of SMPP.
     #[arg(long, value_name = "IP:PORT")]
     smpp_listen: Option<SocketAddr>,
+    /// Say as JSON that it is ready, and where.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +187,9 @@ enum ConfigCommand {
     Check {
         /// The file.
         file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Print a file with every key at its default.
     Example,
@@ -182,9 +201,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve(args),
         Command::Demo(args) => crate::demo::run(&args),
         Command::Config(ConfigCommand::Example) => say(&config::example()),
-        Command::Config(ConfigCommand::Check { file }) => check(&file),
+        Command::Config(ConfigCommand::Check { file, json }) => check(&file, json),
         Command::Message { server, command } => client::message(&server, command),
-        Command::Route { server, command } => client::route(&server, command),
+        Command::Route { server, command } => route_command::run(&server, command),
         Command::Frontend { server, command } => operate::frontend(&server, command),
         Command::Key { server, command } => keys::run(&server, command),
         Command::Audit { server, args } => keys::audit(&server, &args),
@@ -198,9 +217,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => crate::restore::run(&args),
         Command::Migrate(args) => crate::migrate::run(args),
         Command::Pdu { json, command } => pdu::run(command, json),
+        Command::Man { directory, json } => manual(&directory, json),
         Command::Completions { shell } => completions(shell),
         Command::GenDocs { check } => {
-            let fresh = crate::docs::generate(std::path::Path::new("."), check)?;
+            let fresh = crate::docs::generate(Path::new("."), check)?;
             Ok(if fresh {
                 ExitCode::SUCCESS
             } else {
@@ -214,6 +234,30 @@ fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "zajil", &mut script);
     say(std::str::from_utf8(&script)?)
+}
+
+/// Writes a page for each command and each of its own, and says which.
+fn manual(directory: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
+    let shown = || directory.display().to_string();
+    std::fs::create_dir_all(directory).with_context(shown)?;
+    clap_mangen::generate_to(Cli::command(), directory).with_context(shown)?;
+    let mut pages = Vec::new();
+    for entry in std::fs::read_dir(directory).with_context(shown)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("zajil") && name.ends_with(".1") {
+            pages.push(name);
+        }
+    }
+    pages.sort();
+    if as_json {
+        return say_data(json!({ "directory": directory, "pages": pages }));
+    }
+    say(&format!("{}: {} pages\n", shown(), pages.len()))
+}
+
+/// Prints an answer in the shape of the API's.
+pub(crate) fn say_data(data: impl Into<Value>) -> anyhow::Result<ExitCode> {
+    say(&format!("{:#}\n", json!({ "data": data.into() })))
 }
 
 /// Writes to the standard output; a reader that has gone is no error.
@@ -231,8 +275,14 @@ pub(crate) fn complain(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "zajil: {text}"));
 }
 
-fn check(file: &std::path::Path) -> anyhow::Result<ExitCode> {
+fn check(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     match config::load(Some(file), &environment(), &Overrides::default()) {
+        Ok(config) if as_json => say_data(json!({ "file": file, "notes": config.notes })),
+        Err(invalid) if as_json => {
+            let errors = json!({ "detail": invalid.to_string(), "lines": invalid.0 });
+            say(&format!("{:#}\n", json!({ "errors": errors })))?;
+            Ok(ExitCode::from(FAILED))
+        }
         Ok(config) => {
             for note in config.notes {
                 complain(&note);
@@ -274,15 +324,18 @@ fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    runtime()?.block_on(serve_until_signal(config, log))
+    runtime()?.block_on(serve_until_signal(config, log, args.json))
 }
 
-async fn serve_until_signal(config: Config, log: Log) -> anyhow::Result<ExitCode> {
+async fn serve_until_signal(config: Config, log: Log, as_json: bool) -> anyhow::Result<ExitCode> {
     serve::reopen_at_hangup(log)?;
     let server = Server::start(config).await?;
     // Who reads that the server is ready may end it at once.
     let mut signals = Signals::new()?;
-    say(&ready_line(&server))?;
+    say(&match as_json {
+        true => format!("{}\n", ready(&server)),
+        false => ready_line(&server),
+    })?;
     let code = tokio::select! {
         signal = signals.next() => {
             tracing::info!(signal, "stopping");
@@ -304,6 +357,19 @@ async fn serve_until_signal(config: Config, log: Log) -> anyhow::Result<ExitCode
     }
 }
 
+/// On one line: a supervisor reads so far, and no further.
+fn ready(server: &Server) -> Value {
+    let metrics = server
+        .metrics
+        .map(|address| format!("http://{address}/metrics"));
+    json!({ "data": {
+        "api": format!("{}://{}", server.scheme, server.api),
+        "metrics": metrics,
+        "smpp": server.smpp.map(|address| address.to_string()),
+        "data": server.data,
+    } })
+}
+
 fn ready_line(server: &Server) -> String {
     let metrics = match server.metrics {
         Some(address) => format!("http://{address}/metrics"),
@@ -318,4 +384,42 @@ fn ready_line(server: &Server) -> String {
         "zajil ready: api {}://{} metrics {metrics} smpp {smpp} data {data}\n",
         server.scheme, server.api
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What these print is a script, a file and a page: it has a form of its own.
+    const WITHOUT: [&str; 3] = [
+        "zajil config example",
+        "zajil completions",
+        "zajil gen-docs",
+    ];
+
+    fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
+        let commands = command.get_subcommands();
+        let commands: Vec<_> = commands.filter(|c| c.get_name() != "help").collect();
+        if commands.is_empty() {
+            let json = command
+                .get_arguments()
+                .any(|argument| argument.get_long() == Some("json"));
+            found.push((path.to_owned(), json));
+        }
+        for below in commands {
+            leaves(below, &format!("{path} {}", below.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn d3_every_command_prints_json_when_asked() {
+        let mut command = Cli::command();
+        command.build();
+        let mut found = Vec::new();
+        leaves(&command, "zajil", &mut found);
+        assert!(found.len() > 30, "{found:?}");
+        let without = found.iter().filter(|(_, json)| !json);
+        let without: Vec<&str> = without.map(|(path, _)| path.as_str()).collect();
+        assert_eq!(without, WITHOUT);
+    }
 }

@@ -17,6 +17,24 @@ use crate::table::aligned;
 
 pub(crate) mod trust;
 
+/// What is shown of messages.
+const MESSAGES: [&str; 6] = [
+    "id",
+    "status",
+    "source_msisdn",
+    "destination_msisdn",
+    "dest_smsc",
+    "inserted_at",
+];
+/// What is shown of messages for later.
+const SCHEDULED: [&str; 6] = [
+    "id",
+    "deliver_after",
+    "source_msisdn",
+    "destination_msisdn",
+    "dest_smsc",
+    "expires",
+];
 /// How long a server may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -74,6 +92,9 @@ pub(crate) enum MessageCommand {
     },
     /// List messages, newest first.
     List {
+        /// Only those that wait for the time they were sent for, not for another attempt.
+        #[arg(long, conflicts_with = "status")]
+        scheduled: bool,
         /// Only this status.
         #[arg(long, value_parser = Status::ALL.map(Status::as_str))]
         status: Option<String>,
@@ -101,78 +122,18 @@ pub(crate) enum MessageCommand {
         /// Its id.
         id: u64,
     },
-    /// Remove a message; a pending one ends as failed, with its CDR.
+    /// End a message that waits, scheduled or not; it stays, as failed, and has its CDR.
     Cancel {
         /// Its id.
         id: u64,
+        /// Why, for its log.
+        #[arg(long)]
+        reason: Option<String>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RouteCommand {
-    /// List routes.
-    List,
-    /// Add a route to a frontend.
-    Add {
-        /// The frontend.
-        dest_smsc: String,
-        /// Numbers that begin so; all when left out.
-        #[arg(long)]
-        called_prefix: Option<String>,
-        /// Senders that begin so.
-        #[arg(long)]
-        calling_prefix: Option<String>,
-        /// Only messages from this frontend or client.
-        #[arg(long)]
-        source_smsc: Option<String>,
-        /// 1-255, the lowest wins.
-        #[arg(long)]
-        priority: Option<u8>,
-        /// 1-100, the share among equals.
-        #[arg(long)]
-        weight: Option<u8>,
-        /// A frontend that follows when the first does not take a message; may be repeated.
-        #[arg(long)]
-        fallback: Vec<String>,
-        /// How many seconds each has, 5 to 86400.
-        #[arg(long)]
-        fallback_after: Option<u64>,
-        /// yes, no or default.
-        #[arg(long)]
-        charged: Option<String>,
-        /// For people.
-        #[arg(long)]
-        description: Option<String>,
-    },
-    /// Add the routes of an export, or replace all by them.
-    Import {
-        /// The export.
-        file: PathBuf,
-        /// Remove all other routes.
-        #[arg(long)]
-        replace: bool,
-    },
-    /// Print all routes as JSON.
-    Export,
-    /// Say what would become of a message, and why each route won or lost.
-    Simulate {
-        /// Recipient.
-        called_number: String,
-        /// Sender.
-        #[arg(long)]
-        from: Option<String>,
-        /// The frontend or client that it comes from.
-        #[arg(long)]
-        source_smsc: Option<String>,
-        /// IMS, circuit_switched or SMPP.
-        #[arg(long)]
-        source_type: Option<String>,
-        /// Take ENUM to have given this domain, and do not ask.
-        #[arg(long)]
-        enum_domain: Option<String>,
-        /// Decide the draw among equals, as 0 for the first of them.
-        #[arg(long)]
-        draw: Option<u64>,
+    /// Remove a message; a pending one ends as failed, with its CDR.
+    Remove {
+        /// Its id.
+        id: u64,
     },
 }
 
@@ -321,7 +282,7 @@ impl Remote {
 
 /// Runs `zajil message …`.
 pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Result<ExitCode> {
-    let one = |data: &Value| messages(std::slice::from_ref(data));
+    let one = |data: &Value| rows(std::slice::from_ref(data), &MESSAGES);
     match command {
         MessageCommand::Send {
             to,
@@ -340,12 +301,17 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
             }));
             server.show(("POST", "/api/messages"), Some(&body), one)
         }
-        MessageCommand::List { status, limit } => {
+        MessageCommand::List {
+            scheduled,
+            status,
+            limit,
+        } => {
             let status = status
                 .map(|status| format!("&status={status}"))
                 .unwrap_or_default();
-            let path = format!("/api/messages?limit={limit}{status}");
-            server.show(("GET", &path), None, |data| messages(list(data)))
+            let path = format!("/api/messages?limit={limit}{status}&scheduled={scheduled}");
+            let columns = if scheduled { SCHEDULED } else { MESSAGES };
+            server.show(("GET", &path), None, |data| rows(list(data), &columns))
         }
         MessageCommand::Show { id } => {
             let code = server.show(("GET", &format!("/api/messages/{id}")), None, fields)?;
@@ -365,7 +331,12 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
             let path = format!("/api/messages/{id}/requeue");
             server.show(("POST", &path), None, one)
         }
-        MessageCommand::Cancel { id } => {
+        MessageCommand::Cancel { id, reason } => {
+            let body = present(json!({ "reason": reason }));
+            let path = format!("/api/messages/{id}/cancel");
+            server.show(("POST", &path), Some(&body), one)
+        }
+        MessageCommand::Remove { id } => {
             let path = format!("/api/messages/{id}");
             server.show(("DELETE", &path), None, |_| {
                 format!("message {id} removed\n")
@@ -394,81 +365,6 @@ fn findings(data: &Value) -> String {
         }
     }
     text
-}
-
-/// Runs `zajil route …`.
-pub(crate) fn route(server: &Remote, command: RouteCommand) -> anyhow::Result<ExitCode> {
-    match command {
-        RouteCommand::List => server.show(("GET", "/api/routes"), None, |data| routes(list(data))),
-        RouteCommand::Add {
-            dest_smsc,
-            called_prefix,
-            calling_prefix,
-            source_smsc,
-            priority,
-            weight,
-            fallback,
-            fallback_after,
-            charged,
-            description,
-        } => {
-            let body = present(json!({
-                "dest_smsc": dest_smsc,
-                "called_prefix": called_prefix,
-                "calling_prefix": calling_prefix,
-                "source_smsc": source_smsc,
-                "priority": priority,
-                "weight": weight,
-                "fallback": fallback,
-                "fallback_after": fallback_after,
-                "charged": charged,
-                "description": description,
-            }));
-            let one = |data: &Value| routes(std::slice::from_ref(data));
-            server.show(("POST", "/api/routes"), Some(&body), one)
-        }
-        RouteCommand::Import { file, replace } => {
-            let text =
-                std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-            let mut body: Value = serde_json::from_str(&text)
-                .with_context(|| format!("{} is not JSON", file.display()))?;
-            // An export is the API's answer; an import is its `data` with a mode.
-            if let Some(data) = body.get_mut("data") {
-                body = data.take();
-            }
-            if body.is_array() {
-                body = json!({ "routes": body });
-            }
-            body["mode"] = json!(if replace { "replace" } else { "merge" });
-            let shown = |data: &Value| routes(list(data.get("routes").unwrap_or(data)));
-            server.show(("POST", "/api/routes/import"), Some(&body), shown)
-        }
-        RouteCommand::Simulate {
-            called_number,
-            from,
-            source_smsc,
-            source_type,
-            enum_domain,
-            draw,
-        } => {
-            let body = present(json!({
-                "called_number": called_number,
-                "calling_number": from,
-                "source_smsc": source_smsc,
-                "source_type": source_type,
-                "enum_domain": enum_domain,
-                "draw": draw,
-            }));
-            server.show(
-                ("POST", "/api/routes/simulate"),
-                Some(&body),
-                crate::simulation::shown,
-            )
-        }
-        RouteCommand::Export => server.show(("GET", "/api/routes/export"), None, |data| {
-            format!("{data:#}\n")
-        }),
-    }
 }
 
 /// The object without its nulls: what was not said is not sent.
@@ -508,37 +404,6 @@ pub(crate) fn encoded(text: &str) -> String {
             false => format!("%{b:02X}"),
         })
         .collect()
-}
-
-fn messages(items: &[Value]) -> String {
-    rows(
-        items,
-        &[
-            "id",
-            "status",
-            "source_msisdn",
-            "destination_msisdn",
-            "dest_smsc",
-            "inserted_at",
-        ],
-    )
-}
-
-fn routes(items: &[Value]) -> String {
-    rows(
-        items,
-        &[
-            "id",
-            "called_prefix",
-            "calling_prefix",
-            "source_smsc",
-            "dest_smsc",
-            "priority",
-            "weight",
-            "enabled",
-            "description",
-        ],
-    )
 }
 
 /// The lines of an event log.

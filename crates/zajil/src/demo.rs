@@ -1,8 +1,7 @@
 //! The demo: a server of its own, a handset that answers late, and the life of a few messages (D2).
 
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
@@ -10,7 +9,7 @@ use clap::Args;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 
-use crate::cli::{self, say};
+use crate::cli;
 use crate::config::{self, Overrides};
 use crate::serve::{Server, Signals};
 
@@ -22,6 +21,9 @@ pub(crate) struct DemoArgs {
     /// Address of the REST API; a free port when left out.
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
+    /// Print JSON, an object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 const FRONTEND: &str = "handset_sim";
@@ -41,12 +43,9 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let runtime = cli::runtime()?;
     let server = runtime.block_on(Server::start(config))?;
     let base = format!("http://{}", server.api);
-    say(&format!(
-        "a server runs at {base}, its data below {}\n",
-        data.path().display()
-    ))?;
-    let keep = args.keep;
-    let shown = std::thread::spawn(move || show(&base, keep));
+    let (keep, told) = (args.keep, Told { json: args.json });
+    told.server(&base, data.path())?;
+    let shown = std::thread::spawn(move || show(&base, keep, told));
     if keep {
         runtime.block_on(async { anyhow::Ok(Signals::new()?.next().await) })?;
     }
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let shown = if keep { Ok(()) } else { join(shown) };
     runtime.block_on(server.stop())?;
     if !keep {
-        show_cdrs(&cdr_path)?;
+        show_cdrs(&cdr_path, told)?;
     }
     shown.map(|()| ExitCode::SUCCESS)
 }
@@ -93,7 +92,7 @@ impl Client {
     }
 }
 
-fn show(base: &str, keep: bool) -> anyhow::Result<()> {
+fn show(base: &str, keep: bool, told: Told) -> anyhow::Result<()> {
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
@@ -108,7 +107,9 @@ fn show(base: &str, keep: bool) -> anyhow::Result<()> {
     client.call("POST", "/api/routes", &route)?;
     let rule = json!({ "called_match": "^00(\\d+)$", "called_replace": "+\\1" });
     client.call("POST", "/api/translations", &rule)?;
-    step("a frontend registered, a route and a translation rule were added; three messages go in")?;
+    told.step(
+        "a frontend registered, a route and a translation rule were added; three messages go in",
+    )?;
     let mut ids = Vec::new();
     for (to, text) in [
         ("+15550000001", "Hello from Zajil"),
@@ -129,12 +130,10 @@ fn show(base: &str, keep: bool) -> anyhow::Result<()> {
     }
     for id in &ids {
         let log = client.call("GET", &format!("/api/events/{id}"), &Value::Null)?;
-        step(&format!("the life of message {id}"))?;
-        let lines = log["data"].as_array().map_or(&[][..], Vec::as_slice);
-        say(&crate::client::events(lines))?;
+        told.life(*id, &log["data"])?;
     }
     if keep {
-        step(&format!(
+        told.step(&format!(
             "keeps serving at {base}; try: zajil message send --server {base} +15551234567 hi"
         ))?;
         loop {
@@ -168,14 +167,43 @@ fn deliver(client: &Client, failing: &mut Option<u64>) -> anyhow::Result<usize> 
     Ok(delivered)
 }
 
-fn step(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "\n== {text}")?;
-    Ok(())
+/// How it is told what happens.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// An object a line, for programs.
+    json: bool,
+}
+
+impl Told {
+    fn server(self, base: &str, data: &Path) -> anyhow::Result<()> {
+        self.say(json!({ "server": base, "data": data }), || {
+            let data = data.display();
+            format!("a server runs at {base}, its data below {data}\n")
+        })
+    }
+
+    fn step(self, text: &str) -> anyhow::Result<()> {
+        self.say(json!({ "step": text }), || format!("\n== {text}\n"))
+    }
+
+    fn life(self, id: u64, events: &Value) -> anyhow::Result<()> {
+        self.say(json!({ "message": id, "events": events }), || {
+            let lines = crate::client::events(crate::client::list(events));
+            format!("\n== the life of message {id}\n{lines}")
+        })
+    }
+
+    fn say(self, object: Value, human: impl Fn() -> String) -> anyhow::Result<()> {
+        let text = match self.json {
+            true => format!("{object}\n"),
+            false => human(),
+        };
+        cli::say(&text).map(drop)
+    }
 }
 
 /// The rows that billing would read.
-fn show_cdrs(path: &PathBuf) -> anyhow::Result<()> {
+fn show_cdrs(path: &Path, told: Told) -> anyhow::Result<()> {
     let head = [
         "message_id",
         "calling_number",
@@ -198,7 +226,15 @@ fn show_cdrs(path: &PathBuf) -> anyhow::Result<()> {
             .collect::<rusqlite::Result<Vec<String>>>()
     })?;
     let rows: Vec<Vec<String>> = rows.collect::<Result<_, _>>()?;
-    step("their call detail records (table cdrs, SQLite)")?;
-    say(&crate::table::aligned(&head, &rows))?;
-    Ok(())
+    let object = |row: &Vec<String>| -> Value {
+        let pairs = head.iter().zip(row);
+        pairs
+            .map(|(name, cell)| ((*name).to_owned(), json!(cell)))
+            .collect()
+    };
+    let cdrs: Value = rows.iter().map(object).collect();
+    told.say(json!({ "cdrs": cdrs }), || {
+        let table = crate::table::aligned(&head, &rows);
+        format!("\n== their call detail records (table cdrs, SQLite)\n{table}")
+    })
 }

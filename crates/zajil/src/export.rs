@@ -70,9 +70,9 @@ pub(crate) struct ExportArgs {
     /// Only this status.
     #[arg(long)]
     status: Option<String>,
-    /// How it is written.
-    #[arg(long, default_value = "csv")]
-    format: Format,
+    /// How it is written; csv when left out, jsonl with --json.
+    #[arg(long)]
+    format: Option<Format>,
     /// Hide the last four digits of numbers.
     #[arg(long)]
     masked: bool,
@@ -80,8 +80,14 @@ pub(crate) struct ExportArgs {
 
 /// Writes all rows that fit to the standard output, newest first.
 pub(crate) fn run(server: &Remote, args: ExportArgs) -> anyhow::Result<ExitCode> {
+    let usual = if server.shows_json() {
+        Format::Jsonl
+    } else {
+        Format::Csv
+    };
+    let format = args.format.unwrap_or(usual);
     #[cfg(feature = "parquet")]
-    if let Format::Parquet = args.format {
+    if let Format::Parquet = format {
         let out = std::io::stdout();
         if std::io::IsTerminal::is_terminal(&out) {
             complain("parquet is not for a terminal: send it to a file, with > cdrs.parquet");
@@ -89,7 +95,7 @@ pub(crate) fn run(server: &Remote, args: ExportArgs) -> anyhow::Result<ExitCode>
         }
         return pages(server, args, Parquet::new(out)?);
     }
-    match args.format {
+    match format {
         Format::Csv => {
             say(&table::csv(COLUMNS.into_iter().map(|(name, _)| name)))?;
             pages(server, args, Lines(csv))

@@ -11,7 +11,7 @@ use zajil_store::{Cluster as _, Store as _};
 use zajil_store_embedded::EmbeddedStore;
 use zajil_store_postgres::PostgresStore;
 
-use crate::cli::{self, say};
+use crate::cli::{self, say, say_data};
 use crate::client::{Remote, cell, encoded, list, present, rows};
 use crate::config::{self, Overrides, Shared};
 
@@ -138,6 +138,9 @@ fn create(server: &Remote, args: &CreateArgs) -> anyhow::Result<ExitCode> {
             None => create_embedded(&config.store.directory, body.as_bytes()).await,
         }
     })?;
+    if server.shows_json() {
+        return say_data(present(json!({ "id": id, "key": key })));
+    }
     say(&told(&id, key.as_deref()))
 }
 

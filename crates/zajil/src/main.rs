@@ -26,6 +26,7 @@ mod pdu;
 mod records;
 mod report;
 mod restore;
+mod route_command;
 mod serve;
 mod simulation;
 mod smpp;

@@ -121,6 +121,6 @@ fn path_of(node: &str, what: &str) -> String {
 pub(crate) fn cdr(server: &Remote, command: CdrCommand) -> anyhow::Result<ExitCode> {
     match command {
         CdrCommand::Export(args) => export::run(server, args),
-        CdrCommand::Report(args) => report::run(args),
+        CdrCommand::Report(args) => report::run(args, server.shows_json()),
     }
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zajil_cdr::report::{self, REPORTS, Report, Reports, Rows, Scope};
 use zajil_cdr::{database, sqlite};
 use zajil_telemetry::Telemetry;
 
-use crate::cli::{self, FAILED, complain, say};
+use crate::cli::{self, FAILED, complain, say, say_data};
 use crate::config::{self, Cdr, Overrides};
 use crate::table;
 
@@ -64,9 +64,9 @@ pub(crate) struct ReportArgs {
     /// At most so many rows; 1,000 without, where there may be many.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: Option<u32>,
-    /// How it is printed.
-    #[arg(long, default_value = "table")]
-    format: Format,
+    /// How it is printed; as a table when left out, as JSON with --json.
+    #[arg(long)]
+    format: Option<Format>,
     /// Print the SQL and ask nothing.
     #[arg(long)]
     sql: bool,
@@ -79,9 +79,13 @@ pub(crate) struct ReportArgs {
 }
 
 /// Runs `zajil cdr report`.
-pub(crate) fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
+///
+/// `json` is what `--json` says to every command.
+pub(crate) fn run(args: ReportArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let usual = if json { Format::Json } else { Format::Table };
+    let format = args.format.unwrap_or(usual);
     let Some(name) = args.name.filter(|_| !args.list) else {
-        return say(&list());
+        return say(&list(format));
     };
     let Some(report) = Report::named(&name) else {
         complain(&format!(
@@ -107,21 +111,37 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
     let database = open(config.cdr)?;
     let sql = report.sql(database.dialect(), &scope);
     let sql = sql.map_err(anyhow::Error::msg)?;
+    if args.sql && json {
+        return say_data(json!({ "sql": sql }));
+    }
     if args.sql {
         return say(&sql);
     }
     let rows = cli::runtime()?.block_on(database.report(&sql));
     let rows = rows.map_err(|why| anyhow::anyhow!("{name}: {}", with_remedy(report, why)))?;
-    say(&match args.format {
+    say(&shown(rows, format))
+}
+
+fn list(format: Format) -> String {
+    let line = |report: Report| {
+        vec![
+            Some(report.name.to_owned()),
+            Some(report.about().to_owned()),
+        ]
+    };
+    let rows = Rows {
+        columns: vec!["report".to_owned(), "tells".to_owned()],
+        rows: REPORTS.map(line).to_vec(),
+    };
+    shown(rows, format)
+}
+
+fn shown(rows: Rows, format: Format) -> String {
+    match format {
         Format::Table => as_table(&rows),
         Format::Csv => as_csv(&rows),
         Format::Json => as_json(rows),
-    })
-}
-
-fn list() -> String {
-    let lines = REPORTS.map(|report| vec![report.name.to_owned(), report.about().to_owned()]);
-    table::aligned(&["report", "tells"], &lines)
+    }
 }
 
 /// Where CDRs are, without a right but to read.

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use serde_json::json;
 use zajil_core::clock::{Clock as _, Timestamp};
 use zajil_engine::system::SystemClock;
 use zajil_store_embedded::inspect;
 
 use crate::backup::{self, ASIDE, CDRS, FILES, FORMAT, MANIFEST, Manifest};
-use crate::cli::say;
+use crate::cli::{say, say_data};
 
 #[derive(Debug, Args)]
 #[command(
@@ -28,6 +29,9 @@ pub(crate) struct RestoreArgs {
     /// Move what is in the data directory aside.
     #[arg(long)]
     force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs `zajil restore`.
@@ -55,6 +59,9 @@ pub(crate) fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let aside = target.put(staging.path(), &args.data, now)?;
     drop(staging.keep());
     backup::sync(parent)?;
+    if args.json {
+        return say_data(json!({ "restored": manifest, "data": args.data, "aside": aside }));
+    }
     say(&told(&manifest, args, aside.as_deref()))
 }
 

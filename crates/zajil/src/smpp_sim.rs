@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use zajil_smpp::sim::{self, Behaviour, Carrier, IdForm, Receipts};
@@ -66,6 +67,9 @@ pub(crate) struct SimArgs {
     /// It delivers a message of a mobile so often.
     #[arg(long)]
     message_every_ms: Option<u64>,
+    /// Print JSON, an object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 fn id_form(word: &str) -> Result<IdForm, String> {
@@ -108,10 +112,11 @@ pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
         let listener = listener.with_context(|| format!("cannot listen on {}", args.listen))?;
         let carrier = Carrier::new(args.options(), Arc::new(zajil_engine::system::SystemClock));
         let mut signals = Signals::new()?;
-        say(&format!(
-            "carrier simulator on {}\n",
-            listener.local_addr()?
-        ))?;
+        let address = listener.local_addr()?;
+        say(&match args.json {
+            true => format!("{}\n", json!({ "listen": address.to_string() })),
+            false => format!("carrier simulator on {address}\n"),
+        })?;
         let stop = CancellationToken::new();
         let serving = Arc::clone(&carrier).serve(listener, stop.clone());
         let ending = async {
@@ -120,6 +125,9 @@ pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
         };
         tokio::join!(serving, ending);
         let (submits, receipts) = (carrier.submits(), carrier.receipted());
-        say(&format!("{submits} submits, {receipts} receipts taken\n"))
+        say(&match args.json {
+            true => format!("{}\n", json!({ "submits": submits, "receipts": receipts })),
+            false => format!("{submits} submits, {receipts} receipts taken\n"),
+        })
     })
 }

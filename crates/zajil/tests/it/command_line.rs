@@ -1,8 +1,11 @@
 //! Sub-commands and signals as a person meets them.
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use zajil_core::civil::to_the_second;
+use zajil_core::clock::Clock as _;
 
 use crate::server::Server;
 
@@ -54,10 +57,117 @@ fn d3_messages_and_routes_from_the_command_line() {
     assert!(imported.status.success(), "{}", text(&imported.stderr));
     let listed = text(&run(&["route", "list"]).stdout);
     assert_eq!(listed.lines().count(), 2, "{listed}");
-    assert!(run(&["message", "cancel", &id]).status.success());
+    assert!(run(&["message", "remove", &id]).status.success());
     let gone = run(&["message", "show", &id]);
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone.stderr).contains("not found"));
+}
+
+#[test]
+fn d3_messages_for_later_are_listed_and_cancelled() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let run = |arguments: &[&str]| {
+        let mut all = arguments.to_vec();
+        all.extend(["--server", &server.base]);
+        let run = zajil(&all);
+        assert!(run.status.success(), "{all:?}: {}", text(&run.stderr));
+        text(&run.stdout)
+    };
+    run(&["message", "send", "+447700900123", "now"]);
+    let later = zajil_engine::system::SystemClock
+        .now()
+        .plus(Duration::from_secs(3_600));
+    let later = to_the_second(later);
+    let sent = ["message", "send", "+447700900124", "later", "--json"];
+    let sent = run(&[&sent[..], &["--deliver-after", &later]].concat());
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    let id = sent["data"]["id"].to_string();
+    let listed = run(&["message", "list", "--scheduled"]);
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    let due = sent["data"]["deliver_after"].as_str().unwrap();
+    assert!(listed.contains(&id) && listed.contains(due), "{listed}");
+    let cancelled = run(&["message", "cancel", &id, "--reason", "moved away"]);
+    assert!(cancelled.contains("failed"), "{cancelled}");
+    assert!(run(&["message", "show", &id]).contains("moved away"));
+    let listed = run(&["message", "list", "--scheduled"]);
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+}
+
+/// Runs a command, and reads what it prints as JSON.
+fn json_of(arguments: &[&str]) -> Value {
+    let run = zajil(&[arguments, &["--json"]].concat());
+    let printed = text(&run.stdout);
+    let read = serde_json::from_str(&printed);
+    read.unwrap_or_else(|error| panic!("{error}: {printed}\n{}", text(&run.stderr)))
+}
+
+#[test]
+fn d3_commands_without_a_server_print_json_when_asked() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, file) = (place.path().join("data"), place.path().join("zajil.toml"));
+    std::fs::create_dir(&data).unwrap();
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    std::fs::write(file, "[api]\nport = 0\n").unwrap();
+    assert_eq!(
+        json_of(&["config", "check", file])["data"]["notes"],
+        json!([])
+    );
+    std::fs::write(file, "[api]\nprot = 0\n").unwrap();
+    let wrong = json_of(&["config", "check", file]);
+    let lines = &wrong["errors"]["lines"];
+    assert!(lines[0].as_str().unwrap().contains("prot"), "{wrong}");
+
+    let key = ["key", "create", "--name", "ops", "--scope", "admin"];
+    let key = json_of(&[&key[..], &["--data", data]].concat());
+    let secret = key["data"]["key"].as_str().unwrap();
+    assert!(
+        secret.contains(key["data"]["id"].as_str().unwrap()),
+        "{key}"
+    );
+
+    let reports = json_of(&["cdr", "report", "--list"]);
+    assert!(reports[0]["report"].is_string(), "{reports}");
+
+    let (backup, restored) = (place.path().join("backup"), place.path().join("restored"));
+    let (backup, restored) = (backup.to_str().unwrap(), restored.to_str().unwrap());
+    json_of(&["backup", "--data", data, backup]);
+    let told = json_of(&["restore", backup, "--data", restored]);
+    assert_eq!(told["data"]["data"], restored);
+    assert_eq!(told["data"]["restored"]["counts"]["pending"], 0);
+
+    let demo = zajil(&["demo", "--json"]);
+    let lines: Vec<Value> = text(&demo.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let cdrs = lines.last().unwrap()["cdrs"].as_array().unwrap();
+    assert_eq!(cdrs.len(), 3, "{lines:?}");
+}
+
+#[test]
+fn d3_the_manual_has_a_page_for_each_command() {
+    let place = tempfile::tempdir().unwrap();
+    let pages = place.path().join("man1");
+    let told = json_of(&["man", pages.to_str().unwrap()]);
+    let told = told["data"]["pages"].as_array().unwrap();
+    for page in [
+        "zajil.1",
+        "zajil-message.1",
+        "zajil-message-send.1",
+        "zajil-smpp-carrier-add.1",
+    ] {
+        assert!(told.contains(&json!(page)), "no {page} in {told:?}");
+    }
+    let hidden = told
+        .iter()
+        .any(|page| page.as_str().unwrap().contains("gen-docs"));
+    assert!(!hidden, "{told:?}");
+    let page = std::fs::read_to_string(pages.join("zajil-message-send.1")).unwrap();
+    let lines = [".TH", "Send a message", "deliver\\-after", "RFC 3339"];
+    for line in lines {
+        assert!(page.contains(line), "no {line} in:\n{page}");
+    }
 }
 
 #[test]
