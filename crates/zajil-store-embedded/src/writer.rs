@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, PrepFlags, Statement};
 use tokio::sync::oneshot;
@@ -20,8 +21,9 @@ use crate::store::LAST_ENDING;
 const QUEUE: usize = 8_192;
 /// How many jobs share a transaction at most: bounds the latency of the first.
 const BATCH: usize = 512;
-/// How often others are let run while a batch is gathered.
-const YIELDS: usize = 16;
+/// How long a batch is gathered while more of it comes: where other work keeps the processor busy, to
+/// let it run takes longer than it looks.
+const GATHER_WITHIN: Duration = Duration::from_millis(1);
 
 /// Counts kept beside the tables, because counting rows costs what it counts.
 #[derive(Debug, Default)]
@@ -243,14 +245,15 @@ fn leave_tidy(db: &Connection) {
 /// first: they are just being answered, and without it one of them wakes this thread, which then
 /// syncs for that one alone while the others wait behind it. A free processor makes this a look.
 fn gather(jobs: &Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
-    for _ in 0..YIELDS {
+    let watch = Stopwatch::start();
+    loop {
         let before = batch.len();
         while batch.len() < BATCH
             && let Ok(next) = jobs.try_recv()
         {
             batch.push(next);
         }
-        if batch.len() == BATCH || batch.len() == before {
+        if batch.len() == before || batch.len() == BATCH || watch.elapsed() >= GATHER_WITHIN {
             return;
         }
         std::thread::yield_now();
