@@ -18,6 +18,7 @@ mod esmes;
 mod full_disk;
 mod history;
 mod hostile;
+mod injected;
 mod logs;
 mod migrate;
 mod observed;
