@@ -1,15 +1,18 @@
 //! What the server costs next to a server that does nothing, over HTTP and over SMPP; what a long
-//! queue, nothing to do, idle binds and many frontends, routes and locations cost it, what it costs
-//! when nothing outside answers, and what it costs to tell what was done.
+//! queue, nothing to do, idle binds and polls, and many frontends, routes and locations cost it;
+//! what it costs when nothing outside answers, what attackers cost its clients, and what it costs
+//! to tell what was done.
 //!
 //! Figures are printed, never judged: a shared machine says little about absolute rates. The null
 //! server runs in every round beside the real one, so that the ratio means something anywhere.
 
+mod attack;
 mod idle;
 mod load;
 mod outside;
 mod overload;
 mod plot;
+mod polls;
 mod queue;
 mod rounds;
 mod scale;
@@ -38,6 +41,8 @@ struct Options {
     scale: bool,
     idle: bool,
     idle_binds: bool,
+    idle_polls: bool,
+    attack: bool,
     /// Short enough to see that it works, too short to mean much.
     quick: bool,
     rounds: Option<u32>,
@@ -74,6 +79,8 @@ impl Options {
                 "scale" => options.scale = true,
                 "idle" => options.idle = true,
                 "idle-binds" => options.idle_binds = true,
+                "idle-polls" => options.idle_polls = true,
+                "attack" => options.attack = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
                 "--seconds" => options.seconds = Some(number(argument, value()?)?),
@@ -184,6 +191,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         serde_json::to_string_pretty(&idle::run(&bench, &options)?)?
     } else if options.scale {
         serde_json::to_string_pretty(&scale::run(&bench, &options)?)?
+    } else if options.idle_polls {
+        serde_json::to_string_pretty(&polls::run(&bench, &options)?)?
+    } else if options.attack {
+        serde_json::to_string_pretty(&attack::run(&bench, &options)?)?
     } else if options.idle_binds {
         serde_json::to_string_pretty(&smpp::idle::run(&bench, &options)?)?
     } else {

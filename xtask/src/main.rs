@@ -33,6 +33,8 @@ cargo xtask <chore>
   bench scale       10,000 frontends, 100,000 routes and 1,000,000 locations against few
   bench overload    three times as many submits as the server can take
   bench idle-binds  memory of 1,000 and 10,000 binds that do nothing
+  bench idle-polls  memory of 5,000 polls that wait, and how soon a message wakes its own
+  bench attack      latency of an honest client alone and while others mean no good
   bench telling     CDRs, metrics and log on against off
   guard [--write]   instructions of the hot paths, held against their table
   gen               write the generated files again

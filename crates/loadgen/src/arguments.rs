@@ -160,7 +160,7 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     }
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
     let seconds = units
         .iter()

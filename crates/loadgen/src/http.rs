@@ -177,7 +177,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn of(url: &str) -> Result<Self> {
+    pub(crate) fn of(url: &str) -> Result<Self> {
         let host = url
             .strip_prefix("http://")
             .map(|rest| rest.trim_end_matches('/'));
@@ -397,7 +397,7 @@ impl Patience {
 }
 
 /// The frontend must be known before messages may name it.
-async fn register(target: &Target, frontend: &str) -> Result<()> {
+pub(crate) async fn register(target: &Target, frontend: &str) -> Result<()> {
     let body = serde_json::json!({ "frontend_name": frontend, "frontend_type": "HTTP" });
     let request = Request::post(&target.host, "/api/frontends", &body.to_string());
     let mut connection = Connection::new(target.address);

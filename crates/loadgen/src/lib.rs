@@ -5,6 +5,7 @@
 //! once and patched, answers are scanned and not copied, a connection is one task on a
 //! single-threaded runtime.
 
+pub mod attack;
 mod clock;
 mod connection;
 mod drain;
@@ -13,6 +14,7 @@ mod lifecycle;
 mod listen;
 pub mod null;
 pub mod null_smpp;
+pub mod polls;
 mod process;
 pub mod report;
 mod schedule;

@@ -7,13 +7,14 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadgen::http::{self, Options};
 use loadgen::null_smpp::{self, Receipts};
 use loadgen::report::Report;
-use loadgen::{null, smpp};
+use loadgen::{attack, null, polls, smpp};
 
 use crate::arguments::{Run, Smpp};
 
@@ -34,6 +35,35 @@ enum Command {
     Http(Box<Http>),
     /// Bind, submit, match receipts, and report the same.
     Smpp(Box<Smpp>),
+    /// Let thousands of frontends wait, and measure what they cost and how soon they wake.
+    Polls {
+        /// The server, as http://host:port.
+        #[arg(long, default_value = "http://127.0.0.1:8080")]
+        url: String,
+        /// Frontends that wait.
+        #[arg(long, default_value_t = 5_000)]
+        polls: usize,
+        /// Messages, each for another one of them.
+        #[arg(long, default_value_t = 500)]
+        wakes: usize,
+        /// Messages a second.
+        #[arg(long, default_value_t = 20.0)]
+        rate: f64,
+        /// Whose memory is looked at.
+        #[arg(long)]
+        server_pid: u32,
+    },
+    /// Mean no good, from other addresses of this machine, until the time is over.
+    Attack {
+        #[arg(value_enum)]
+        kind: Kind,
+        /// The server, as http://host:port.
+        #[arg(long, default_value = "http://127.0.0.1:8080")]
+        url: String,
+        /// How long, such as 10s; it says on a line of its own when it is in full swing.
+        #[arg(long, default_value = "10s", value_parser = arguments::parse_duration)]
+        duration: Duration,
+    },
     /// Parse submits, answer 201, store nothing.
     Null {
         #[arg(long, default_value = "127.0.0.1:8090")]
@@ -112,12 +142,66 @@ impl From<Scenario> for http::Scenario {
     }
 }
 
+/// What is done to a server.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Heads that come octet by octet.
+    Slowloris,
+    /// Heads of 100,000 lines.
+    Headers,
+    /// Bodies of 1 GB, announced and not.
+    Body,
+    /// JSON as deep as a body is long.
+    Depth,
+    /// Wrong keys and tokens.
+    Keys,
+    /// 10,000 connections that say nothing.
+    Idle,
+    /// Connections that come and go.
+    Flood,
+    /// All of it at once.
+    All,
+}
+
+impl From<Kind> for attack::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Slowloris => Self::Slowloris,
+            Kind::Headers => Self::Headers,
+            Kind::Body => Self::Body,
+            Kind::Depth => Self::Depth,
+            Kind::Keys => Self::Keys,
+            Kind::Idle => Self::Idle,
+            Kind::Flood => Self::Flood,
+            Kind::All => Self::All,
+        }
+    }
+}
+
 /// Exit code 0: every request was sent and answered 2xx; 1: some were not, see the report;
 /// 2: there is no report.
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Http(http) => send_load(&http),
         Command::Smpp(smpp) => send_smpp(&smpp),
+        Command::Polls {
+            url,
+            polls,
+            wakes,
+            rate,
+            server_pid,
+        } => measure_polls(&polls::Options {
+            url,
+            polls,
+            wakes,
+            rate,
+            server_pid,
+        }),
+        Command::Attack {
+            kind,
+            url,
+            duration,
+        } => attack(kind.into(), &url, duration),
         Command::Null { listen } => serve_null(listen).map(|()| ExitCode::SUCCESS),
         Command::NullSmpp { listen, receipts } => {
             serve_null_smpp(listen, receipts).map(|()| ExitCode::SUCCESS)
@@ -128,6 +212,19 @@ fn main() -> ExitCode {
         writeln!(io::stderr(), "loadgen: {error:#}").ok();
         ExitCode::from(2)
     })
+}
+
+fn measure_polls(options: &polls::Options) -> Result<ExitCode> {
+    let measured = polls::run(options)?;
+    writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&measured)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn attack(kind: attack::Kind, url: &str, duration: Duration) -> Result<ExitCode> {
+    let begun = || writeln!(io::stdout(), "in full swing");
+    let told = attack::run(kind, url, duration, begun)?;
+    writeln!(io::stdout(), "{}", serde_json::to_string(&told)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve_null(listen: SocketAddr) -> Result<()> {

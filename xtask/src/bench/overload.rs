@@ -45,7 +45,7 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
     for number in 1..=options.rounds() {
         for path in ["submit", "submit-async"] {
             let data = bench.data_folder(&format!("overload-{path}-{number}"));
-            let server = Server::pinned(bench, binary, &data, SERVER_CORE)?;
+            let server = Server::pinned(bench, binary, &data, (SERVER_CORE, ""))?;
             let seconds = Amount::Seconds(options.seconds());
             let once = |connections, rate, amount| {
                 let load = Load {

@@ -65,9 +65,14 @@ impl Server {
         Self::run_by(Command::new(binary), bench, data, settings)
     }
 
-    /// On this core and no other.
-    pub(super) fn pinned(bench: &Bench, binary: &Path, data: &Path, core: &str) -> Result<Self> {
-        Self::run_by(on_core(core, binary), bench, data, "")
+    /// On this core and no other, with this configuration.
+    pub(super) fn pinned(
+        bench: &Bench,
+        binary: &Path,
+        data: &Path,
+        (core, settings): (&str, &str),
+    ) -> Result<Self> {
+        Self::run_by(on_core(core, binary), bench, data, settings)
     }
 
     /// On a machine whose clock is ahead by `offset`, as faketime writes it.

@@ -1,0 +1,176 @@
+//! What an honest client has of a server that others attack: its latency alone, then while they are
+//! at it, and what the server holds before, meanwhile and afterwards.
+//!
+//! The server has one core, all clients have the other; there the honest one goes first.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use super::load::{Amount, Load, Measured, on_core};
+use super::server::Server;
+use super::{Bench, Options};
+
+const FRONTEND: &str = "bench_gw";
+const SERVER_CORE: &str = "0";
+const CLIENT_CORE: &str = "1";
+/// Of the honest client.
+const CONNECTIONS: u32 = 8;
+const RATE: f64 = 200.0;
+/// As where others can reach the server, but that the generator may ask as often as it does.
+const SETTINGS: &str = "[api]\nmax_connections = 15000\nmax_connections_per_ip = 1000\n";
+const KINDS: [&str; 8] = [
+    "slowloris",
+    "headers",
+    "body",
+    "depth",
+    "keys",
+    "idle",
+    "flood",
+    "all",
+];
+/// For the attackers to outlast the honest client.
+const LONGER: u32 = 4;
+
+/// One kind of attack in one round.
+#[derive(Debug, Serialize)]
+pub(super) struct Round {
+    kind: &'static str,
+    alone: Measured,
+    attacked: Measured,
+    resident_mib: [u64; 3],
+    /// What came of the attempts.
+    attempts: BTreeMap<String, u64>,
+}
+
+pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
+    let binary = bench.zajil.as_ref();
+    let binary = binary.context("there is no package zajil yet")?;
+    println!(
+        "{:<10} {:>15} {:>15} {:>6} {:>20}",
+        "", "p50, p99 alone", "attacked", "times", "RSS MiB"
+    );
+    let mut rounds = Vec::new();
+    for number in 1..=options.rounds() {
+        let data = bench.data_folder(&format!("attack-{number}"));
+        let server = Server::pinned(bench, binary, &data, (SERVER_CORE, SETTINGS))?;
+        honest(bench, &server, 2)?;
+        for kind in KINDS {
+            let round = attacked(bench, &server, (kind, options.seconds()))?;
+            round.print();
+            rounds.push(round);
+        }
+        server.stop()?;
+    }
+    println!();
+    for kind in KINDS {
+        let times = rounds.iter().filter(|round| round.kind == kind);
+        let mut times: Vec<f64> = times.map(Round::times).collect();
+        times.sort_by(f64::total_cmp);
+        let median = times.get(times.len() / 2).copied().unwrap_or_default();
+        println!(
+            "{kind:<10} p99 times {median:.2} (median of {})",
+            times.len()
+        );
+    }
+    Ok(rounds)
+}
+
+fn honest(bench: &Bench, server: &Server, seconds: u32) -> Result<Measured> {
+    let load = Load {
+        scenario: "submit",
+        frontend: FRONTEND,
+        connections: CONNECTIONS,
+        amount: Amount::Seconds(seconds),
+        body: None,
+        rate: Some(RATE),
+        core: Some(CLIENT_CORE),
+        more: &[],
+    };
+    load.run(bench, server)
+}
+
+fn attacked(bench: &Bench, server: &Server, (kind, seconds): (&'static str, u32)) -> Result<Round> {
+    let alone = honest(bench, server, seconds)?;
+    let before = server.resident_mib()?;
+    let mut command = on_core(CLIENT_CORE, "nice".as_ref());
+    command.args(["-n", "19"]).arg(&bench.loadgen);
+    command.args(["attack", kind, "--url", &server.url()]);
+    command.args(["--duration", &format!("{}s", seconds + LONGER)]);
+    let mut attack = Attack::begin(command)?;
+    let attacked = honest(bench, server, seconds)?;
+    let meanwhile = server.resident_mib()?;
+    let attempts = attack.end()?;
+    Ok(Round {
+        kind,
+        alone,
+        attacked,
+        resident_mib: [before, meanwhile, server.resident_mib()?],
+        attempts,
+    })
+}
+
+struct Attack {
+    process: Child,
+    said: BufReader<std::process::ChildStdout>,
+}
+
+impl Attack {
+    /// Returns once it is in full swing.
+    fn begin(mut command: Command) -> Result<Self> {
+        command.stdout(Stdio::piped());
+        let mut process = command.spawn().context("cannot run loadgen")?;
+        let said = process.stdout.take().context("it says nothing")?;
+        let mut attack = Self {
+            process,
+            said: BufReader::new(said),
+        };
+        let mut line = String::new();
+        attack.said.read_line(&mut line)?;
+        ensure!(
+            line == "in full swing\n",
+            "the attack did not begin: {line}"
+        );
+        Ok(attack)
+    }
+
+    fn end(&mut self) -> Result<BTreeMap<String, u64>> {
+        let mut told = String::new();
+        self.said.read_to_string(&mut told)?;
+        ensure!(self.process.wait()?.success(), "the attack failed");
+        Ok(serde_json::from_str(&told)?)
+    }
+}
+
+impl Drop for Attack {
+    fn drop(&mut self) {
+        // Fails when it has ended already, which is just as well.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+impl Round {
+    fn times(&self) -> f64 {
+        self.attacked.p99_ms / self.alone.p99_ms
+    }
+
+    fn print(&self) {
+        let [before, meanwhile, after] = self.resident_mib;
+        println!(
+            "{:<10} {:>7.2} {:>7.2} {:>7.2} {:>7.2} {:>6.2} {:>20} {:?} {:?}",
+            self.kind,
+            self.alone.p50_ms,
+            self.alone.p99_ms,
+            self.attacked.p50_ms,
+            self.attacked.p99_ms,
+            self.times(),
+            format!("{before} {meanwhile} {after}"),
+            self.attempts,
+            self.attacked.errors
+        );
+    }
+}
