@@ -77,13 +77,13 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
     Ok(None)
 }
 
-/// From here on a body counts until its request is answered. Smaller ones are bounded by the number of
-/// connections.
+/// From here on a body counts until its request is answered. Smaller ones are bounded by the number
+/// of connections.
 const LARGE: usize = 64 << 10;
 
-/// What all bodies that have begun and not ended, and large ones whose request is not answered yet, may
-/// hold together, in octets: however many clients send slowly or however long the store takes, memory
-/// ends there.
+/// What all bodies that have begun and not ended, and large ones whose request is not answered yet,
+/// may hold together, in octets: however many clients send slowly or however long the store takes,
+/// memory ends there.
 #[derive(Debug)]
 pub struct Unfinished {
     left: AtomicUsize,

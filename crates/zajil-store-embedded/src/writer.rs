@@ -21,8 +21,8 @@ use crate::store::LAST_ENDING;
 const QUEUE: usize = 8_192;
 /// How many jobs share a transaction at most: bounds the latency of the first.
 const BATCH: usize = 512;
-/// How long a batch is gathered while more of it comes: where other work keeps the processor busy, to
-/// let it run takes longer than it looks.
+/// How long a batch is gathered while more of it comes: where other work keeps the processor busy,
+/// to let it run takes longer than it looks.
 const GATHER_WITHIN: Duration = Duration::from_millis(1);
 
 /// Counts kept beside the tables, because counting rows costs what it counts.
