@@ -3,6 +3,8 @@
 //! `cargo bench -p zajil-store-postgres --bench throughput -- 20000 256 2 1` : messages, callers,
 //! nodes and writers of each. The server is one of the tests' (16 MB of buffers, no fsync): only
 //! ratios mean something, and on a machine that is busy with other work only those of CPU time.
+//! With the word `durable` behind them it syncs, and has 256 MB; with `statements` it tells what
+//! each statement has cost.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -22,7 +24,7 @@ use zajil_store::Store as _;
 use zajil_store::contract::OfferAsk;
 use zajil_store_postgres::{Options, PostgresStore};
 use zajil_telemetry::Stopwatch;
-use zajil_testkit::database::{DatabaseServer, Engine};
+use zajil_testkit::database::{DatabaseServer, Engine, Protection};
 
 #[path = "../../zajil-store-embedded/tests/it/make.rs"]
 mod make;
@@ -48,7 +50,18 @@ fn main() -> Result<(), Failed> {
 }
 
 async fn run(messages: u64, callers: u64, (nodes, writers): (u64, u64)) -> Result<(), Failed> {
-    let database = DatabaseServer::open(Engine::Postgres).await;
+    let told = |word: &str| std::env::args().any(|argument| argument == word);
+    let mut settings = Vec::new();
+    if told("durable") {
+        settings.extend(["fsync=on", "shared_buffers=256MB", "max_wal_size=4GB"]);
+    }
+    if told("statements") {
+        settings.push("shared_preload_libraries=pg_stat_statements");
+    }
+    let database = DatabaseServer::open_with(Engine::Postgres, Protection::Plain, &settings).await;
+    if told("statements") {
+        database.ask("CREATE EXTENSION pg_stat_statements")?;
+    }
     let server = Server::parse(&database.url())?;
     let mut stores = Vec::new();
     for _ in 0..nodes {
@@ -95,7 +108,21 @@ async fn run(messages: u64, callers: u64, (nodes, writers): (u64, u64)) -> Resul
     meter
         .tell("leases and reports", delivered, begin, Some(&bare))
         .await?;
+    if told("statements") {
+        println!("{}", database.ask(&costs(messages))?);
+    }
     Ok(())
+}
+
+/// Asks what the statements cost for each message: microseconds (waiting included), pages looked
+/// at, octets of WAL.
+fn costs(messages: u64) -> String {
+    format!(
+        "SELECT round((total_exec_time * 1000 / {messages})::numeric, 2), \
+         round(shared_blks_hit::numeric / {messages}, 1), round(wal_bytes / {messages}), \
+         left(regexp_replace(query, '\\s+', ' ', 'g'), 90) \
+         FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 12"
+    )
 }
 
 /// A stretch of work: so many a second, and the CPU time of one, in microseconds.

@@ -1,6 +1,7 @@
 //! Accepting: drafts become rows, all or none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::num::NonZeroU32;
 
 use tokio_postgres::Row;
 use zajil_core::clock::Timestamp;
@@ -155,7 +156,8 @@ pub(crate) fn place<'a>(
     serving: &Serving,
     delta: &mut Delta,
 ) -> Done<(Vec<Vec<Placed>>, Vec<Step<'a>>)> {
-    let (mut messages, mut queue) = (MessageRows::default(), QueueRows::default());
+    let (mut plain, mut messages) = (MessageRows::default(), MessageRows::default());
+    let mut queue = QueueRows::default();
     let mut ends = EndRows::default();
     let mut placed = Vec::with_capacity(jobs.len());
     for &job in jobs {
@@ -166,7 +168,11 @@ pub(crate) fn place<'a>(
                 continue;
             }
             let message = prepared.message();
-            messages.push(prepared);
+            if is_plain(prepared, plain.origin_node.first().copied()) {
+                plain.push(prepared);
+            } else {
+                messages.push(prepared);
+            }
             delta.messages += 1;
             answers.push(Placed::Stored(match message.life {
                 Life::Ended(_) => {
@@ -181,14 +187,15 @@ pub(crate) fn place<'a>(
                     let located = number.and_then(|number| serving.get(&number));
                     let charging = matches!(message.life, Life::Charging { .. });
                     let home = message.dest_smsc.as_ref().or(located);
-                    queue.push(message, home);
+                    queue.push_new(message, home);
                     home.filter(|_| !charging).cloned()
                 }
             }));
         }
         placed.push(answers);
     }
-    let mut steps = messages.steps();
+    let mut steps: Vec<Step<'a>> = plain.plain_step().into_iter().collect();
+    steps.extend(messages.steps());
     steps.extend(queue.insert());
     steps.extend(ends.steps());
     Ok((placed, steps))
@@ -214,6 +221,16 @@ struct MessageRows<'a> {
     part: Vec<(i64, &'a str, i64)>,
 }
 
+/// Where a message has nothing that most have not.
+fn is_plain(prepared: &Prepared, origin: Option<&str>) -> bool {
+    let message = prepared.message();
+    prepared.extra.is_none()
+        && prepared.part.is_none()
+        && !message.charge_failed
+        && message.content.parts == NonZeroU32::MIN
+        && origin.is_none_or(|origin| origin == message.origin_node.as_str())
+}
+
 impl<'a> MessageRows<'a> {
     fn push(&mut self, prepared: &'a Prepared) {
         let message = prepared.message();
@@ -237,6 +254,30 @@ impl<'a> MessageRows<'a> {
             self.part
                 .push((prepared.id(), key, message.inserted_at.millis()));
         }
+    }
+
+    /// What they have in common does not travel with each.
+    fn plain_step(self) -> Option<Step<'a>> {
+        const PLAIN: &str = "INSERT INTO msg (id, source, destination, body, source_smsc, \
+             dest_smsc, parts, inserted_at, expires, charge_failed, origin_node, events, \
+             logged_at) SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::text[]), \
+             unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), 1, unnest($7::bigint[]), \
+             unnest($8::bigint[]), false, $9::text, unnest($10::text[]), unnest($11::bigint[])";
+        let origin = self.origin_node.first().copied()?;
+        let parameters: Vec<Parameter<'a>> = bind![
+            self.ids,
+            self.source,
+            self.destination,
+            self.body,
+            self.source_smsc,
+            self.dest_smsc,
+            self.inserted_at,
+            self.expires,
+            origin,
+            self.events,
+            self.logged_at
+        ];
+        Some(Step::new(PLAIN, parameters))
     }
 
     fn steps(self) -> Vec<Step<'a>> {

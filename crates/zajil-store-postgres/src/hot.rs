@@ -162,8 +162,11 @@ async fn look(conn: &Conn, kinds: &Kinds<'_>) -> Done<Known> {
     if has_numbers {
         steps.extend(location::look(&numbers, now));
     }
+    let mut looks = 0;
     if has_ids {
-        steps.extend(report::look(ids));
+        let look = report::look(&ids);
+        looks = look.len();
+        steps.extend(look);
     }
     if steps.len() == 1 {
         return Ok(Known::default());
@@ -183,8 +186,8 @@ async fn look(conn: &Conn, kinds: &Kinds<'_>) -> Done<Known> {
         known.serving = location::read(&next()?)?;
     }
     if has_ids {
-        next()?;
-        known.desk = Desk::read(&next()?)?;
+        known.desk = Desk::read(&answers.by_ref().take(looks).collect::<Vec<_>>())?;
+        known.desk.find_ended(conn, &ids).await?;
         let numbers = known.desk.numbers(kinds.reported());
         let at = kinds.reports.iter().map(|job| job.scene.now).max();
         if let (false, Some(at)) = (numbers.is_empty(), at) {
@@ -226,12 +229,12 @@ impl Batch {
     /// What the steps have answered that [`prepare`] named.
     pub(crate) fn take_rows(&mut self, rows: Vec<Vec<tokio_postgres::Row>>) {
         let claims = rows.get(self.answers.first_claim..).unwrap_or_default();
-        let count = Kinds::of(&self.jobs).leases.len();
-        let leased = claims
-            .chunks_exact(2)
-            .take(count)
-            .map(|answer| match answer {
-                [claimed, messages] => Leased::read(claimed, messages),
+        let leases = Kinds::of(&self.jobs).leases;
+        let leased = leases
+            .iter()
+            .zip(claims.chunks_exact(2))
+            .map(|(job, answer)| match answer {
+                [claimed, texts] => Leased::read(claimed, texts, job.until),
                 _ => Err(damaged("no answer".into()).into()),
             });
         self.answers.leased = Some(leased.collect());

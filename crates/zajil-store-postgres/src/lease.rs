@@ -1,5 +1,7 @@
 //! Offering and holding: what a frontend may take, in the order of (`due`, `id`).
 
+use std::collections::HashMap;
+
 use tokio_postgres::Row;
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
@@ -9,7 +11,7 @@ use zajil_store::contract::OfferAsk;
 
 use crate::conn::{Step, bind};
 use crate::error::Done;
-use crate::row::{UNROUTED, damaged, message_columns, message_id};
+use crate::row::{UNROUTED, Waiting, damaged, message_columns, pending, text_columns};
 use crate::ticket::Ticket;
 
 /// One caller's ask for messages to hold.
@@ -37,15 +39,19 @@ macro_rules! alive {
     };
 }
 
-/// Holds what was claimed, and remembers it for the next statement of the transaction. What is due
-/// has waited for `deliver_after` and since it was inserted, so of these and the end of the lease
-/// that end is the latest, except when the lease is over already.
+/// Holds what was claimed, says what its rows in `q` say, and remembers it for the next statement
+/// of the transaction. What is due has waited for `deliver_after` and since it was inserted, so of
+/// these and the end of the lease that end is the latest, except when the lease is over already.
 macro_rules! hold {
     () => {
         ", u AS (UPDATE q SET due = greatest(q.deliver_after, $4), leased_until = $4 FROM c \
-         WHERE q.id = c.id) SELECT set_config('zajil.claimed', \
-         coalesce(array_agg(id ORDER BY due, id)::text, '{}'), true), \
-         coalesce(array_agg(id) FILTER (WHERE held), '{}') FROM c"
+         WHERE q.id = c.id RETURNING c.id, c.due, c.held, q.attempts, q.deliver_after, \
+         q.updated_at) \
+         SELECT array_agg(id), array_agg(due), array_agg(held), array_agg(attempts), \
+         array_agg(deliver_after), array_agg(updated_at), \
+         set_config('zajil.claimed', coalesce(array_agg(id)::text, '{}'), true), \
+         set_config('zajil.first', coalesce(min(id), 0)::text, true), \
+         set_config('zajil.last', coalesce(max(id), 0)::text, true) FROM u"
     };
 }
 
@@ -96,13 +102,15 @@ const CLAIM_TWO: &str = concat!(
     hold!()
 );
 
-/// Reads what was claimed, after it was: only what a statement sees that begins under the claim
-/// cannot be changed any more by somebody else.
+/// Reads the texts of what was claimed, after it was: only what a statement sees that begins under
+/// the claim cannot be changed any more by somebody else. Days that hold none of it are left out
+/// before it begins, because the first and the last id are known by then.
 const READ: &str = concat!(
     "SELECT ",
-    message_columns!(),
-    " FROM unnest(current_setting('zajil.claimed')::bigint[]) WITH ORDINALITY AS c (id, n) \
-     JOIN msg m ON m.id = c.id JOIN q ON q.id = c.id LEFT JOIN fin f ON false ORDER BY c.n"
+    text_columns!(),
+    " FROM msg m WHERE m.id = ANY (current_setting('zajil.claimed')::bigint[]) \
+     AND m.id >= current_setting('zajil.first')::bigint \
+     AND m.id <= current_setting('zajil.last')::bigint"
 );
 
 impl Lease {
@@ -121,17 +129,59 @@ impl Lease {
     }
 }
 
+/// A row of `q` that was claimed.
+struct Claimed {
+    due: i64,
+    held: bool,
+    waiting: Waiting,
+}
+
 impl Leased {
-    /// What the steps have answered.
-    pub(crate) fn read(claimed: &[Row], messages: &[Row]) -> Done<Self> {
-        let claimed = claimed.first().ok_or_else(|| damaged("no answer".into()))?;
-        let held: Vec<i64> = claimed.try_get(1)?;
-        let returned = held.into_iter().map(message_id);
+    /// What the steps have answered; the messages in the order of what fell due first.
+    pub(crate) fn read(claimed: &[Row], texts: &[Row], until: Timestamp) -> Done<Self> {
+        let mut claimed = read_claims(claimed, until)?;
+        let mut leased = Vec::with_capacity(texts.len());
+        for row in texts {
+            let id = row.try_get(0)?;
+            let claim = claimed.remove(&id);
+            let claim = claim.ok_or_else(|| damaged("not what was claimed".into()))?;
+            leased.push((claim.due, claim.held, pending(row, claim.waiting)?));
+        }
+        leased.sort_unstable_by_key(|(due, _, message)| (*due, message.id));
+        let held = leased.iter().filter(|(_, held, _)| *held);
         Ok(Self {
-            messages: crate::row::messages(messages)?,
-            returned: returned.collect::<Result<_, _>>()?,
+            returned: held.map(|(_, _, message)| message.id).collect(),
+            messages: leased.into_iter().map(|(_, _, message)| message).collect(),
         })
     }
+}
+
+fn read_claims(rows: &[Row], until: Timestamp) -> Done<HashMap<i64, Claimed>> {
+    let row = rows.first().ok_or_else(|| damaged("no answer".into()))?;
+    let Some(ids) = row.try_get::<_, Option<Vec<i64>>>(0)? else {
+        return Ok(HashMap::new());
+    };
+    let due: Vec<i64> = row.try_get(1)?;
+    let held: Vec<bool> = row.try_get(2)?;
+    let attempts: Vec<i64> = row.try_get(3)?;
+    let deliver_after: Vec<Option<i64>> = row.try_get(4)?;
+    let updated_at: Vec<i64> = row.try_get(5)?;
+    let state = due.into_iter().zip(held);
+    let waiting = attempts.into_iter().zip(deliver_after).zip(updated_at);
+    let all = ids.into_iter().zip(state.zip(waiting));
+    let claims = all.map(
+        |(id, ((due, held), ((attempts, deliver_after), updated_at)))| {
+            let waiting = Waiting {
+                attempts,
+                deliver_after,
+                leased_until: Some(until.millis()),
+                updated_at,
+            };
+            let claim = Claimed { due, held, waiting };
+            (id, claim)
+        },
+    );
+    Ok(claims.collect())
 }
 
 /// The messages that may be offered, held by nobody for it.

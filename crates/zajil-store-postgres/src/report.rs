@@ -3,7 +3,7 @@
 //! Rows are locked in the order of their ids, read, changed in memory, and written together. Each
 //! round of writes has a message once at the most.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tokio_postgres::Row;
 use zajil_core::event::{Event, EventName, Scene};
@@ -16,12 +16,16 @@ use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_store::{Error, record};
 
 use crate::awaited::AwaitedRows;
-use crate::conn::{Step, bind};
+use crate::conn::{Conn, Step, bind};
 use crate::error::Done;
 use crate::lane::{Delta, Tx};
 use crate::location::{self, Serving};
 use crate::receipts;
-use crate::row::{EndRows, QueueRows, damaged, message, message_columns, newest, queue, storable};
+use crate::row::{
+    EndRows, QueueRows, Waiting, message, message_columns, newest, pending, queue, storable,
+    text_columns,
+};
+use crate::schema::Day;
 use crate::ticket::Ticket;
 
 /// What somebody wants of a message.
@@ -40,22 +44,47 @@ pub(crate) struct Reports {
     pub(crate) ticket: Ticket<Vec<Outcome>>,
 }
 
-/// Locks the rows of pending messages, and reads all; the last one's rows are for [`Desk::read`].
-pub(crate) fn look(ids: Vec<i64>) -> [Step<'static>; 2] {
-    const LOCK: &str = "SELECT id FROM q WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
-    const READ: &str = concat!(
+/// Among how many days the texts of a batch are looked for one by one.
+const DAYS: usize = 8;
+
+/// Locks the rows of pending messages and then reads their texts, for [`Desk::read`].
+///
+/// The texts of each day are asked for by themselves: within bounds that are known before it begins
+/// a statement looks at one day only, where a list of ids would be looked for in all of them.
+pub(crate) fn look(ids: &[i64]) -> Vec<Step<'static>> {
+    const LOCK: &str = "SELECT id, attempts, deliver_after, leased_until, updated_at, dest \
+         FROM q WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
+    const TEXTS: &str = concat!(
+        "SELECT ",
+        text_columns!(),
+        " FROM msg m WHERE m.id = ANY ($1) AND m.id >= $2 AND m.id < $3"
+    );
+    let mut days: BTreeMap<Day, Vec<i64>> = BTreeMap::new();
+    for id in ids {
+        days.entry(Day::of(*id)).or_default().push(*id);
+    }
+    let mut steps = vec![Step::new(LOCK, bind![ids.to_vec()])];
+    if days.len() > DAYS {
+        steps.push(Step::new(TEXTS, bind![ids.to_vec(), 0_i64, i64::MAX]));
+        return steps;
+    }
+    steps.extend(days.into_iter().map(|(day, ids)| {
+        let (from, to) = (day.floor(), day.next().floor());
+        Step::new(TEXTS, bind![ids, from, to])
+    }));
+    steps
+}
+
+/// Reads messages that have ended.
+fn ended(ids: Vec<i64>) -> Step<'static> {
+    const ENDED: &str = concat!(
         "SELECT ",
         message_columns!(),
-        // Row by row, each from the day that its id is of: a list of ids would be looked for in
-        // every day.
-        ", q.dest FROM (SELECT unnest($1::bigint[]) AS id) AS n JOIN msg m ON m.id = n.id \
-         LEFT JOIN q ON q.id = n.id LEFT JOIN fin f ON f.id = n.id \
-         WHERE q.id IS NOT NULL OR NOT f.hidden"
+        // Row by row, each from the day that its id is of.
+        " FROM (SELECT unnest($1::bigint[]) AS id) AS n JOIN fin f ON f.id = n.id \
+         JOIN msg m ON m.id = n.id LEFT JOIN q ON false WHERE NOT f.hidden"
     );
-    [
-        Step::new(LOCK, bind![ids.clone()]),
-        Step::new(READ, bind![ids]),
-    ]
+    Step::new(ENDED, bind![ids])
 }
 
 /// Locks the rows of messages that have ended, for what must happen to them once.
@@ -96,14 +125,41 @@ struct Round {
 }
 
 impl Desk {
-    pub(crate) fn read(rows: &[Row]) -> Done<Self> {
+    /// What [`look`] has found: the messages that wait.
+    pub(crate) fn read(answers: &[Vec<Row>]) -> Done<Self> {
         let mut desk = Self::default();
-        for row in rows {
-            let message = message(row)?;
-            let dest = row.try_get(20)?;
-            desk.messages.insert(message.id, Current { message, dest });
+        let Some((locked, texts)) = answers.split_first() else {
+            return Ok(desk);
+        };
+        let mut waiting = HashMap::with_capacity(locked.len());
+        for row in locked {
+            let dest: Option<String> = row.try_get(5)?;
+            waiting.insert(row.try_get::<_, i64>(0)?, (Waiting::read(row, 1)?, dest));
+        }
+        for row in texts.iter().flatten() {
+            if let Some((state, dest)) = waiting.remove(&row.try_get(0)?) {
+                let message = pending(row, state)?;
+                desk.messages.insert(message.id, Current { message, dest });
+            }
         }
         Ok(desk)
+    }
+
+    /// Reads those of them that have ended, when there are any: what is not locked by then waits no
+    /// more, or never did.
+    pub(crate) async fn find_ended(&mut self, conn: &Conn, ids: &[i64]) -> Done<()> {
+        let known: HashSet<i64> = self.messages.keys().map(|id| id.as_i64()).collect();
+        let missing = ids.iter().copied().filter(|id| !known.contains(id));
+        let missing: BTreeSet<i64> = missing.collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for row in conn.ask(ended(missing.into_iter().collect())).await? {
+            let message = message(&row)?;
+            let dest = None;
+            self.messages.insert(message.id, Current { message, dest });
+        }
+        Ok(())
     }
 
     /// The numbers whose locations decide where a message goes on.
@@ -420,13 +476,12 @@ pub(crate) async fn all(
 ) -> Done<Vec<Outcome>> {
     let ids: Vec<i64> = wanted.iter().map(|(id, _)| id.as_i64()).collect();
     let removes = wanted.iter().any(|(_, what)| matches!(what, What::Remove));
-    let [lock, read] = look(ids.clone());
-    let mut steps = vec![lock];
-    steps.extend(removes.then(|| lock_ended(ids)));
-    steps.push(read);
+    let mut steps = look(&ids);
+    let looks = steps.len();
+    steps.extend(removes.then(|| lock_ended(ids.clone())));
     let answers = tx.conn.ask_all(steps).await?;
-    let rows = answers.last().ok_or_else(|| damaged("no answer".into()))?;
-    let mut desk = Desk::read(rows)?;
+    let mut desk = Desk::read(answers.get(..looks).unwrap_or_default())?;
+    desk.find_ended(tx.conn, &ids).await?;
     let numbers = desk.numbers(wanted.iter());
     if !numbers.is_empty() {
         let looked = tx.conn.ask_all(location::look(&numbers, scene.now).into());

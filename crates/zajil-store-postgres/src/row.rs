@@ -24,14 +24,24 @@ use crate::receipts::ReceiptRows;
 /// charge is in none: its `dest` is null.
 pub(crate) const UNROUTED: &str = "";
 
-/// The columns that [`message`] reads, from `msg m`, `q` and `fin f`; a macro, so that statements
-/// stay constants.
-macro_rules! message_columns {
+/// The columns that [`pending`] reads, from `msg m`; macros, so that statements stay constants.
+macro_rules! text_columns {
     () => {
         "m.id, m.source, m.destination, m.body, m.source_smsc, m.dest_smsc, m.parts, \
-         m.inserted_at, m.expires, m.charge_failed, m.origin_node, m.extra, \
-         coalesce(q.attempts, f.attempts), coalesce(q.deliver_after, f.deliver_after), \
-         q.leased_until, coalesce(q.updated_at, f.updated_at), f.how, f.at, f.node, f.dest_smsc"
+         m.inserted_at, m.expires, m.charge_failed, m.origin_node, m.extra"
+    };
+}
+pub(crate) use text_columns;
+
+/// The columns that [`message`] reads, from `msg m`, `q` and `fin f`.
+macro_rules! message_columns {
+    () => {
+        concat!(
+            $crate::row::text_columns!(),
+            ", coalesce(q.attempts, f.attempts), coalesce(q.deliver_after, f.deliver_after), \
+             q.leased_until, coalesce(q.updated_at, f.updated_at), f.how, f.at, f.node, \
+             f.dest_smsc"
+        )
     };
 }
 pub(crate) use message_columns;
@@ -45,31 +55,55 @@ macro_rules! found {
 }
 pub(crate) use found;
 
+/// What changes of a message while it waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Waiting {
+    pub(crate) attempts: i64,
+    pub(crate) deliver_after: Option<i64>,
+    pub(crate) leased_until: Option<i64>,
+    pub(crate) updated_at: i64,
+}
+
+impl Waiting {
+    /// From four columns, this one and those after it.
+    pub(crate) fn read(row: &Row, first: usize) -> Done<Self> {
+        Ok(Self {
+            attempts: row.try_get(first)?,
+            deliver_after: row.try_get(first + 1)?,
+            leased_until: row.try_get(first + 2)?,
+            updated_at: row.try_get(first + 3)?,
+        })
+    }
+}
+
 /// A message in either state.
 pub(crate) fn message(row: &Row) -> Done<Message> {
-    let extra = record::decode_extra(row.try_get(11)?)?;
-    let life = match (row.try_get::<_, Option<&str>>(16)?, extra.charging) {
-        (Some(how), _) => {
-            let Some(Status::Final(how)) = Status::parse(how) else {
-                return Err(damaged(format!("unknown final status '{how}'")).into());
-            };
-            Life::Ended(Ending {
-                how,
-                at: instant(row, 17)?,
-                node: NodeName::new(row.try_get(18)?),
-            })
-        }
-        (None, Some((until, on_failure))) => Life::Charging { until, on_failure },
-        (None, None) => Life::Pending {
-            leased_until: row
-                .try_get::<_, Option<i64>>(14)?
-                .map(Timestamp::from_millis),
-        },
+    let waiting = Waiting::read(row, 12)?;
+    let Some(how) = row.try_get::<_, Option<&str>>(16)? else {
+        return pending(row, waiting);
     };
-    let dest = if matches!(life, Life::Ended(_)) {
-        19
-    } else {
-        5
+    let Some(Status::Final(how)) = Status::parse(how) else {
+        return Err(damaged(format!("unknown final status '{how}'")).into());
+    };
+    let ending = Ending {
+        how,
+        at: instant(row, 17)?,
+        node: NodeName::new(row.try_get(18)?),
+    };
+    let mut message = pending(row, waiting)?;
+    message.life = Life::Ended(ending);
+    message.dest_smsc = name(row, 19)?;
+    Ok(message)
+}
+
+/// A message that waits: its row in `msg`, and what its row in `q` says.
+pub(crate) fn pending(row: &Row, waiting: Waiting) -> Done<Message> {
+    let extra = record::decode_extra(row.try_get(11)?)?;
+    let life = match extra.charging {
+        Some((until, on_failure)) => Life::Charging { until, on_failure },
+        None => Life::Pending {
+            leased_until: waiting.leased_until.map(Timestamp::from_millis),
+        },
     };
     Ok(Message {
         id: message_id(row.try_get(0)?)?,
@@ -89,17 +123,15 @@ pub(crate) fn message(row: &Row) -> Done<Message> {
             raw_sip: extra.raw_sip,
         },
         arranged: extra.arranged,
-        dest_smsc: name(row, dest)?,
+        dest_smsc: name(row, 5)?,
         inserted_at: instant(row, 7)?,
         expires: instant(row, 8)?,
         charge_failed: row.try_get(9)?,
         origin_node: NodeName::new(row.try_get(10)?),
-        attempts: Attempt::new(number(row, 12)?),
-        deliver_after: row
-            .try_get::<_, Option<i64>>(13)?
-            .map(Timestamp::from_millis),
+        attempts: Attempt::new(u32::try_from(waiting.attempts).unwrap_or(u32::MAX)),
+        deliver_after: waiting.deliver_after.map(Timestamp::from_millis),
         life,
-        updated_at: instant(row, 15)?,
+        updated_at: Timestamp::from_millis(waiting.updated_at),
     })
 }
 
@@ -199,9 +231,52 @@ macro_rules! queue_rows {
     };
 }
 
+/// Rows of `q` that are like nearly all that are new: a frontend was chosen, and nothing else was
+/// said. What they have in common does not travel: an array costs as much as half a column.
+#[derive(Debug, Default)]
+struct FreshRows {
+    ids: Vec<i64>,
+    dest: Vec<String>,
+    due: Vec<i64>,
+    turn: Vec<i64>,
+    updated_at: Vec<i64>,
+}
+
+impl FreshRows {
+    /// Takes the message when it is one of them.
+    fn take(&mut self, message: &Message) -> bool {
+        let (Some(dest), Life::Pending { leased_until: None }, None) =
+            (&message.dest_smsc, &message.life, message.deliver_after)
+        else {
+            return false;
+        };
+        if message.attempts > Attempt::default() {
+            return false;
+        }
+        self.ids.push(message.id.as_i64());
+        self.dest.push(dest.as_str().to_owned());
+        self.due.push(message.due().millis());
+        self.turn.push(message.next_turn().millis());
+        self.updated_at.push(message.updated_at.millis());
+        true
+    }
+
+    fn insert(self) -> Option<Step<'static>> {
+        const SQL: &str = "INSERT INTO q (id, dest, undecided, due, turn, attempts, updated_at) \
+             SELECT unnest($1::bigint[]), unnest($2::text[]), false, unnest($3::bigint[]), \
+             unnest($4::bigint[]), 0, unnest($5::bigint[])";
+        if self.ids.is_empty() {
+            return None;
+        }
+        let columns = bind![self.ids, self.dest, self.due, self.turn, self.updated_at];
+        Some(Step::new(SQL, columns))
+    }
+}
+
 /// Rows of `q`, a vector for each column.
 #[derive(Debug, Default)]
 pub(crate) struct QueueRows {
+    fresh: FreshRows,
     ids: Vec<i64>,
     dest: Vec<Option<String>>,
     number: Vec<Option<String>>,
@@ -241,9 +316,17 @@ impl QueueRows {
         self.updated_at.push(message.updated_at.millis());
     }
 
-    pub(crate) fn insert(self) -> Option<Step<'static>> {
+    /// A message that is new.
+    pub(crate) fn push_new(&mut self, message: &Message, queue: Option<&FrontendName>) {
+        if !self.fresh.take(message) {
+            self.push(message, queue);
+        }
+    }
+
+    pub(crate) fn insert<'s>(mut self) -> impl Iterator<Item = Step<'s>> {
         const SQL: &str = concat!("INSERT INTO q ", queue_rows!());
-        self.step(SQL)
+        let fresh: Option<Step<'s>> = std::mem::take(&mut self.fresh).insert();
+        fresh.into_iter().chain(self.step(SQL))
     }
 
     pub(crate) fn update(self) -> Option<Step<'static>> {

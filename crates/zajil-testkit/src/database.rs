@@ -61,6 +61,8 @@ pub struct DatabaseServer {
     port: u16,
     /// Where else than on 127.0.0.1 it listens.
     also: Vec<String>,
+    /// `name=value` of PostgreSQL's configuration, after ours.
+    settings: Vec<String>,
     child: Option<Child>,
 }
 
@@ -87,6 +89,14 @@ impl DatabaseServer {
     /// # Panics
     /// As [`DatabaseServer::open`].
     pub async fn open_as(engine: Engine, protection: Protection) -> Self {
+        Self::open_with(engine, protection, &[]).await
+    }
+
+    /// Likewise; PostgreSQL with these settings (`name=value`) besides those of every test.
+    ///
+    /// # Panics
+    /// As [`DatabaseServer::open`].
+    pub async fn open_with(engine: Engine, protection: Protection, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
@@ -97,6 +107,7 @@ impl DatabaseServer {
             folder,
             port,
             also: Vec::new(),
+            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
             child: None,
         };
         server.install();
@@ -254,6 +265,9 @@ impl DatabaseServer {
                     "-c",
                     "shared_buffers=16MB",
                 ]);
+                for setting in &self.settings {
+                    command.args(["-c", setting]);
+                }
                 command
             }
             Engine::MySql => {

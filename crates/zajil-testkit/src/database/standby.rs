@@ -27,6 +27,7 @@ impl DatabaseServer {
             folder,
             port: port.unwrap_or_else(super::free_port),
             also: Vec::new(),
+            settings: Vec::new(),
             child: None,
         };
         let data = standby.path("data");
