@@ -165,9 +165,7 @@ impl Conn {
     }
 
     async fn in_time<T>(&self, answer: impl Future<Output = Done<T>>) -> Done<T> {
-        if let Some(pulse) = &self.pulse {
-            pulse.asked();
-        }
+        let question = self.pulse.as_ref().map(Pulse::asked);
         let answer = tokio::time::timeout(self.silence, answer).await;
         let answer = answer.unwrap_or(Err(Fault::Silent("answer")));
         if let Some(pulse) = &self.pulse
@@ -175,6 +173,7 @@ impl Conn {
         {
             pulse.answered();
         }
+        drop(question);
         answer
     }
 }

@@ -46,7 +46,8 @@ pub struct Options {
     /// while the database runs the one before; more help a database with cores to spare.
     pub writers: u32,
     /// How long callers wait for a database that is silent, all questions of a request together,
-    /// but for a twentieth of it for each after the first.
+    /// but for a twentieth of it for each after the first. Before it has been silent for so long
+    /// each waits for three fifths of it at least.
     pub answer_within: Duration,
     /// How long to wait at the start for a database that does not answer.
     pub within: Duration,

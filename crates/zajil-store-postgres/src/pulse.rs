@@ -3,48 +3,116 @@
 //! A request asks the store several times, one after the other. If each waited its full time for a
 //! database that is away, the client would hear of it only after the sum.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Whatever the silence, a caller waits for so many parts of the whole: an answer takes less.
+/// Of a database that has been silent for the whole time, a caller waits for so many parts of it:
+/// an answer takes less.
 const LEAST: u32 = 20;
 
+/// After so long without a question nothing is known any more.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// Shared by the connections of a store.
+///
+/// One slow answer proves nothing: until the database has been silent for the whole time, every
+/// caller waits for three fifths of it at least. It has proved silent only when somebody waited in
+/// vain; a question whose caller went away, or an idle hour behind it, is no proof.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     /// How long a caller waits for a database that is silent from then on.
     within: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// When the first question was asked after the last answer.
-    asked: Mutex<Option<Instant>>,
+    asked: Option<Instant>,
+    /// Questions that somebody waits for.
+    waiting: usize,
+    /// When the last of them was given up.
+    given_up: Option<Instant>,
+    /// Counts answers: a question from before one says nothing of the silence after it.
+    answers: u64,
+}
+
+/// A question that somebody waits for. Dropped, it is given up.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pulse: Arc<Pulse>,
+    answers: u64,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        let within = self.pulse.within;
+        let mut state = self.pulse.lock();
+        if state.answers != self.answers {
+            return;
+        }
+        state.waiting = state.waiting.saturating_sub(1);
+        state.given_up = Some(Instant::now());
+        if state.waiting == 0 && state.silent() < within {
+            state.asked = None;
+        }
+    }
+}
+
+impl State {
+    fn silent(&self) -> Duration {
+        self.asked.map(|asked| asked.elapsed()).unwrap_or_default()
+    }
+
+    /// Forgets a silence that nobody has listened to of late.
+    fn refresh(&mut self) {
+        let old = self.given_up.is_some_and(|at| at.elapsed() >= FRESH);
+        if self.waiting == 0 && old {
+            self.asked = None;
+        }
+    }
 }
 
 impl Pulse {
     pub(crate) fn new(within: Duration) -> Self {
         Self {
             within,
-            asked: Mutex::new(None),
+            state: Mutex::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A question goes out.
-    pub(crate) fn asked(&self) {
-        self.lock().get_or_insert_with(Instant::now);
+    pub(crate) fn asked(self: &Arc<Self>) -> Question {
+        let mut state = self.lock();
+        state.refresh();
+        state.asked.get_or_insert_with(Instant::now);
+        state.waiting += 1;
+        Question {
+            pulse: Arc::clone(self),
+            answers: state.answers,
+        }
     }
 
-    /// The database has answered, whatever.
+    /// The database has answered, whatever: the others that wait begin anew.
     pub(crate) fn answered(&self) {
-        *self.lock() = None;
+        let mut state = self.lock();
+        state.answers += 1;
+        (state.asked, state.waiting) = (None, 0);
     }
 
     /// How long a caller may wait from now on: what the others have waited in vain is taken off.
     pub(crate) fn patience(&self) -> Duration {
-        self.left().max(self.within / LEAST)
+        let left = self.left();
+        if left.is_zero() {
+            return self.within / LEAST;
+        }
+        left.max(self.within * 3 / 5)
     }
 
     /// Comes back once the database has been silent for too long: whoever waits for what may take
@@ -60,8 +128,9 @@ impl Pulse {
     }
 
     fn left(&self) -> Duration {
-        let silent = self.lock().map(|asked| asked.elapsed());
-        self.within.saturating_sub(silent.unwrap_or_default())
+        let mut state = self.lock();
+        state.refresh();
+        self.within.saturating_sub(state.silent())
     }
 }
 
@@ -69,28 +138,93 @@ impl Pulse {
 mod tests {
     use super::*;
 
+    const WITHIN: Duration = Duration::from_millis(1_700);
+    const LEAST: Duration = Duration::from_millis(85);
+
+    fn pulse() -> Arc<Pulse> {
+        Arc::new(Pulse::new(WITHIN))
+    }
+
+    async fn pass(millis: u64) {
+        tokio::time::advance(Duration::from_millis(millis)).await;
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn callers_of_a_silent_database_wait_once_between_them() {
-        let pulse = Pulse::new(Duration::from_secs(2));
-        assert_eq!(pulse.patience(), Duration::from_secs(2));
-        pulse.asked();
-        tokio::time::advance(Duration::from_millis(500)).await;
-        pulse.asked();
-        assert_eq!(pulse.patience(), Duration::from_millis(1_500));
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(pulse.patience(), Duration::from_millis(100));
+    async fn d15_callers_of_a_silent_database_wait_once_between_them() {
+        let pulse = pulse();
+        assert_eq!(pulse.patience(), WITHIN);
+        let first = pulse.asked();
+        pass(500).await;
+        let second = pulse.asked();
+        assert_eq!(pulse.patience(), Duration::from_millis(1_200));
+        pass(1_200).await;
+        // Whoever has waited in vain asks again on behalf of the same request.
+        drop(first);
+        assert_eq!(pulse.patience(), LEAST);
+        pass(60_000).await;
+        assert_eq!(pulse.patience(), LEAST, "somebody still waits");
         pulse.answered();
-        assert_eq!(pulse.patience(), Duration::from_secs(2));
+        assert_eq!(pulse.patience(), WITHIN);
+        drop(second);
+        assert_eq!(pulse.patience(), WITHIN);
+    }
+
+    /// Whenever it is asked, and however slow the one before it is.
+    #[tokio::test(start_paused = true)]
+    async fn d15_an_answer_within_a_second_is_waited_for() {
+        for silent in (0..=1_000).step_by(50) {
+            let pulse = pulse();
+            let slow = pulse.asked();
+            pass(silent).await;
+            let patience = pulse.patience();
+            assert!(patience >= Duration::from_secs(1), "{silent}: {patience:?}");
+            drop(slow);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d15_a_question_whose_caller_went_away_proves_nothing_after_an_idle_spell() {
+        let pulse = pulse();
+        drop(pulse.asked());
+        pass(60_000).await;
+        assert_eq!(pulse.patience(), WITHIN);
+        // Nor does one that was waited for, once that is long ago.
+        let vain = pulse.asked();
+        pass(1_700).await;
+        drop(vain);
+        assert_eq!(pulse.patience(), LEAST);
+        pass(1_000).await;
+        assert_eq!(pulse.patience(), WITHIN);
+    }
+
+    /// However many questions a request asks, and whenever it comes into the silence.
+    #[tokio::test(start_paused = true)]
+    async fn d15_a_request_to_a_silent_database_is_over_within_two_seconds() {
+        for silent in (0..=3_000).step_by(100) {
+            let pulse = pulse();
+            let before = pulse.asked();
+            pass(silent).await;
+            let begun = Instant::now();
+            for _ in 0..3 {
+                let question = pulse.asked();
+                tokio::time::advance(pulse.patience()).await;
+                drop(question);
+            }
+            let took = begun.elapsed();
+            assert!(took < Duration::from_secs(2), "{silent}: {took:?}");
+            drop(before);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_has_stopped_once_a_question_was_not_answered_in_time() {
-        let pulse = Pulse::new(Duration::from_secs(2));
+        let pulse = pulse();
         let minute = tokio::time::timeout(Duration::from_secs(60), pulse.stopped());
         assert!(minute.await.is_err(), "nobody has asked");
-        pulse.asked();
+        let question = pulse.asked();
         let begun = Instant::now();
         pulse.stopped().await;
-        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+        assert_eq!(begun.elapsed(), WITHIN);
+        drop(question);
     }
 }
