@@ -35,10 +35,12 @@ pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Re
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut read: Vec<Each<Submission>> = Vec::with_capacity(items.len());
     for raw in items {
-        // Which of those that say the same it is.
-        let count = seen.entry(raw.get()).or_default();
-        *count += 1;
-        let whole = key.as_deref().map(|key| (key, *count));
+        let whole = key.as_deref().map(|key| {
+            // Which of those that say the same it is.
+            let count = seen.entry(raw.get()).or_default();
+            *count += 1;
+            (key, *count)
+        });
         read.push(submission(&api, raw, (&holder, whole)));
     }
     let (sound, places) = sorted(read);

@@ -32,7 +32,7 @@ fn frontend(text: &str) -> FrontendName {
     FrontendName::parse(text).unwrap()
 }
 
-fn plain() -> Message {
+pub(super) fn plain() -> Message {
     let at = Timestamp::from_millis(1_732_354_000_000);
     let content = Content {
         source: Sender::restore("7726"),
