@@ -112,6 +112,7 @@ impl Door {
                 store,
                 cdrs: None,
                 smpp: None,
+                carriers: None,
                 webhooks: None,
                 clock,
                 telemetry,

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use zajil_core::clock::{Clock, Timestamp};
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_core::port::{CdrSearch, Control, Desk, Intake, SmppAccounts};
+use zajil_core::port::{CdrSearch, Control, Desk, Intake, SmppAccounts, SmppCarriers};
 use zajil_core::smpp::Account;
 use zajil_core::smpp::carrier::Carrier;
 use zajil_core::webhook::Webhooks;
@@ -56,6 +56,8 @@ pub struct Api {
     pub webhooks: Option<Arc<dyn Webhooks>>,
     /// The SMPP accounts in force here, where SMPP is served.
     pub smpp: Option<Arc<dyn SmppAccounts>>,
+    /// How SMPP carriers are doing here.
+    pub carriers: Option<Arc<dyn SmppCarriers>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What happens, for live streams.

@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::Serialize;
 use zajil_core::frontend::FrontendName;
 use zajil_core::outcome::{Reason, Refusal};
+use zajil_core::port::CarrierState;
 use zajil_core::smpp::Account;
 use zajil_core::smpp::carrier::Carrier;
 use zajil_core::smpp::password::Hashed;
@@ -42,8 +43,8 @@ pub(crate) trait Party: Clone + Send + Sync + Sized + 'static {
     fn apply(self, payload: &[u8]) -> impl Future<Output = Result<Self, Refusal>> + Send;
     /// Its name.
     fn name(&self) -> &FrontendName;
-    /// As it is shown.
-    fn shown(&self, id: u64) -> Self::Shown<'_>;
+    /// As it is shown; with how it is doing, where `api` is there to ask.
+    fn shown(&self, id: u64, api: Option<&Api>) -> Self::Shown<'_>;
     /// As it lies on the shelf.
     fn encode(&self) -> String;
     /// Reads what lies on the shelf.
@@ -77,7 +78,7 @@ impl Party for Account {
         &self.system_id
     }
 
-    fn shown(&self, id: u64) -> AccountOut<'_> {
+    fn shown(&self, id: u64, _: Option<&Api>) -> AccountOut<'_> {
         AccountOut::new(id, self)
     }
 
@@ -108,8 +109,12 @@ impl Party for Carrier {
         &self.name
     }
 
-    fn shown(&self, id: u64) -> CarrierOut<'_> {
-        CarrierOut::new(id, self)
+    fn shown(&self, id: u64, api: Option<&Api>) -> CarrierOut<'_> {
+        let state = api.map(|api| match &api.carriers {
+            Some(carriers) => carriers.state(&self.name),
+            None => CarrierState::default(),
+        });
+        CarrierOut::new(id, self, state)
     }
 
     fn encode(&self) -> String {
@@ -133,7 +138,7 @@ pub(crate) async fn list<T: Party>(api: Shared, request: Request) -> Result<Resp
     });
     let records = page.await.map_err(error::from_store)?;
     let all: Vec<(u64, T)> = records.iter().map(read).collect::<Result<_, _>>()?;
-    let shown = all.iter().map(|(id, party)| party.shown(*id));
+    let shown = all.iter().map(|(id, party)| party.shown(*id, Some(&*api)));
     json::data(StatusCode::OK, shown.collect::<Vec<_>>())
 }
 
@@ -149,14 +154,14 @@ pub(crate) async fn create<T: Party>(api: Shared, request: Request) -> Result<Re
     };
     let told = told("create", None, Some(&party));
     let added = change(&api, &parts.extensions, (add, told)).await?;
-    answer::<T>(&added, StatusCode::CREATED)
+    answer::<T>(&api, &added, StatusCode::CREATED)
 }
 
 /// `GET /api/smpp/…/{name}`; the id of the record does too.
 pub(crate) async fn show<T: Party>(api: Shared, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let record = find::<T>(&api, &query::path(&mut parts).await?).await?;
-    answer::<T>(&record, StatusCode::OK)
+    answer::<T>(&api, &record, StatusCode::OK)
 }
 
 /// `PATCH /api/smpp/…/{name}`: what is absent stays. In force within a second; for an account only
@@ -176,7 +181,7 @@ pub(crate) async fn update<T: Party>(api: Shared, request: Request) -> Result<Re
     };
     let told = told("update", Some(&old), Some(&new));
     let changed = change(&api, &parts.extensions, (set, told)).await?;
-    answer::<T>(&changed, StatusCode::OK)
+    answer::<T>(&api, &changed, StatusCode::OK)
 }
 
 /// `DELETE /api/smpp/…/{name}`.
@@ -226,7 +231,7 @@ async fn change(
 /// What the audit log says of a change: all but the password.
 fn told<T: Party>(action: &'static str, before: Option<&T>, after: Option<&T>) -> Told {
     let shown = |party: Option<&T>| {
-        let party = party.map(|party| party.shown(0));
+        let party = party.map(|party| party.shown(0, None));
         serde_json::to_value(party).unwrap_or_default()
     };
     Told {
@@ -243,9 +248,9 @@ fn read<T: Party>(record: &Record) -> Result<(u64, T), Refusal> {
     Ok((record.id, party))
 }
 
-fn answer<T: Party>(record: &Record, status: StatusCode) -> Result<Response, Refusal> {
+fn answer<T: Party>(api: &Api, record: &Record, status: StatusCode) -> Result<Response, Refusal> {
     let (id, party) = read::<T>(record)?;
-    json::data(status, party.shown(id))
+    json::data(status, party.shown(id, Some(api)))
 }
 
 /// Takes some tens of milliseconds of a core, so it is not done where requests are served.

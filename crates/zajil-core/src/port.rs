@@ -436,6 +436,21 @@ pub trait SmppAccounts: Send + Sync + std::fmt::Debug {
     fn refresh(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
+/// How a carrier is doing on this node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CarrierState {
+    /// Sessions that are bound.
+    pub sessions: u32,
+    /// Why a session could not be had, or ended, last, and when; none once one is bound.
+    pub last_error: Option<(Timestamp, String)>,
+}
+
+/// The SMPP carriers as this node knows them.
+pub trait SmppCarriers: Send + Sync + std::fmt::Debug {
+    /// How this one is doing; that of an unknown or disabled one is the default. Answers at once.
+    fn state(&self, carrier: &FrontendName) -> CarrierState;
+}
+
 /// Asks ENUM about numbers (S6). Implementations cache, bound and count by themselves.
 pub trait NumberLookup: Send + Sync + std::fmt::Debug {
     /// What ENUM knows of a number in international form. Answers within the configured timeout,

@@ -13,6 +13,8 @@ mod pace;
 mod said;
 mod session;
 mod settle;
+mod standing;
+mod tls;
 mod write;
 
 use std::collections::HashMap;
@@ -33,6 +35,8 @@ use zajil_telemetry::{CarrierCounts, Telemetry};
 
 use self::ledger::Ledger;
 use self::pace::Pace;
+use self::standing::Standing;
+pub use self::standing::Standings;
 
 /// How long sessions have to take leave when the client stops.
 const LEAVE_WITHIN: Duration = Duration::from_secs(15);
@@ -55,6 +59,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Spreads what would happen together.
     pub dice: Arc<dyn Dice>,
+    /// Where it is noted how carriers are doing.
+    pub standings: Arc<Standings>,
     /// Where facts are told.
     pub telemetry: Arc<Telemetry>,
 }
@@ -79,6 +85,7 @@ struct Upstream {
     ledger: Arc<Ledger>,
     carrier: Arc<Carrier>,
     pace: Mutex<Pace>,
+    standing: Standing,
     counts: CarrierCounts,
 }
 
@@ -157,6 +164,7 @@ impl Client {
             ledger: Arc::clone(&self.ledger),
             carrier: Arc::clone(carrier),
             pace: Mutex::new(Pace::new(carrier.rate, Instant::now())),
+            standing: self.parts.standings.of(&carrier.name),
             counts: carriers.of(carrier.name.as_str()),
         }
     }
@@ -175,6 +183,7 @@ impl Client {
             }
             stays && !worker.task.is_finished()
         });
+        self.parts.standings.keep(|name| workers.contains_key(name));
         for carrier in wanted.iter().filter(|carrier| carrier.enabled) {
             workers.entry(carrier.name.clone()).or_insert_with(|| {
                 let stop = CancellationToken::new();

@@ -5,6 +5,7 @@
 //!   its peer; a [`link::Handle`] sends requests of our own and waits for their responses.
 //! * [`server`]: binds, submits and deliveries of applications; [`accounts`]: who they are.
 //! * [`client`]: binds to carriers, submits what is routed to them, takes what they deliver.
+//! * [`duplex`]: connections in the clear or over TLS.
 //! * [`text`], [`number`], [`status`]: what the two worlds call the same things.
 //! * [`pics`]: what of the protocol is there.
 //! * [`sim`]: a carrier that is not there, for tests and demos.
@@ -12,6 +13,7 @@
 
 pub mod accounts;
 pub mod client;
+pub mod duplex;
 mod frontend;
 pub mod link;
 pub mod number;

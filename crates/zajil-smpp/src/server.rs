@@ -6,9 +6,7 @@ mod own;
 mod receipts;
 mod session;
 
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,6 +22,7 @@ use zajil_telemetry::Telemetry;
 
 use self::session::Session;
 use crate::accounts::{Accounts, Peer, Roster, Verified};
+use crate::duplex::{Duplex, Secure};
 use crate::link::{self, Limits, Link};
 use crate::trace::Trace;
 
@@ -55,21 +54,6 @@ impl std::fmt::Debug for Parts {
             .finish_non_exhaustive()
     }
 }
-
-/// A connection of either kind.
-pub trait Duplex: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
-
-impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send> Duplex for S {}
-
-/// Agrees on keys with a peer before it speaks SMPP.
-pub trait Secure: Send + Sync + std::fmt::Debug {
-    /// The connection that is secured. The caller bounds the wait.
-    fn accept(&self, stream: TcpStream) -> Agreement<'_>;
-}
-
-/// The answer of [`Secure::accept`].
-pub type Agreement<'a> =
-    Pin<Box<dyn Future<Output = std::io::Result<Box<dyn Duplex>>> + Send + 'a>>;
 
 /// How the server behaves.
 #[derive(Debug, Clone)]

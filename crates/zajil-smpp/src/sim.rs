@@ -14,16 +14,19 @@ use smpp_codec::session::Side;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Clock;
 
 use self::courier::Parcel;
 use self::session::Session;
+use crate::duplex::{Duplex, Secure};
 use crate::link::{self, Handle, Link};
 
 /// Connections at a time; more are closed at once.
 const MOST_CONNECTIONS: usize = 1_000;
+/// A client has so long to agree on keys.
+const SECURED_WITHIN: Duration = Duration::from_secs(10);
 /// Deliveries that wait to be sent; while there are more, submits are refused.
 const MOST_PARCELS: usize = 100_000;
 /// So many of the messages that were taken are kept to be looked at.
@@ -213,8 +216,13 @@ impl Carrier {
         lock(&self.sessions).len()
     }
 
-    /// Serves until `stop`, and cuts every connection then.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+    /// Serves until `stop`, and cuts every connection then; over TLS where it is given what that
+    /// needs.
+    pub async fn serve(
+        self: Arc<Self>,
+        (listener, secure): (TcpListener, Option<Arc<dyn Secure>>),
+        stop: CancellationToken,
+    ) {
         let Some(waiting) = lock(&self.waiting).take() else {
             return;
         };
@@ -234,16 +242,31 @@ impl Carrier {
                         continue;
                     };
                     number += 1;
-                    tasks.spawn(Arc::clone(&self).connection(stream, number));
+                    let carrier = Arc::clone(&self);
+                    tasks.spawn(carrier.connection((stream, secure.clone()), number));
                 }
             }
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, number: u64) {
+    async fn connection(
+        self: Arc<Self>,
+        (stream, secure): (TcpStream, Option<Arc<dyn Secure>>),
+        number: u64,
+    ) {
         if stream.set_nodelay(true).is_err() {
             return;
         }
+        let stream: Box<dyn Duplex> = match secure {
+            None => Box::new(stream),
+            Some(secure) => match timeout(SECURED_WITHIN, secure.accept(stream)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => {
+                    return tracing::info!(number, %error, "simulated carrier: no TLS");
+                }
+                Err(_) => return,
+            },
+        };
         let options = link::Options {
             window_out: 100,
             window_in: 1_000,

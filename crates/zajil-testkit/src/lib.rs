@@ -1,5 +1,6 @@
 //! What tests are made of. Nothing in production imports it.
 
+pub mod authority;
 pub mod build;
 pub mod clock;
 pub mod database;

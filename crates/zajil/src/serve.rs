@@ -102,14 +102,14 @@ impl Server {
         access::follow(&mut drain, &access, issuer);
         let options = api_options(&config, ready, (access, home.cluster()));
         let things = (&store, &clock, &telemetry);
-        let book = Arc::new(smpp::Book::new(&store));
-        let optional = (records.search, webhooks, book.clone());
+        let parties = smpp::Parties::new(&store);
+        let optional = (records.search, webhooks, parties.clone());
         let app = rest(&engine, things, optional, options);
         let (api_address, metrics_address) =
             (api.address(), metrics.as_ref().map(Listener::address));
         let service = service(app, &config.api, certificates, &telemetry);
         let mut doors = open_doors((api, service), metrics, &telemetry, &stop_doors);
-        let open = (&config.smpp, smpp.map(|(listener, _)| listener), book);
+        let open = (&config.smpp, smpp.map(|(listener, _)| listener), parties);
         let smpp = smpp::doors(open, &mut drain, &engine, (things, &stop_doors)).await?;
         doors.extend(smpp.into_iter().map(run));
         telemetry.record(&Fact::NodeStarted);
@@ -183,7 +183,7 @@ async fn pump(telemetry: Arc<Telemetry>, token: CancellationToken) {
 type Optional = (
     Option<Arc<dyn CdrSearch>>,
     Option<Arc<dyn Webhooks>>,
-    Arc<smpp::Book>,
+    smpp::Parties,
 );
 
 /// The REST door.
@@ -200,7 +200,8 @@ fn rest(
         store: Arc::clone(store),
         cdrs,
         webhooks,
-        smpp: Some(smpp),
+        smpp: Some(smpp.book),
+        carriers: Some(smpp.standings),
         clock: Arc::clone(clock),
         telemetry: Arc::clone(telemetry),
         options,

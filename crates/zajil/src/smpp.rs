@@ -19,15 +19,16 @@ use zajil_core::smpp::Account;
 use zajil_engine::Engine;
 use zajil_engine::tasks::Tasks;
 use zajil_smpp::accounts::Accounts;
-use zajil_smpp::client::{self, Carriers, Client};
-use zajil_smpp::server::{Agreement, Duplex, Parts, Secure, Server};
+use zajil_smpp::client::{self, Carriers, Client, Standings};
+use zajil_smpp::duplex::{Agreement, Duplex, Secure};
+use zajil_smpp::server::{Parts, Server};
 use zajil_store::record::{decode_smpp_account, decode_smpp_carrier};
 use zajil_store::shelf::{Kind, Page, Start};
 use zajil_store::{Error, Store};
 use zajil_telemetry::Telemetry;
 
 use crate::config::{Smpp, SmppListen};
-use crate::tls::Certificates;
+use crate::tls::{Certificates, Files};
 
 /// A change of an account or carrier is in force after this at the latest.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -152,6 +153,25 @@ async fn keep_up<T>(
     }
 }
 
+/// Whom the node speaks SMPP with, for its doors and the API.
+#[derive(Debug, Clone)]
+pub(crate) struct Parties {
+    /// The accounts.
+    pub(crate) book: Arc<Book>,
+    /// How carriers are doing.
+    pub(crate) standings: Arc<Standings>,
+}
+
+impl Parties {
+    /// Nobody yet.
+    pub(crate) fn new(store: &Arc<dyn Store>) -> Self {
+        Self {
+            book: Arc::new(Book::new(store)),
+            standings: Arc::default(),
+        }
+    }
+}
+
 /// What serves until it is stopped.
 pub(crate) type Door = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -160,12 +180,13 @@ type Things<'a> = (&'a Arc<dyn Store>, &'a Arc<dyn Clock>, &'a Arc<Telemetry>);
 
 /// The server of applications, where there is a listener for it, and the client of carriers.
 pub(crate) async fn doors(
-    (smpp, listener, book): (&Smpp, Option<TcpListener>, Arc<Book>),
+    (smpp, listener, parties): (&Smpp, Option<TcpListener>, Parties),
     tasks: &mut Tasks,
     engine: &Arc<Engine>,
     (things, stop): (Things<'_>, &CancellationToken),
 ) -> anyhow::Result<Vec<Door>> {
     let mut doors: Vec<Door> = Vec::new();
+    let Parties { book, standings } = parties;
     let tls = Tls::open(smpp, tasks).await?;
     if listener.is_some() || tls.is_some() {
         book.read().await.context("reading SMPP accounts")?;
@@ -187,7 +208,7 @@ pub(crate) async fn doors(
             doors.push(Box::pin(server.serve((listener, None), stop.clone())));
         }
     }
-    let (client, carriers) = client(tasks, engine, things);
+    let (client, carriers) = client(tasks, engine, (things, standings));
     doors.push(Box::pin(client.run(carriers, stop.clone())));
     Ok(doors)
 }
@@ -204,6 +225,11 @@ impl Secure for Tls {
             Ok(stream)
         })
     }
+}
+
+/// What secures connections with these files.
+pub(crate) fn secure(files: Files) -> anyhow::Result<Arc<dyn Secure>> {
+    Ok(Arc::new(Tls(Arc::new(Certificates::open(files)?))))
 }
 
 impl Tls {
@@ -257,7 +283,7 @@ fn follow(tasks: &mut Tasks, book: Arc<Book>) {
 fn client(
     tasks: &mut Tasks,
     engine: &Arc<Engine>,
-    (store, clock, telemetry): Things<'_>,
+    ((store, clock, telemetry), standings): (Things<'_>, Arc<Standings>),
 ) -> (Arc<Client>, watch::Receiver<Carriers>) {
     let parts = client::Parts {
         intake: engine.clone(),
@@ -265,6 +291,7 @@ fn client(
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         dice: Arc::new(zajil_engine::system::ThreadDice),
+        standings,
         telemetry: Arc::clone(telemetry),
     };
     let (list, carriers) = watch::channel(Carriers::default());

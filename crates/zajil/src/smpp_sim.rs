@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use zajil_smpp::sim::{self, Behaviour, Carrier, IdForm, Receipts};
 
 use crate::cli::{self, say};
 use crate::serve::Signals;
+use crate::smpp;
+use crate::tls::{ClientAuth, Files};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum How {
@@ -37,6 +40,15 @@ pub(crate) struct SimArgs {
     /// Where it listens.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:2776")]
     listen: SocketAddr,
+    /// Its certificate (PEM): it speaks TLS, and nothing else.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Clients have to show a certificate that these authorities have signed.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
     /// How it treats submits. Any system_id and password may bind.
     #[arg(long, value_enum, default_value = "healthy")]
     behaviour: How,
@@ -81,6 +93,16 @@ fn id_form(word: &str) -> Result<IdForm, String> {
 }
 
 impl SimArgs {
+    /// The files of its certificate.
+    fn files(&self) -> Option<Files> {
+        let authorities = self.tls_client_ca.clone();
+        Some(Files {
+            certificate: self.tls_cert.clone()?,
+            key: self.tls_key.clone()?,
+            clients: authorities.map(|path| (path, ClientAuth::Required)),
+        })
+    }
+
     fn options(&self) -> sim::Options {
         sim::Options {
             behaviour: match self.behaviour {
@@ -110,6 +132,7 @@ pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
     cli::runtime()?.block_on(async {
         let listener = TcpListener::bind(args.listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", args.listen))?;
+        let secure = args.files().map(smpp::secure).transpose()?;
         let carrier = Carrier::new(args.options(), Arc::new(zajil_engine::system::SystemClock));
         let mut signals = Signals::new()?;
         let address = listener.local_addr()?;
@@ -118,7 +141,7 @@ pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
             false => format!("carrier simulator on {address}\n"),
         })?;
         let stop = CancellationToken::new();
-        let serving = Arc::clone(&carrier).serve(listener, stop.clone());
+        let serving = Arc::clone(&carrier).serve((listener, secure), stop.clone());
         let ending = async {
             signals.next().await;
             stop.cancel();

@@ -1,11 +1,14 @@
 //! An SMPP carrier on the wire: what a client may set, and what is shown of it.
 
+mod tls;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zajil_core::outcome::Refusal;
+use zajil_core::port::CarrierState;
 use zajil_core::retry::schedule::ErrorClass;
 use zajil_core::smpp::carrier::{
     BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, ReceiptIds,
@@ -13,6 +16,7 @@ use zajil_core::smpp::carrier::{
 };
 use zajil_core::smpp::{DefaultAlphabet, LONGEST_SYSTEM_ID, LongText};
 
+use self::tls::{StateOut, TlsIn, TlsOut};
 use super::field::{Field, MOST_ITEMS, Read};
 use super::smpp_account::{
     ALPHABETS, LONGEST_PASSWORD, MOST_RATE, MOST_WINDOW, WAYS, count, items, printable,
@@ -41,6 +45,11 @@ pub(crate) struct CarrierIn<'a> {
     name: Field<'a>,
     enabled: Field<'a>,
     hosts: Field<'a>,
+    tls: Field<'a>,
+    tls_server_name: Field<'a>,
+    tls_ca_path: Field<'a>,
+    tls_cert_path: Field<'a>,
+    tls_key_path: Field<'a>,
     system_id: Field<'a>,
     password: Field<'a>,
     system_type: Field<'a>,
@@ -115,6 +124,14 @@ impl CarrierIn<'_> {
             ..old
         };
         put(&mut new.hosts, hosts(self.hosts)?);
+        let tls = TlsIn {
+            enabled: self.tls,
+            server_name: self.tls_server_name,
+            ca_path: self.tls_ca_path,
+            cert_path: self.tls_cert_path,
+            key_path: self.tls_key_path,
+        };
+        new.tls = tls.apply(new.tls)?;
         put(&mut new.system_id, system_id(self.system_id)?);
         put(&mut new.password, password(self.password)?);
         let kind = graphic(self.system_type, "system_type", LONGEST_SYSTEM_TYPE)?;
@@ -328,6 +345,8 @@ pub(crate) struct CarrierOut<'a> {
     name: &'a str,
     enabled: bool,
     hosts: Vec<String>,
+    #[serde(flatten)]
+    tls: TlsOut<'a>,
     system_id: &'a str,
     system_type: &'a str,
     interface_version: &'static str,
@@ -354,16 +373,19 @@ pub(crate) struct CarrierOut<'a> {
     receipt_timeout_seconds: u64,
     without_receipt: &'static str,
     errors: BTreeMap<String, &'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<StateOut>,
 }
 
 impl<'a> CarrierOut<'a> {
-    pub(crate) fn new(id: u64, carrier: &'a Carrier) -> Self {
+    pub(crate) fn new(id: u64, carrier: &'a Carrier, state: Option<CarrierState>) -> Self {
         let version = VERSIONS.iter().find(|known| known.1 == carrier.version);
         Self {
             id,
             name: carrier.name.as_str(),
             enabled: carrier.enabled,
             hosts: carrier.hosts.iter().map(Host::to_string).collect(),
+            tls: TlsOut::new(&carrier.tls),
             system_id: &carrier.system_id,
             system_type: &carrier.system_type,
             interface_version: version.map_or("3.4", |known| known.0),
@@ -394,6 +416,7 @@ impl<'a> CarrierOut<'a> {
                 .iter()
                 .map(|(key, handling)| (key.to_string(), handling.as_str()))
                 .collect(),
+            state: state.map(StateOut::new),
         }
     }
 }
@@ -423,6 +446,11 @@ impl Described for CarrierIn<'_> {
                         .at_least(1)
                         .says("host:port, tried in order; required of a POST."),
                 ),
+                ("tls", given::boolean()),
+                ("tls_server_name", given::server_name()),
+                ("tls_ca_path", given::absolute_path(tls::LONGEST_PATH)),
+                ("tls_cert_path", given::absolute_path(tls::LONGEST_PATH)),
+                ("tls_key_path", given::absolute_path(tls::LONGEST_PATH)),
                 (
                     "system_id",
                     given::graphic(LONGEST_SYSTEM_ID).says("Required of a POST."),
@@ -479,6 +507,11 @@ impl Described for CarrierOut<'_> {
             ("name", shown::text()),
             ("enabled", shown::boolean()),
             ("hosts", list(shown::text(), None)),
+            ("tls", shown::boolean()),
+            ("tls_server_name", shown::text().or_null()),
+            ("tls_ca_path", shown::text().or_null()),
+            ("tls_cert_path", shown::text().or_null()),
+            ("tls_key_path", shown::text().or_null()),
             ("system_id", shown::text()),
             ("system_type", shown::text()),
             ("interface_version", shown::word(versions)),
@@ -511,6 +544,7 @@ impl Described for CarrierOut<'_> {
             ("receipt_timeout_seconds", shown::integer(1, LONGEST_WAIT)),
             ("without_receipt", shown::word(WITHOUT)),
             ("errors", schema::map(shown::text())),
+            ("state", schema::of::<StateOut>()),
         ])
     }
 }

@@ -120,6 +120,7 @@ async fn app_that_asks(options: Options, charger: Option<Arc<dyn Charger>>) -> A
         store: store.clone(),
         cdrs: Some(Arc::new(Shelf(store.clone()))),
         smpp: None,
+        carriers: None,
         webhooks: Some(Arc::new(book(&store, &clock, &telemetry))),
         clock: clock.clone(),
         telemetry: Arc::clone(&telemetry),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{BindType, DefaultAlphabet, LongText};
@@ -88,13 +89,8 @@ impl Host {
                 let address: Ipv6Addr = address.parse().map_err(|_| NotAHost)?;
                 address.to_string()
             }
-            None => {
-                let plain = |octet: u8| octet.is_ascii_alphanumeric() || b".-_".contains(&octet);
-                if name.is_empty() || name.len() > 253 || !name.bytes().all(plain) {
-                    return Err(NotAHost);
-                }
-                name.to_owned()
-            }
+            None if is_host_name(name) => name.to_owned(),
+            None => return Err(NotAHost),
         };
         Ok(Self {
             name,
@@ -115,6 +111,11 @@ impl Host {
     }
 }
 
+fn is_host_name(name: &str) -> bool {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b".-_".contains(&octet);
+    (1..=253).contains(&name.len()) && name.bytes().all(plain)
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.name.contains(':') {
@@ -122,6 +123,45 @@ impl fmt::Display for Host {
         } else {
             write!(out, "{}:{}", self.name, self.port)
         }
+    }
+}
+
+/// How the way to a carrier is protected. Files are of each node, and read at each connection, so
+/// that an exchanged certificate needs no restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// Whether it is spoken. Without it everything goes in the clear; with it nothing does.
+    pub enabled: bool,
+    /// Who the carrier's certificate must be for; none = the host that is connected to.
+    pub server_name: Option<String>,
+    /// The authorities (PEM) that it must be signed by; none = those of the system.
+    pub ca_path: Option<PathBuf>,
+    /// Our own certificate, for carriers that ask for one.
+    pub identity: Option<Identity>,
+}
+
+/// A certificate with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The chain (PEM), our own certificate first.
+    pub cert_path: PathBuf,
+    /// Its private key (PEM).
+    pub key_path: PathBuf,
+}
+
+/// A text is no name that a certificate could be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a host name or an IP address")]
+pub struct NotAServerName;
+
+impl Tls {
+    /// A name that a certificate may be for.
+    ///
+    /// # Errors
+    /// [`NotAServerName`].
+    pub fn server_name(text: &str) -> Result<String, NotAServerName> {
+        let known = is_host_name(text) || text.parse::<Ipv6Addr>().is_ok();
+        known.then(|| text.to_owned()).ok_or(NotAServerName)
     }
 }
 
@@ -353,6 +393,8 @@ pub struct Carrier {
     pub enabled: bool,
     /// Where it listens, tried in order; never empty.
     pub hosts: Vec<Host>,
+    /// How the way there is protected.
+    pub tls: Tls,
     /// Who we are to it.
     pub system_id: String,
     /// With what we prove it.
@@ -411,6 +453,7 @@ impl Carrier {
             name,
             enabled: true,
             hosts: vec![host],
+            tls: Tls::default(),
             system_id,
             password,
             system_type: String::new(),

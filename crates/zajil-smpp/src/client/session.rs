@@ -16,7 +16,9 @@ use zajil_telemetry::CarrierCounts;
 
 use super::backoff::Backoff;
 use super::hear::Hear;
-use super::{Upstream, deliver};
+use super::standing::Bound;
+use super::{Upstream, deliver, tls};
+use crate::duplex::Duplex;
 use crate::link::{self, Ended, Handle, Limits, Link, Lost};
 use crate::trace::Trace;
 
@@ -30,21 +32,35 @@ const WINDOW_IN: usize = 100;
 enum Over {
     #[error("not connected: {0}")]
     NotConnected(std::io::Error),
+    #[error("no TLS: {0}")]
+    NotSecured(#[from] tls::Failure),
     #[error("bind refused: {0}")]
     Refused(Status),
-    #[error("no answer to the bind: {0}")]
-    NotBound(Lost),
+    #[error("no answer to the bind: {0}; {1}")]
+    NotBound(Lost, Ended),
+    #[error("not wanted any more")]
+    Stopped,
     #[error("{why} after {} s", bound.as_secs())]
     Ended { why: Ended, bound: Duration },
 }
 
+/// Why a bind led nowhere.
+enum Unbound {
+    Refused(Status),
+    /// No answer; how the link ended may say more.
+    Lost(Lost),
+}
+
 /// A session that is counted as long as this lives, however it ends.
-struct Counted<'a>(&'a CarrierCounts);
+struct Counted<'a>(
+    &'a CarrierCounts,
+    #[expect(dead_code, reason = "held")] Bound<'a>,
+);
 
 impl<'a> Counted<'a> {
-    fn new(counts: &'a CarrierCounts) -> Self {
-        counts.sessions.inc();
-        Self(counts)
+    fn new(upstream: &'a Upstream) -> Self {
+        upstream.counts.sessions.inc();
+        Self(&upstream.counts, upstream.standing.bound())
     }
 }
 
@@ -76,9 +92,14 @@ pub(super) async fn keep(
         let carrier = upstream.name().as_str();
         let kind = kind.as_str();
         tracing::warn!(carrier, kind, %host, %over, "no SMPP session with a carrier");
+        let now = upstream.parts.clock.now();
+        upstream.standing.failed(now, &format!("{host}: {over}"));
         match over {
             Over::Ended { bound, .. } => backoff.held(bound),
-            Over::NotConnected(_) | Over::Refused(_) | Over::NotBound(_) => at += 1,
+            Over::NotConnected(_) | Over::NotSecured(_) | Over::Refused(_) | Over::NotBound(..) => {
+                at += 1
+            }
+            Over::Stopped => return,
         }
         let wait = backoff.wait(upstream.parts.dice.roll());
         drop(timeout(wait, stop.cancelled()).await);
@@ -93,10 +114,10 @@ async fn session(
     stop: &CancellationToken,
 ) -> Over {
     let stream = tokio::select! {
-        () = stop.cancelled() => return Over::NotBound(Lost::Unsent),
-        stream = connect(host) => match stream {
+        () = stop.cancelled() => return Over::Stopped,
+        stream = connect(&upstream.carrier, host) => match stream {
             Ok(stream) => stream,
-            Err(error) => return Over::NotConnected(error),
+            Err(over) => return over,
         },
     };
     let carrier = &upstream.carrier;
@@ -110,7 +131,7 @@ async fn session(
         if bound.is_ok() {
             let carrier = upstream.name().as_str();
             tracing::info!(carrier, kind = kind.as_str(), %host, "SMPP carrier bound");
-            let _counted = Counted::new(&upstream.counts);
+            let _counted = Counted::new(upstream);
             match kind {
                 BindType::Receiver => tokio::select! {
                     () = stop.cancelled() => {}
@@ -126,15 +147,31 @@ async fn session(
     };
     match futures_util::future::join(running, working).await {
         (why, Ok(bound)) => Over::Ended { why, bound },
-        (_, Err(over)) => over,
+        (_, Err(Unbound::Refused(status))) => Over::Refused(status),
+        // A certificate of ours that is not liked is told of at the first octets after it (TLS 1.3).
+        (why, Err(Unbound::Lost(lost))) => Over::NotBound(lost, why),
     }
 }
 
-async fn connect(host: &Host) -> std::io::Result<TcpStream> {
-    let connecting = TcpStream::connect((host.name(), host.port()));
-    let stream = timeout(CONNECT_WITHIN, connecting).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+/// A connection that is protected as the carrier's settings say. Where TLS fails there is none.
+async fn connect(carrier: &Carrier, host: &Host) -> Result<Box<dyn Duplex>, Over> {
+    let connecting = async {
+        let stream = TcpStream::connect((host.name(), host.port())).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    };
+    let stream = match timeout(CONNECT_WITHIN, connecting).await {
+        Ok(stream) => stream.map_err(Over::NotConnected)?,
+        Err(late) => return Err(Over::NotConnected(late.into())),
+    };
+    if !carrier.tls.enabled {
+        return Ok(Box::new(stream));
+    }
+    let securing = tls::secure(&carrier.tls, host, stream);
+    match timeout(CONNECT_WITHIN, securing).await {
+        Ok(secured) => Ok(Box::new(secured?)),
+        Err(_) => Err(tls::Failure::Late.into()),
+    }
 }
 
 fn options(carrier: &Carrier) -> link::Options {
@@ -152,7 +189,7 @@ fn options(carrier: &Carrier) -> link::Options {
     }
 }
 
-async fn bind(handle: &Handle, carrier: &Carrier, kind: BindType) -> Result<(), Over> {
+async fn bind(handle: &Handle, carrier: &Carrier, kind: BindType) -> Result<(), Unbound> {
     let text = |text: &str| Text::until_zero(text.as_bytes().to_vec());
     let bind = Bind {
         system_id: text(&carrier.system_id),
@@ -171,7 +208,7 @@ async fn bind(handle: &Handle, carrier: &Carrier, kind: BindType) -> Result<(), 
     };
     match handle.request(request).await {
         Ok(response) if response.status.is_ok() => Ok(()),
-        Ok(response) => Err(Over::Refused(response.status)),
-        Err(lost) => Err(Over::NotBound(lost)),
+        Ok(response) => Err(Unbound::Refused(response.status)),
+        Err(lost) => Err(Unbound::Lost(lost)),
     }
 }

@@ -17,6 +17,7 @@ use zajil_core::smpp::DefaultAlphabet;
 use zajil_core::smpp::carrier::{BindMode, Carrier, Host, Password, Plan};
 use zajil_core::status::{FinalStatus, Status as Life};
 use zajil_smpp::client::{self, Carriers, Client};
+use zajil_smpp::duplex::Secure;
 use zajil_smpp::sim::{self, Behaviour};
 use zajil_store::Store as _;
 use zajil_testkit::build;
@@ -37,11 +38,19 @@ impl Sim {
     }
 
     pub(crate) async fn start_on(port: u16, options: sim::Options) -> Self {
+        Self::serve(port, None, options).await
+    }
+
+    pub(crate) async fn start_secured(secure: Arc<dyn Secure>, options: sim::Options) -> Self {
+        Self::serve(0, Some(secure), options).await
+    }
+
+    async fn serve(port: u16, secure: Option<Arc<dyn Secure>>, options: sim::Options) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let carrier = sim::Carrier::new(options, Arc::new(zajil_engine::system::SystemClock));
         let stop = CancellationToken::new();
-        let task = spawn(Arc::clone(&carrier).serve(listener, stop.clone()));
+        let task = spawn(Arc::clone(&carrier).serve((listener, secure), stop.clone()));
         Self {
             carrier,
             port,
@@ -85,6 +94,7 @@ pub(crate) fn carrier(name: &str, ports: &[u16]) -> Carrier {
 /// The client beside a message centre. It stops with this.
 pub(crate) struct Upstream {
     pub(crate) centre: Centre,
+    pub(crate) standings: Arc<client::Standings>,
     carriers: watch::Sender<Carriers>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
@@ -100,12 +110,14 @@ pub(crate) async fn upstream(carriers: Vec<Carrier>) -> Upstream {
         policy.retry.insert(ErrorClass::Congestion, soon);
         centre.engine.set_policy(policy).await.unwrap();
     }
+    let standings = Arc::new(client::Standings::default());
     let parts = client::Parts {
         intake: centre.engine.clone(),
         desk: centre.engine.clone(),
         store: centre.store.clone(),
         clock: Arc::new(zajil_engine::system::SystemClock),
         dice: Arc::new(zajil_engine::system::ThreadDice),
+        standings: Arc::clone(&standings),
         telemetry: Arc::clone(&centre.telemetry),
     };
     let all: Carriers = carriers.into_iter().map(Arc::new).collect();
@@ -114,6 +126,7 @@ pub(crate) async fn upstream(carriers: Vec<Carrier>) -> Upstream {
     let task = spawn(Client::new(parts).run(list, stop.clone()));
     Upstream {
         centre,
+        standings,
         carriers,
         stop,
         task,

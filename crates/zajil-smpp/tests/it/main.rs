@@ -7,6 +7,8 @@ mod binds;
 #[cfg(test)]
 mod carrier_receipts;
 #[cfg(test)]
+mod carrier_tls;
+#[cfg(test)]
 mod carriers;
 #[cfg(test)]
 mod hostile;

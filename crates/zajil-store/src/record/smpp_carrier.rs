@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use zajil_core::smpp::carrier::{
-    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Password, Plan, ReceiptIds,
-    WithoutReceipt,
+    BindMode, Carrier, DeliveredAt, ErrorKey, Handling, Host, Identity, Password, Plan, ReceiptIds,
+    Tls, WithoutReceipt,
 };
 use zajil_core::smpp::{DefaultAlphabet, LongText};
 
@@ -23,6 +24,8 @@ struct CarrierForm {
     name: String,
     enabled: bool,
     hosts: Vec<String>,
+    #[serde(default, skip_serializing_if = "TlsForm::is_none")]
+    tls: TlsForm,
     system_id: String,
     password: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -58,6 +61,55 @@ struct CarrierForm {
     errors: BTreeMap<String, String>,
 }
 
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TlsForm {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_path: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cert_path: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_path: Option<PathBuf>,
+}
+
+impl TlsForm {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn new(tls: &Tls) -> Self {
+        let identity = tls.identity.as_ref();
+        Self {
+            enabled: tls.enabled,
+            server_name: tls.server_name.clone(),
+            ca_path: tls.ca_path.clone(),
+            cert_path: identity.map(|own| own.cert_path.clone()),
+            key_path: identity.map(|own| own.key_path.clone()),
+        }
+    }
+
+    /// None when there is a certificate without a key, or a key without a certificate.
+    fn read(self) -> Option<Tls> {
+        let identity = match (self.cert_path, self.key_path) {
+            (Some(cert_path), Some(key_path)) => Some(Identity {
+                cert_path,
+                key_path,
+            }),
+            (None, None) => None,
+            _ => return None,
+        };
+        Some(Tls {
+            enabled: self.enabled,
+            server_name: self.server_name,
+            ca_path: self.ca_path,
+            identity,
+        })
+    }
+}
+
 impl Form for CarrierForm {
     const WHAT: &'static str = "SMPP carrier";
 
@@ -88,6 +140,7 @@ pub fn encode_smpp_carrier(carrier: &Carrier) -> String {
         name: carrier.name.to_string(),
         enabled: carrier.enabled,
         hosts: carrier.hosts.iter().map(Host::to_string).collect(),
+        tls: TlsForm::new(&carrier.tls),
         system_id: carrier.system_id.clone(),
         password: carrier.password.reveal().to_owned(),
         system_type: carrier.system_type.clone(),
@@ -137,6 +190,10 @@ pub fn decode_smpp_carrier(text: &str) -> Result<Carrier, Error> {
         name: name(CarrierForm::WHAT, &form.name)?,
         enabled: form.enabled,
         hosts: form.hosts.iter().map(host).collect::<Result<_, _>>()?,
+        tls: form
+            .tls
+            .read()
+            .ok_or_else(|| bad("a certificate and its key go together"))?,
         system_id: form.system_id,
         password: Password::new(form.password),
         system_type: form.system_type,
@@ -193,6 +250,15 @@ mod tests {
         assert_eq!(encode_smpp_carrier(&carrier), text);
         let set = Carrier {
             receipt_ids: ReceiptIds::HexThenDecimal,
+            tls: Tls {
+                enabled: true,
+                server_name: Some("smsc.example.net".to_owned()),
+                ca_path: Some("/etc/zajil/ca.pem".into()),
+                identity: Some(Identity {
+                    cert_path: "/etc/zajil/own.pem".into(),
+                    key_path: "/etc/zajil/own.key".into(),
+                }),
+            },
             ..carrier
         };
         assert_eq!(

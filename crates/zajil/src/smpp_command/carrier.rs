@@ -9,14 +9,17 @@ use super::password;
 use crate::client::{Remote, cell, encoded, list, present, rows};
 
 const PATH: &str = "/api/smpp/carriers";
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 10] = [
     "name",
     "enabled",
     "hosts",
+    "tls",
     "system_id",
     "bind",
     "binds",
     "messages_per_second",
+    "sessions",
+    "last_error",
 ];
 
 const UNMATCHED: [&str; 6] = [
@@ -71,6 +74,21 @@ pub(crate) struct Terms {
     /// host:port, tried in order; several with commas.
     #[arg(long, value_delimiter = ',')]
     hosts: Option<Vec<String>>,
+    /// Whether TLS is spoken to it.
+    #[arg(long)]
+    tls: Option<bool>,
+    /// Who its certificate must be for; without it the host.
+    #[arg(long)]
+    tls_server_name: Option<String>,
+    /// The authorities (PEM, a file of the nodes) that sign its certificate; without it the system's.
+    #[arg(long)]
+    tls_ca_path: Option<String>,
+    /// Our certificate (PEM, a file of the nodes) for carriers that ask for one.
+    #[arg(long)]
+    tls_cert_path: Option<String>,
+    /// The key of that certificate.
+    #[arg(long)]
+    tls_key_path: Option<String>,
     /// Who we are to it.
     #[arg(long)]
     system_id: Option<String>,
@@ -159,6 +177,11 @@ impl Terms {
             "password": password,
             "enabled": self.enabled,
             "hosts": self.hosts,
+            "tls": self.tls,
+            "tls_server_name": self.tls_server_name,
+            "tls_ca_path": self.tls_ca_path,
+            "tls_cert_path": self.tls_cert_path,
+            "tls_key_path": self.tls_key_path,
             "system_id": self.system_id,
             "system_type": self.system_type,
             "interface_version": self.interface_version,
@@ -198,6 +221,9 @@ pub(super) fn run(server: &Remote, command: CarrierCommand) -> anyhow::Result<Ex
             for item in &mut items {
                 let hosts = list(&item["hosts"]).iter().map(cell);
                 item["hosts"] = hosts.collect::<Vec<_>>().join(",").into();
+                for of_state in ["sessions", "last_error"] {
+                    item[of_state] = item["state"][of_state].take();
+                }
             }
             rows(&items, &COLUMNS)
         }),

@@ -35,7 +35,7 @@ impl Sim {
             sim::Carrier::new(options, Arc::new(zajil_engine::system::SystemClock))
         });
         let stop = CancellationToken::new();
-        let serving = Arc::clone(&carrier).serve(listener, stop.clone());
+        let serving = Arc::clone(&carrier).serve((listener, None), stop.clone());
         let thread = std::thread::spawn(move || runtime.block_on(serving));
         Self {
             carrier,

@@ -13,7 +13,9 @@ use zajil_telemetry::Stopwatch;
 use zajil_testkit::issuer::{Key, key_set};
 
 use crate::command_line::{text, zajil};
-use crate::protected::Authority;
+use zajil_testkit::authority::Authority;
+
+use crate::protected::settings;
 use crate::server::Server;
 
 /// How long a change may take to be seen; the machine may be slow.
@@ -178,7 +180,7 @@ fn s14_4_doctor_reads_the_key_set_as_the_server_would() {
     // Over TLS, and by the authorities that are named: what answers there is no issuer.
     let authority = Authority::new();
     authority.issue("server", "localhost");
-    let server = Server::configured(&place.path().join("other"), &authority.settings(""));
+    let server = Server::configured(&place.path().join("other"), &settings(&authority, ""));
     let base = server.base.replace("127.0.0.1", "localhost");
     let url = issuer.settings("").replace(&issuer.base, &base);
     let ca = authority.path("ca.pem").display().to_string();

@@ -1,13 +1,12 @@
 //! A server that others can reach: TLS, client certificates, keys, and the command line against it
 //! (S3.8).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-
 use zajil_telemetry::Stopwatch;
+use zajil_testkit::authority::Authority;
 
 use crate::command_line::{text, zajil};
 use crate::server::Server;
@@ -15,46 +14,14 @@ use crate::server::Server;
 /// How long a change may take to be seen; the machine may be slow.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// An authority with its files.
-pub(crate) struct Authority {
-    folder: tempfile::TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "an authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
-        Self { folder, issuer }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Writes `name.pem` and `name.key`.
-    pub(crate) fn issue(&self, name: &str, host: &str) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
-        std::fs::write(self.path(&format!("{name}.pem")), certificate.pem()).unwrap();
-    }
-
-    pub(crate) fn settings(&self, more: &str) -> String {
-        let path = |name: &str| self.path(name).display().to_string();
-        format!(
-            "[api]\naccess = 'required'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n{more}\n",
-            path("server.pem"),
-            path("server.key")
-        )
-    }
+/// The settings of an API that is served with the certificate `server` of an authority.
+pub(crate) fn settings(authority: &Authority, more: &str) -> String {
+    let path = |name: &str| authority.path(name).display().to_string();
+    format!(
+        "[api]\naccess = 'required'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n{more}\n",
+        path("server.pem"),
+        path("server.key")
+    )
 }
 
 /// A key made before the server starts.
@@ -84,7 +51,7 @@ fn s3_8_the_command_line_works_against_tls_and_keys() {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("data");
     let key = first_key(&data, &["--scope", "admin"]);
-    let server = Server::configured(&data, &authority.settings(""));
+    let server = Server::configured(&data, &settings(&authority, ""));
     assert!(server.base.starts_with("https://"), "{}", server.base);
     let ca = authority.path("ca.pem");
     let ca = ca.to_str().unwrap();
@@ -119,7 +86,7 @@ fn s3_8_keys_are_made_and_revoked_from_the_command_line() {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("data");
     let key = first_key(&data, &["--scope", "admin"]);
-    let server = Server::configured(&data, &authority.settings(""));
+    let server = Server::configured(&data, &settings(&authority, ""));
     let ca = authority.path("ca.pem");
     let ca = ca.to_str().unwrap();
     let made = ask(
@@ -180,7 +147,7 @@ fn s3_8_a_certificate_is_exchanged_while_the_server_runs() {
     let authority = Authority::new();
     authority.issue("server", "localhost");
     let place = tempfile::tempdir().unwrap();
-    let server = Server::configured(&place.path().join("data"), &authority.settings(""));
+    let server = Server::configured(&place.path().join("data"), &settings(&authority, ""));
     let other = Authority::new();
     let trusts = |authority: &Authority| {
         let ca = authority.path("ca.pem");
@@ -242,7 +209,7 @@ fn s3_8_a_client_certificate_is_who_its_key_says() {
         "tls_client_ca_path = '{}'",
         authority.path("ca.pem").display()
     );
-    let server = Server::configured(&data, &authority.settings(&more));
+    let server = Server::configured(&data, &settings(&authority, &more));
     let list = |name: &str| {
         let paths = [
             "ca.pem".to_owned(),
@@ -274,7 +241,7 @@ fn s3_8_http_2_is_spoken_and_old_tls_is_not() {
     let authority = Authority::new();
     authority.issue("server", "localhost");
     let place = tempfile::tempdir().unwrap();
-    let server = Server::configured(&place.path().join("data"), &authority.settings(""));
+    let server = Server::configured(&place.path().join("data"), &settings(&authority, ""));
     let curl = |more: &[&str]| {
         let url = format!(
             "{}/api/status",

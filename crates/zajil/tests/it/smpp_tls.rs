@@ -11,9 +11,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use crate::protected::Authority;
 use crate::receipts::{bind_over, port, submit, wait_for};
 use crate::server::Server;
+use crate::smpp::smpp_command;
+use zajil_testkit::authority::Authority;
 
 /// A connection that trusts this authority alone.
 async fn secured(port: u16, authority: &Authority) -> std::io::Result<TlsStream<TcpStream>> {
@@ -71,5 +72,63 @@ fn s3_8_applications_bind_over_tls_and_a_certificate_is_exchanged() {
     }
     wait_for(|| runtime.block_on(secured(tls, &other)).ok());
     assert!(runtime.block_on(secured(tls, &authority)).is_err());
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// TLS to a carrier from the command line: the carrier is a node's own listener.
+#[test]
+fn a_carrier_over_tls_is_kept_from_the_command_line_and_says_what_is_wrong() {
+    let authority = Authority::new();
+    authority.issue("server", "localhost");
+    let place = tempfile::tempdir().unwrap();
+    let tls = port();
+    let path = |name: &str| authority.path(name).display().to_string();
+    let settings = format!(
+        "[smpp]\ntls_listen = '127.0.0.1:{tls}'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n",
+        path("server.pem"),
+        path("server.key")
+    );
+    let server = Server::configured(&place.path().join("data"), &settings);
+    let account = json!({ "system_id": "shop", "password": "secret08", "require_tls": true });
+    let (status, _) = server.client().call("POST", "/api/smpp/accounts", &account);
+    assert_eq!(status, 201);
+    let run = |arguments: &[&str], input: &str| smpp_command(&server, "carrier", arguments, input);
+    let hosts = format!("localhost:{tls}");
+    let basis = ["add", "up", "--hosts", &hosts, "--system-id", "shop"];
+    let add = |more: &[&str]| run(&[&basis, more].concat(), "secret08\n");
+    let ca = path("ca.pem");
+    for (more, rule) in [
+        (
+            ["--tls-ca-path", "ca.pem"],
+            "tls_ca_path must be an absolute path",
+        ),
+        (
+            ["--tls-cert-path", ca.as_str()],
+            "tls_key_path is required with tls_cert_path",
+        ),
+        (
+            ["--tls-server-name", "a b"],
+            "tls_server_name must be a host name or an IP address",
+        ),
+    ] {
+        let (code, said) = add(&more);
+        assert!(code == Some(1) && said.contains(rule), "{said}");
+    }
+    let secured = ["--tls", "true", "--tls-ca-path", &ca];
+    let wrong = [&secured[..], &["--tls-server-name", "smsc.example.net"]].concat();
+    assert_eq!(add(&wrong).0, Some(0));
+    let told = wait_for(|| {
+        let (_, listed) = run(&["list"], "");
+        listed.contains("certificate is not for").then_some(listed)
+    });
+    assert!(told.contains("'smsc.example.net', but for"), "{told}");
+    assert_eq!(run(&["set", "up", "--tls-server-name", ""], "").0, Some(0));
+    let shown = wait_for(|| {
+        let (_, shown) = run(&["show", "up"], "");
+        let shown: serde_json::Value = serde_json::from_str(&shown).ok()?;
+        (shown["state"]["sessions"] == 1).then_some(shown)
+    });
+    assert_eq!(shown["state"]["last_error"], json!(null));
+    assert_eq!(shown["tls_ca_path"], json!(ca));
     assert_eq!(server.stop(), Some(0));
 }

@@ -57,6 +57,16 @@ pub(crate) fn needed_host() -> Schema {
     needed(2 * SHORT, &grammar::host())
 }
 
+/// A host name or an IP address.
+pub(crate) fn server_name() -> Schema {
+    of(SHORT, &grammar::server_name())
+}
+
+/// A path from the root.
+pub(crate) fn absolute_path(most: usize) -> Schema {
+    of(most, "/[^\\u0000]*")
+}
+
 /// An IP address or network, which must be there.
 pub(crate) fn needed_network() -> Schema {
     needed(2 * SHORT, &grammar::network())

@@ -64,6 +64,11 @@ pub(super) fn host() -> String {
     format!("([A-Za-z0-9._-]{{1,253}}|\\[({})\\]):{PORT}", ipv6())
 }
 
+/// A host name, or an address of either family.
+pub(super) fn server_name() -> String {
+    format!("[A-Za-z0-9._-]{{1,253}}|{}", ipv6())
+}
+
 /// An address, or a network with the length of its prefix.
 pub(super) fn network() -> String {
     const LENGTH: &str = "(12[0-8]|1[01][0-9]|[1-9]?[0-9])";

@@ -4,7 +4,7 @@ use regex::Regex;
 use zajil_core::frontend::FrontendName;
 use zajil_core::number::prefix::{check_called, check_calling};
 use zajil_core::number::{Given, Sender};
-use zajil_core::smpp::carrier::Host;
+use zajil_core::smpp::carrier::{Host, Tls};
 
 use super::*;
 use crate::access::Network;
@@ -112,6 +112,7 @@ fn s4_1_prefixes_are_what_the_server_takes() {
 fn names_hosts_and_networks_are_what_the_server_takes() {
     takes(&name(), |word| FrontendName::parse(word).is_ok());
     takes(&host(), |word| Host::parse(word).is_ok());
+    takes(&server_name(), |word| Tls::server_name(word).is_ok());
     takes(&network(), |word| word.parse::<Network>().is_ok());
     takes(&address(), |word| word.parse::<std::net::IpAddr>().is_ok());
 }

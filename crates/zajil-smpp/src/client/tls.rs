@@ -1,0 +1,166 @@
+//! TLS to a carrier: whom we believe, who we are, and what went wrong in words.
+//!
+//! TLS 1.2 and 1.3. A connection that cannot be secured is closed; nothing is sent in the clear.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{
+    AlertDescription, CertificateError, ClientConfig, Error, InvalidMessage, RootCertStore,
+};
+use zajil_core::smpp::carrier::{Host, Identity, Tls};
+
+/// Why a connection is not secured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A file of the settings cannot be used.
+    #[error("{}: {why}", path.display())]
+    File { path: PathBuf, why: String },
+    /// There is nobody whom a certificate could be believed from.
+    #[error("the system has no certificates of authorities; set tls_ca_path")]
+    NoRoots,
+    /// No certificate can be for this.
+    #[error("no certificate can be for '{0}'; set tls_server_name")]
+    NoName(String),
+    /// The peers did not agree.
+    #[error("{0}")]
+    Handshake(String),
+    /// They did not agree in time.
+    #[error("no agreement on keys in time")]
+    Late,
+}
+
+/// Secures a connection to a host. The files are read anew, on a thread that may wait for them.
+pub(super) async fn secure(
+    tls: &Tls,
+    host: &Host,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, Failure> {
+    let name = tls.server_name.as_deref().unwrap_or(host.name()).to_owned();
+    let server = ServerName::try_from(name.clone()).map_err(|_| Failure::NoName(name.clone()))?;
+    let settings = tls.clone();
+    let config = tokio::task::spawn_blocking(move || config(&settings)).await;
+    let config = config.map_err(|error| Failure::Handshake(error.to_string()))??;
+    let connecting = TlsConnector::from(Arc::new(config)).connect(server, stream);
+    connecting
+        .await
+        .map_err(|error| Failure::Handshake(told(&error, &name)))
+}
+
+fn config(tls: &Tls) -> Result<ClientConfig, Failure> {
+    let mut roots = RootCertStore::empty();
+    match &tls.ca_path {
+        // A root that cannot be read is one that nothing is signed with.
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err(Failure::NoRoots);
+            }
+        }
+        Some(path) => {
+            for certificate in certificates(path)? {
+                roots.add(certificate).map_err(|why| file(path, &why))?;
+            }
+        }
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|why| Failure::Handshake(why.to_string()))?
+        .with_root_certificates(roots);
+    let Some(Identity {
+        cert_path,
+        key_path,
+    }) = &tls.identity
+    else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = certificates(cert_path)?;
+    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|why| unread(key_path, why))?;
+    builder
+        .with_client_auth_cert(chain, key)
+        .map_err(|why| file(key_path, &why))
+}
+
+/// The certificates of a file; at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let all: Result<Vec<_>, pem::Error> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let all = all.map_err(|why| unread(path, why))?;
+    match all.is_empty() {
+        true => Err(unread(path, pem::Error::NoItemsFound)),
+        false => Ok(all),
+    }
+}
+
+fn unread(path: &Path, why: pem::Error) -> Failure {
+    let why = match why {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "holds nothing of the kind in PEM".to_owned(),
+        other => format!("is no PEM file: {other}"),
+    };
+    let path = path.to_owned();
+    Failure::File { path, why }
+}
+
+fn file(path: &Path, why: &Error) -> Failure {
+    let (path, why) = (path.to_owned(), why.to_string());
+    Failure::File { path, why }
+}
+
+/// What an operator can do something about.
+fn told(error: &io::Error, name: &str) -> String {
+    let inner = error.get_ref();
+    let Some(error) = inner.and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the carrier closed the connection".to_owned(),
+            _ => error.to_string(),
+        };
+    };
+    match error {
+        Error::InvalidCertificate(why) => certificate(why, name),
+        Error::AlertReceived(
+            alert @ (AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired),
+        ) => {
+            format!("the carrier does not accept our certificate, or that we show none: {alert:?}")
+        }
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the carrier does not speak TLS on this port".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn certificate(why: &CertificateError, name: &str) -> String {
+    match why {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the carrier's certificate is signed by no authority that is trusted; see tls_ca_path"
+                .to_owned()
+        }
+        CertificateError::NotValidForName => {
+            format!("the carrier's certificate is not for '{name}'; see tls_server_name")
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names = presented.join(", ");
+            format!("the carrier's certificate is not for '{name}', but for: {names}")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the carrier's certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the carrier's certificate is not valid yet".to_owned()
+        }
+        other => format!("the carrier's certificate: {other}"),
+    }
+}
