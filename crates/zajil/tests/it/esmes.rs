@@ -3,6 +3,7 @@
 //! and the receipts are those that were asked for, as the application's own library reads them.
 //! Slow: runs with `SLOW_TESTS=1`. `cargo xtask test` brings the libraries.
 
+mod npm_carrier;
 mod phones;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use sms_codec::gsm7::{self, Shift};
 
+use self::npm_carrier::NpmCarrier;
 use self::phones::{Arrived, Phones};
 use crate::receipts::{Kannel, PATIENCE, is_slow, sink, wait_for};
 use crate::server::{Client, Server};
@@ -291,16 +293,22 @@ fn message(client: &Client, id: &str) -> Value {
     answer["data"].clone()
 }
 
+/// Whoever messages are delivered to.
+trait FarEnd {
+    /// So many parts, by number, in their order.
+    fn arrived(&mut self, parts: usize) -> BTreeMap<String, Vec<Arrived>>;
+}
+
 /// A server with a far end of its own.
-struct Field {
+struct Field<F> {
     data: tempfile::TempDir,
     server: Server,
-    phones: Phones,
+    far: F,
     _runtime: tokio::runtime::Runtime,
 }
 
-impl Field {
-    fn new() -> Self {
+impl<F: FarEnd> Field<F> {
+    fn new(far: impl AsyncFnOnce(&Server) -> F) -> Self {
         let data = tempfile::tempdir().unwrap();
         let server = Server::start(data.path());
         add_account(&server.client(), "shop");
@@ -309,11 +317,11 @@ impl Field {
             .enable_all()
             .build()
             .unwrap();
-        let phones = runtime.block_on(Phones::new(&server));
+        let far = runtime.block_on(far(&server));
         Self {
             data,
             server,
-            phones,
+            far,
             _runtime: runtime,
         }
     }
@@ -321,7 +329,7 @@ impl Field {
     /// What arrives of each case is what was sent.
     fn arrive(&mut self, cases: &[Case]) {
         let parts = cases.iter().map(|case| case.form.parts()).sum();
-        let arrived = self.phones.arrived(parts);
+        let arrived = self.far.arrived(parts);
         for case in cases {
             compare(case, &arrived[&case.to]);
         }
@@ -339,14 +347,13 @@ impl Field {
     }
 
     fn end(self) {
-        drop(self.phones);
+        drop(self.far);
         assert_eq!(self.server.stop(), Some(0));
     }
 }
 
 /// Runs an application through the matrix.
-fn check(command: Command) {
-    let mut field = Field::new();
+fn check<F: FarEnd>(command: Command, field: &mut Field<F>) {
     let client = field.server.client();
     let cases = matrix();
     let said = run(command, &field.server, &cases);
@@ -376,7 +383,6 @@ fn check(command: Command) {
     };
     assert_eq!(sorted(&said.receipts), sorted(&owed));
     field.receipts_are(owed.len());
-    field.end();
 }
 
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
@@ -389,7 +395,9 @@ fn smpplib_sends_every_form_and_gets_the_receipts_it_asks_for() {
     };
     let mut command = Command::new(python);
     command.arg(format!("{PEERS}/esme_smpplib.py"));
-    check(command);
+    let mut field = Field::new(Phones::new);
+    check(command, &mut field);
+    field.end();
 }
 
 /// D9, D19. The library writes texts in GSM octets and says IA5.
@@ -407,7 +415,28 @@ fn smpp_of_npm_sends_every_form_and_gets_the_receipts_it_asks_for() {
     command
         .env("NODE_PATH", modules)
         .arg(format!("{PEERS}/esme_smpp.js"));
-    check(command);
+    let mut field = Field::new(Phones::new);
+    check(command, &mut field);
+    field.end();
+}
+
+/// D9, D10, D19. The same to a carrier of the field instead, whose receipts decide: it writes ids in
+/// another way in each session, throttles, is bound to over TLS for one form, and gives its own
+/// reading of each text.
+#[test]
+fn smpp_of_npm_as_carrier_gets_every_form_and_its_receipts_go_back() {
+    const TEST: &str = "smpp_of_npm_as_carrier_gets_every_form_and_its_receipts_go_back";
+    let (Some(python), Some(modules)) = (smpplib(TEST), variable("SMPP_NODE_MODULES")) else {
+        println!("SKIPPED {TEST}: cargo xtask test brings smpplib and smpp of npm");
+        return;
+    };
+    let mut command = Command::new(python);
+    command.arg(format!("{PEERS}/esme_smpplib.py"));
+    let mut field = Field::new(async |server: &Server| NpmCarrier::new(server, &modules));
+    check(command, &mut field);
+    field.far.has_throttled();
+    field.far.sends_messages_of_mobiles(&field.server);
+    field.end();
 }
 
 /// What Kannel is told to send, and how to ask for receipts: `dlr-mask` has 1 for deliveries and 2
@@ -448,7 +477,7 @@ fn kannel_sends_every_form_and_gets_the_receipts_it_asks_for() {
         println!("SKIPPED {TEST}: there is no Kannel");
         return;
     }
-    let mut field = Field::new();
+    let mut field = Field::new(Phones::new);
     let (sink, heard) = sink();
     let kannel = Kannel::start(field.data.path(), &field.server.smpp, sink);
     let of_kannel = |case: &Case| {

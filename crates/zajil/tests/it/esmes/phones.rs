@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use zajil_smpp::link::{Answer, Handle, Handler, Reaction};
 
-use super::Form;
+use super::{FarEnd, Form};
 use crate::receipts::{bind_as, wait_for};
 use crate::server::Server;
 
@@ -84,9 +84,10 @@ impl Phones {
             _sessions: sessions,
         }
     }
+}
 
-    /// So many parts, by number, in their order.
-    pub(super) fn arrived(&mut self, parts: usize) -> BTreeMap<String, Vec<Arrived>> {
+impl FarEnd for Phones {
+    fn arrived(&mut self, parts: usize) -> BTreeMap<String, Vec<Arrived>> {
         let mut all: BTreeMap<String, Vec<Arrived>> = BTreeMap::new();
         for _ in 0..parts {
             let sm = wait_for(|| self.delivered.try_recv().ok());
@@ -103,7 +104,7 @@ impl Phones {
 
 fn read(sm: &Sm) -> Arrived {
     let mut octets = sm.short_message.octets().to_vec();
-    let (coding, mut form, mut place) = (sm.data_coding, of_coding(sm.data_coding), None);
+    let (mut form, mut place) = (of_coding(sm.data_coding), None);
     if let Some(payload) = sm.tlvs.get(Tag::MESSAGE_PAYLOAD) {
         assert!(octets.is_empty(), "{sm:?}");
         octets = payload.to_vec();
@@ -114,23 +115,33 @@ fn read(sm: &Sm) -> Arrived {
         place = Some((total, sm.tlvs.u8(Tag::SAR_SEGMENT_SEQNUM).unwrap()));
         form = Form::Sar;
     }
-    if sm.esm_class.has_header() {
-        let header: Vec<u8> = octets.drain(..=usize::from(octets[0])).collect();
-        place = Some(match header[..] {
-            [5, 0, 3, _, total, sequence] | [6, 8, 4, _, _, total, sequence] => (total, sequence),
-            _ => panic!("{header:02x?}"),
-        });
-        form = Form::Udh;
-    }
-    Arrived {
-        coding,
+    let arrived = Arrived {
+        coding: sm.data_coding,
         form,
         place,
         octets,
+    };
+    if sm.esm_class.has_header() {
+        return arrived.without_header();
+    }
+    arrived
+}
+
+impl Arrived {
+    /// The same when its octets begin with a header.
+    pub(super) fn without_header(mut self) -> Self {
+        let length = usize::from(self.octets[0]);
+        let header: Vec<u8> = self.octets.drain(..=length).collect();
+        self.place = Some(match header[..] {
+            [5, 0, 3, _, total, sequence] | [6, 8, 4, _, _, total, sequence] => (total, sequence),
+            _ => panic!("{header:02x?}"),
+        });
+        self.form = Form::Udh;
+        self
     }
 }
 
-const fn of_coding(coding: u8) -> Form {
+pub(super) const fn of_coding(coding: u8) -> Form {
     match coding {
         0x04 => Form::Binary,
         0x08 => Form::Ucs2,
