@@ -148,7 +148,7 @@ async fn session(
     match futures_util::future::join(running, working).await {
         (why, Ok(bound)) => Over::Ended { why, bound },
         (_, Err(Unbound::Refused(status))) => Over::Refused(status),
-        // A certificate of ours that is not liked is told of at the first octets after it (TLS 1.3).
+        // That a certificate of ours is not liked is told after it (TLS 1.3).
         (why, Err(Unbound::Lost(lost))) => Over::NotBound(lost, why),
     }
 }

@@ -80,7 +80,8 @@ pub(crate) struct Terms {
     /// Who its certificate must be for; without it the host.
     #[arg(long)]
     tls_server_name: Option<String>,
-    /// The authorities (PEM, a file of the nodes) that sign its certificate; without it the system's.
+    /// The authorities that sign its certificate (PEM, a file of the nodes); without it those of
+    /// the system.
     #[arg(long)]
     tls_ca_path: Option<String>,
     /// Our certificate (PEM, a file of the nodes) for carriers that ask for one.

@@ -420,9 +420,9 @@ fn smpp_of_npm_sends_every_form_and_gets_the_receipts_it_asks_for() {
     field.end();
 }
 
-/// D9, D10, D19. The same to a carrier of the field instead, whose receipts decide: it writes ids in
-/// another way in each session, throttles, is bound to over TLS for one form, and gives its own
-/// reading of each text.
+/// D9, D10, D19. The same to a carrier of the field, whose receipts decide: it writes ids in
+/// another way in each session, throttles, is bound to over TLS for one form, and reads each text
+/// itself.
 #[test]
 fn smpp_of_npm_as_carrier_gets_every_form_and_its_receipts_go_back() {
     const TEST: &str = "smpp_of_npm_as_carrier_gets_every_form_and_its_receipts_go_back";
