@@ -62,6 +62,11 @@ const NEEDS: &[Need] = &[
         binary: "bearerbox",
         package: "kannel",
     },
+    // It comes with drive_smpp, which is on nobody's path.
+    Need {
+        binary: "mtbatch",
+        package: "kannel-extras",
+    },
     Need {
         binary: "ip",
         package: "iproute2",

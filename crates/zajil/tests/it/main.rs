@@ -14,6 +14,7 @@ mod command_line;
 mod crash;
 mod doctor;
 mod documents;
+mod drive_smpp;
 mod esmes;
 mod full_disk;
 mod history;
