@@ -8,12 +8,14 @@ mod backoff;
 mod deliver;
 mod hear;
 mod ledger;
+mod look;
 mod outcome;
 mod pace;
 mod said;
 mod session;
 mod settle;
 mod standing;
+mod taken;
 mod tls;
 mod write;
 
@@ -128,7 +130,7 @@ impl Client {
         let mut looking: Option<AbortHandle> = None;
         loop {
             if looking.as_ref().is_none_or(AbortHandle::is_finished) {
-                let look = settle::look(Arc::clone(&self), carriers.clone(), stop.clone());
+                let look = look::look(Arc::clone(&self), carriers.clone(), stop.clone());
                 looking = Some(tasks.spawn(look));
             }
             let wanted = carriers.borrow_and_update().clone();
@@ -157,14 +159,14 @@ impl Client {
         }
     }
 
-    fn upstream(&self, carrier: &Arc<Carrier>) -> Upstream {
+    fn upstream(&self, carrier: &Arc<Carrier>, standing: Standing) -> Upstream {
         let carriers = &self.parts.telemetry.metrics.carriers;
         Upstream {
             parts: self.parts.clone(),
             ledger: Arc::clone(&self.ledger),
             carrier: Arc::clone(carrier),
             pace: Mutex::new(Pace::new(carrier.rate, Instant::now())),
-            standing: self.parts.standings.of(&carrier.name),
+            standing,
             counts: carriers.of(carrier.name.as_str()),
         }
     }
@@ -187,7 +189,8 @@ impl Client {
         for carrier in wanted.iter().filter(|carrier| carrier.enabled) {
             workers.entry(carrier.name.clone()).or_insert_with(|| {
                 let stop = CancellationToken::new();
-                let upstream = Arc::new(self.upstream(carrier));
+                let standing = self.parts.standings.of(&carrier.name);
+                let upstream = Arc::new(self.upstream(carrier, standing));
                 Worker {
                     carrier: Arc::clone(carrier),
                     task: tasks.spawn(work(upstream, stop.clone())),

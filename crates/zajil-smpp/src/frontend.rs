@@ -60,20 +60,23 @@ impl<'a> Frontend<'a> {
         }
     }
 
-    /// Reports what became of messages.
-    pub(crate) async fn report(self, reports: Vec<(MessageId, Report)>) {
+    /// Reports what became of messages; answers those of which it was not written down.
+    pub(crate) async fn report(self, reports: Vec<(MessageId, Report)>) -> Vec<MessageId> {
         let ids: Vec<MessageId> = reports.iter().map(|(id, _)| *id).collect();
         match self.desk.report_many(reports).await {
             Ok(each) => {
-                for (id, told) in ids.into_iter().zip(each) {
-                    if let Err(refusal) = told {
-                        tracing::warn!(%id, %refusal, "a delivery could not be reported");
-                    }
-                }
+                let each = ids.into_iter().zip(each);
+                let refused = each.filter_map(|(id, told)| {
+                    let refusal = told.err()?;
+                    tracing::warn!(%id, %refusal, "a delivery could not be reported");
+                    Some(id)
+                });
+                refused.collect()
             }
             Err(refusal) => {
                 let count = ids.len();
                 tracing::warn!(count, %refusal, "deliveries could not be reported");
+                ids
             }
         }
     }

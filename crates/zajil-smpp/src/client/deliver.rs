@@ -16,6 +16,7 @@ use zajil_core::smpp::carrier::{DeliveredAt, Handling};
 
 use super::pace::Pace;
 use super::settle::again;
+use super::taken::Taken;
 use super::{Upstream, outcome, write};
 use crate::frontend::Frontend;
 use crate::link::{Handle, Lost};
@@ -60,7 +61,7 @@ struct Messages<'s> {
 
 impl Source for Messages<'_> {
     type Item = Message;
-    type Done = (MessageId, Report);
+    type Done = Done;
 
     fn room(&self) -> usize {
         self.upstream.room(self.window)
@@ -77,12 +78,30 @@ impl Source for Messages<'_> {
     }
 
     async fn finish(&self, done: Vec<Self::Done>) {
-        self.upstream.frontend().report(done).await;
+        let (mut taken, mut reports) = (Vec::new(), Vec::new());
+        for one in done {
+            match one {
+                Done::Taken(message) => taken.push(message),
+                Done::Reported(id, report) => reports.push((id, report)),
+            }
+        }
+        if !reports.is_empty() {
+            self.upstream.frontend().report(reports).await;
+        }
+        self.upstream.taken(taken).await;
     }
 
     async fn give_back(&self, message: Message) {
         self.upstream.frontend().give_back(&message).await;
     }
+}
+
+/// What became of a message.
+enum Done {
+    /// This is reported of it.
+    Reported(MessageId, Report),
+    /// Its receipts will tell.
+    Taken(Taken),
 }
 
 /// Why a part of a message was not taken.
@@ -108,7 +127,7 @@ impl Upstream {
         self.carrier.binds.get()
     }
 
-    fn frontend(&self) -> Frontend<'_> {
+    pub(super) fn frontend(&self) -> Frontend<'_> {
         Frontend {
             desk: &*self.parts.desk,
             name: self.name(),
@@ -116,12 +135,7 @@ impl Upstream {
     }
 
     /// Submits one message, part by part; answers what is to be reported of it.
-    async fn deliver(
-        &self,
-        handle: &Handle,
-        message: Message,
-        by: Instant,
-    ) -> Option<(MessageId, Report)> {
+    async fn deliver(&self, handle: &Handle, message: Message, by: Instant) -> Option<Done> {
         let mut ids = Vec::new();
         let mut outcome = Ok(());
         for part in write::parts(&message, &self.carrier) {
@@ -136,8 +150,7 @@ impl Upstream {
         let name = self.name();
         let report = match outcome {
             Ok(()) if self.waits_for_receipts(&ids) => {
-                self.taken(&message, &ids).await;
-                return None;
+                return Some(Done::Taken(Taken::new(&message, ids)));
             }
             Ok(()) => Report::Delivered {
                 by: Some(name.clone()),
@@ -150,7 +163,7 @@ impl Upstream {
             }
             Err(failure) => self.failed(failure),
         };
-        Some((message.id, report))
+        Some(Done::Reported(message.id, report))
     }
 
     /// Submits one part, at its moment; again when the carrier had too much, while there is time.

@@ -151,9 +151,12 @@ impl Ledger {
     }
 
     /// What the ids of a carrier that are about to be waited for meant before.
-    pub(super) async fn known(&self, awaited: &Awaited) -> Result<Vec<AwaitedPart>, Error> {
-        let (carrier, ids) = (awaited.carrier.clone(), awaited.ids.clone());
-        self.store.awaited_parts(carrier, ids).await
+    pub(super) async fn known(
+        &self,
+        carrier: &FrontendName,
+        ids: Vec<String>,
+    ) -> Result<Vec<AwaitedPart>, Error> {
+        self.store.awaited_parts(carrier.clone(), ids).await
     }
 
     /// The receipts that came before what is waited for was written down; they are kept until

@@ -1,25 +1,12 @@
-//! How long receipts are waited for, and what is known when they do not come.
+//! What is known when receipts do not come.
+
+use zajil_core::clock::Timestamp;
+use zajil_core::id::MessageId;
 
 use super::*;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_secs(second)
-}
-
-/// D19: the rule for receipts that do not come applies before the life of a message is over.
-#[test]
-fn d19_a_receipt_is_waited_for_within_the_life_of_its_message() {
-    for (timeout, expires, wanted) in [
-        (60, 86_400, 60),
-        (172_800, 86_400, 86_390),
-        (172_800, 20, 10),
-        (172_800, 4, 2),
-        (172_800, 0, 0),
-        (0, 86_400, 0),
-    ] {
-        let until = waits_until(at(1_000), Duration::from_secs(timeout), at(1_000 + expires));
-        assert_eq!(until, at(1_000 + wanted), "{timeout} {expires}");
-    }
 }
 
 /// D19: what was told of all parts is not unlearned because its report was lost.
