@@ -1,5 +1,5 @@
-//! The rare fields of a message, one JSON object: of most messages it says how the text is coded and
-//! no more.
+//! The rare fields of a message, one JSON object: of most messages it says how the text is coded
+//! and no more.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
