@@ -301,9 +301,8 @@ impl Server {
 
     /// Counts the answer to a submit.
     fn answered(&self, status: Status) {
-        let refused = (!status.is_ok()).then(|| status.to_string());
-        let metrics = &self.parts.telemetry.metrics;
-        metrics.smpp_submitted(refused.as_deref());
+        let submits = &self.parts.telemetry.metrics.smpp_submits;
+        submits.with_label_values(&[&status.to_string()]).inc();
     }
 
     pub(super) fn refused(&self, reason: Reason) {

@@ -65,9 +65,7 @@ pub struct Metrics {
     /// `zajil_smpp_sessions`, by `bind_type`.
     pub smpp_sessions: IntGaugeVec,
     /// `zajil_smpp_submits_total`, by `status`.
-    smpp_submits: IntCounterVec,
-    /// Those that were taken: every message counts here, so no label is looked up for it.
-    smpp_submits_taken: IntCounter,
+    pub smpp_submits: IntCounterVec,
     /// `zajil_smpp_requests_under_way`.
     pub smpp_under_way: IntGauge,
     pub(crate) queued: IntCounter,
@@ -125,7 +123,6 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         let r = &registry;
-        let smpp_submits: IntCounterVec = add(r, &rows::SMPP_SUBMITS)?;
         let build: IntGaugeVec = add(r, &rows::BUILD)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Self {
@@ -154,8 +151,7 @@ impl Metrics {
             receipts_waiting: add(r, &rows::RECEIPTS_WAITING)?,
             receipts: add(r, &rows::RECEIPTS)?,
             smpp_sessions: add(r, &rows::SMPP_SESSIONS)?,
-            smpp_submits_taken: smpp_submits.with_label_values(&["ESME_ROK"]),
-            smpp_submits,
+            smpp_submits: add(r, &rows::SMPP_SUBMITS)?,
             smpp_under_way: add(r, &rows::SMPP_UNDER_WAY)?,
             queued: add(r, &rows::QUEUED)?,
             attempted: add(r, &rows::ATTEMPTED)?,
@@ -207,6 +203,7 @@ impl Metrics {
         for kind in ["transmitter", "receiver", "transceiver"] {
             drop(self.smpp_sessions.with_label_values(&[kind]));
         }
+        drop(self.smpp_submits.with_label_values(&["ESME_ROK"]));
         for outcome in ["taken", "refused", "later", "unsent", "given_up"] {
             drop(self.receipts.with_label_values(&[outcome]));
         }
@@ -286,14 +283,6 @@ impl Metrics {
         self.database_connected.set(i64::from(worked.is_ok()));
         if worked.is_err() {
             self.cdr_failures.inc();
-        }
-    }
-
-    /// A submit over SMPP was answered: taken, or with this status.
-    pub fn smpp_submitted(&self, refused: Option<&str>) {
-        match refused {
-            None => self.smpp_submits_taken.inc(),
-            Some(status) => self.smpp_submits.with_label_values(&[status]).inc(),
         }
     }
 
