@@ -133,16 +133,35 @@ pub fn page() -> String {
         out.push_str(&format!("| `{}` | `{status}` |\n", reason.code()));
     }
     out.push_str(
-        "\n## Which `command_status` is sent\n\n| status | value | meaning |\n|---|---|---|\n",
+        "\n## Which `command_status` is sent\n\n\
+         | status | value | as message centre | as client | meaning |\n|---|---|---|---|---|\n",
     );
-    for status in SENT {
+    let only = |status: &&Status| !SENT.contains(status);
+    for status in SENT.iter().chain(SENT_AS_CLIENT.iter().filter(only)) {
         let meaning = status.meaning().unwrap_or("of this message centre");
-        out.push_str(&format!("| `{status}` | {:#05x} | {meaning} |\n", status.0));
+        let by = |list: &[Status]| if list.contains(status) { "yes" } else { "–" };
+        let (centre, client) = (by(SENT), by(SENT_AS_CLIENT));
+        let row = format!(
+            "| `{status}` | {:#05x} | {centre} | {client} | {meaning} |\n",
+            status.0
+        );
+        out.push_str(&row);
     }
     out
 }
 
-/// Each status that the message centre sends; the client sends some of them, too.
+/// Each status that the client answers its carriers with.
+pub const SENT_AS_CLIENT: &[Status] = &[
+    Status::ROK,
+    Status::RINVMSGLEN,
+    Status::RINVCMDLEN,
+    Status::RINVCMDID,
+    Status::RINVBNDSTS,
+    Status::RX_T_APPN,
+    Status::RX_R_APPN,
+];
+
+/// Each status that the message centre sends.
 pub const SENT: &[Status] = &[
     Status::ROK,
     Status::RINVMSGLEN,

@@ -24,19 +24,20 @@ fn every_request_of_the_standards_is_in_the_table_once() {
     assert_eq!(REQUESTS.len(), all.len());
 }
 
-/// What stands after `prefix` in the sources below `folder`, tests and this table left out.
-fn used(folder: &Path, prefix: &str, into: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if ["tests.rs", "pics.rs", "sim", "sim.rs", "client"].contains(&name) {
-            continue;
+/// What stands after `prefix` in a source, or in those below a folder; tests, this table and
+/// `others` left out.
+fn used((path, others): (&Path, &[&str]), prefix: &str, into: &mut BTreeSet<String>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if !["tests.rs", "pics.rs", "sim", "sim.rs"].contains(&name) && !others.contains(&name)
+            {
+                used((&path, others), prefix, into);
+            }
         }
-        if path.is_dir() {
-            used(&path, prefix, into);
-            continue;
-        }
-        let source = std::fs::read_to_string(&path).unwrap();
+    } else {
+        let source = std::fs::read_to_string(path).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
         for found in source.split(prefix).skip(1) {
             let letters = |c: &char| c.is_ascii_uppercase() || *c == '_';
@@ -45,15 +46,22 @@ fn used(folder: &Path, prefix: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-fn sources(prefix: &str) -> BTreeSet<String> {
+fn sources(places: &[&str], others: &[&str], prefix: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    used(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        prefix,
-        &mut all,
-    );
+    for place in places {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+        used((&path, others), prefix, &mut all);
+    }
     all.remove("");
     all
+}
+
+/// The names of statuses, as the sources write them.
+fn names(list: &[Status]) -> BTreeSet<String> {
+    let known = list.iter().filter_map(|status| status.name());
+    known
+        .map(|name| name.trim_start_matches("ESME_").to_owned())
+        .collect()
 }
 
 #[test]
@@ -62,21 +70,27 @@ fn every_parameter_that_the_sources_use_is_in_the_table_and_no_other() {
         .iter()
         .map(|(tag, _)| tag.name().unwrap().to_uppercase())
         .collect();
-    assert_eq!(listed, sources("Tag::"));
+    assert_eq!(listed, sources(&["src"], &[], "Tag::"));
 }
 
 /// `ESME_RX_…` are what applications answer: we only read them.
 #[test]
 fn every_status_that_the_sources_send_is_in_the_table_and_no_other() {
     let of_applications = ["RX_T_APPN", "RX_P_APPN", "RX_R_APPN"];
-    let sent: BTreeSet<String> = sources("Status::")
+    let sent: BTreeSet<String> = sources(&["src"], &["client"], "Status::")
         .into_iter()
         .filter(|name| !of_applications.contains(&name.as_str()))
         .collect();
-    let listed: BTreeSet<String> = SENT
-        .iter()
-        .filter_map(|status| status.name())
-        .map(|name| name.trim_start_matches("ESME_").to_owned())
-        .collect();
-    assert_eq!(listed, sent);
+    assert_eq!(names(SENT), sent);
+}
+
+/// What the client answers with stands where it hears, and where links answer for either side.
+#[test]
+fn every_status_that_the_client_sends_is_in_the_table_and_no_other() {
+    let sent = sources(
+        &["src/client/hear.rs", "src/link.rs", "src/link"],
+        &[],
+        "Status::",
+    );
+    assert_eq!(names(SENT_AS_CLIENT), sent);
 }

@@ -171,7 +171,7 @@ impl Upstream {
         self.becomes(id, Life::Final(FinalStatus::Delivered)).await
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.cancel();
         tokio::time::timeout(PATIENCE, self.task)
             .await

@@ -9,6 +9,8 @@ mod carrier_receipts;
 #[cfg(test)]
 mod carrier_tls;
 #[cfg(test)]
+mod carrier_wire;
+#[cfg(test)]
 mod carriers;
 #[cfg(test)]
 mod hostile;

@@ -105,22 +105,22 @@ async fn live(version: u8, long: LongText) -> Vec<String> {
     all
 }
 
-#[tokio::test]
-async fn tshark_reads_every_pdu_that_we_send() {
-    const TEST: &str = "tshark_reads_every_pdu_that_we_send";
+/// Whether there is a tshark and the test is to run; why not is said.
+pub(crate) fn is_there(test: &str) -> bool {
     let starts = |name| Command::new(name).arg("--version").output().is_ok();
-    if !is_slow() || !starts("tshark") || !starts("text2pcap") {
-        println!("SKIPPED {TEST}: needs SLOW_TESTS=1, tshark and text2pcap");
-        return;
+    let there = is_slow() && starts("tshark") && starts("text2pcap");
+    if !there {
+        println!("SKIPPED {test}: needs SLOW_TESTS=1, tshark and text2pcap");
     }
-    let mut all = Vec::new();
-    for version in [0x33, 0x34, 0x50] {
-        for long in LongText::ALL {
-            all.extend(live(version, long).await);
-        }
-    }
+    there
+}
+
+/// tshark reads all these PDUs, in hexadecimal, and complains of none. Answers of which kinds they
+/// are; `name` is that of the files.
+pub(crate) fn agrees(name: &str, all: &[String]) -> BTreeSet<String> {
     let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (text, capture) = (place.join("sent.txt"), place.join("sent.pcap"));
+    let file = |end: &str| place.join(format!("{name}.{end}"));
+    let (text, capture) = (file("txt"), file("pcap"));
     let lines: String = all.iter().map(|hex| format!("> {hex}\n")).collect();
     std::fs::write(&text, lines).unwrap();
     let packed = Command::new("text2pcap")
@@ -144,7 +144,7 @@ async fn tshark_reads_every_pdu_that_we_send() {
         .unwrap();
     let rows = String::from_utf8(output.stdout).unwrap();
     let mut kinds = BTreeSet::new();
-    for (row, hex) in rows.lines().zip(&all) {
+    for (row, hex) in rows.lines().zip(all) {
         let mut cells = row.split('\t');
         let id = cells.next().unwrap();
         assert!(!id.is_empty(), "not SMPP: {hex}");
@@ -153,11 +153,23 @@ async fn tshark_reads_every_pdu_that_we_send() {
         kinds.insert(id.to_owned());
     }
     assert_eq!(rows.lines().count(), all.len());
+    let count = all.len();
+    println!("tshark agrees about {count} PDUs of {} kinds", kinds.len());
+    kinds
+}
+
+#[tokio::test]
+async fn tshark_reads_every_pdu_that_we_send() {
+    if !is_there("tshark_reads_every_pdu_that_we_send") {
+        return;
+    }
+    let mut all = Vec::new();
+    for version in [0x33, 0x34, 0x50] {
+        for long in LongText::ALL {
+            all.extend(live(version, long).await);
+        }
+    }
+    let kinds = agrees("sent", &all);
     // Responses to binds, submits, multis, queries, cancels, replaces; deliveries, and the rest.
     assert!(kinds.len() >= 8, "{kinds:?}");
-    println!(
-        "tshark agrees about {} PDUs of {} kinds",
-        all.len(),
-        kinds.len()
-    );
 }
