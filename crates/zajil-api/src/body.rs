@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, HttpBody};
@@ -21,17 +20,16 @@ pub(crate) async fn read(body: Body, limit: usize, options: &Options) -> Result<
         return Err(too_large(limit));
     }
     let collected = collect(body, limit, options.unfinished.hold());
-    let whole = tokio::time::timeout(options.request_timeout, collected)
+    tokio::time::timeout(options.request_timeout, collected)
         .await
         .unwrap_or_else(|_| {
             let seconds = options.request_timeout.as_secs();
             let detail = format!("the request body did not arrive within {seconds} s");
             Err(Refusal::new(Reason::Malformed, detail))
-        })?;
-    options.unfinished.keep(whole)
+        })
 }
 
-async fn collect(mut body: Body, limit: usize, mut held: Held) -> Result<Bytes, Refusal> {
+async fn collect(mut body: Body, limit: usize, mut held: Held<'_>) -> Result<Bytes, Refusal> {
     let Some(first) = next(&mut body).await? else {
         return Ok(Bytes::new());
     };
@@ -77,13 +75,8 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
     Ok(None)
 }
 
-/// From here on a body counts until its request is answered. Smaller ones are bounded by the number
-/// of connections.
-const LARGE: usize = 64 << 10;
-
-/// What all bodies that have begun and not ended, and large ones whose request is not answered yet,
-/// may hold together, in octets: however many clients send slowly or however long the store takes,
-/// memory ends there.
+/// What all bodies that have begun and not ended may hold together, in octets: however many clients
+/// send slowly, memory ends there.
 #[derive(Debug)]
 pub struct Unfinished {
     left: AtomicUsize,
@@ -91,21 +84,9 @@ pub struct Unfinished {
 
 /// The share of one body, until it is whole or given up.
 #[derive(Debug)]
-struct Held {
-    of: Arc<Unfinished>,
+struct Held<'a> {
+    of: &'a Unfinished,
     octets: usize,
-}
-
-/// A large body that counts as long as somebody holds it.
-struct Kept {
-    whole: Bytes,
-    _share: Held,
-}
-
-impl AsRef<[u8]> for Kept {
-    fn as_ref(&self) -> &[u8] {
-        &self.whole
-    }
 }
 
 impl Unfinished {
@@ -116,26 +97,13 @@ impl Unfinished {
         Self { left }
     }
 
-    fn hold(self: &Arc<Self>) -> Held {
-        let (of, octets) = (Arc::clone(self), 0);
-        Held { of, octets }
-    }
-
-    /// The same octets, which count until they are dropped if they are many.
-    fn keep(self: &Arc<Self>, whole: Bytes) -> Result<Bytes, Refusal> {
-        if whole.len() < LARGE {
-            return Ok(whole);
-        }
-        let mut share = self.hold();
-        share.add(whole.len())?;
-        Ok(Bytes::from_owner(Kept {
-            whole,
-            _share: share,
-        }))
+    fn hold(&self) -> Held<'_> {
+        let octets = 0;
+        Held { of: self, octets }
     }
 }
 
-impl Held {
+impl Held<'_> {
     fn add(&mut self, octets: usize) -> Result<(), Refusal> {
         let take = |left: usize| left.checked_sub(octets);
         let taken = self
@@ -151,7 +119,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.of.left.fetch_add(self.octets, Ordering::Relaxed);
     }

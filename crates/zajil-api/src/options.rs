@@ -13,7 +13,7 @@ use zajil_store::Cluster;
 use crate::access::{Access, AccessOptions, Network};
 use crate::body::Unfinished;
 
-/// What bodies that are still arriving, and large ones at work, may hold together, in octets.
+/// What bodies that are still arriving may hold together, in octets.
 const MOST_UNFINISHED: usize = 512 << 20;
 
 /// The settings of the REST door.
@@ -31,7 +31,7 @@ pub struct Options {
     pub show_cdr_bodies: bool,
     /// The longest text, in characters.
     pub max_text_chars: usize,
-    /// What bodies that are still arriving, and large ones at work, may hold together.
+    /// What bodies that are still arriving may hold together.
     pub unfinished: Arc<Unfinished>,
     /// How long a request body may take to arrive, and the store to take a message.
     pub request_timeout: Duration,

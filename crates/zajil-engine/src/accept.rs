@@ -16,6 +16,7 @@ use zajil_core::retry::Attempt;
 use zajil_core::route::{Charged, Query, RouteId};
 use zajil_core::status::{FinalStatus, Status};
 use zajil_store::contract::{Draft, Placed};
+use zajil_store::scales::Load;
 use zajil_telemetry::{Fact, Stopwatch};
 
 use crate::charge::When;
@@ -41,6 +42,8 @@ pub(crate) struct Decided {
     pub(crate) reply: Option<Box<Draft>>,
     /// Since the submit.
     pub(crate) watch: Stopwatch,
+    /// Its share of what the intake may hold, while it is there.
+    pub(crate) load: Option<Load>,
 }
 
 /// A message that charging rejected, to be stored as such.
@@ -108,7 +111,7 @@ impl Shared {
         self: &Arc<Self>,
         submission: Submission,
     ) -> Result<Accepted, Refusal> {
-        let mut decided = self.decide(submission).await?;
+        let mut decided = self.decide(submission, Stopwatch::start()).await?;
         let rejected = match self.charging(&decided) {
             None => None,
             Some(When::Never(failed)) => self.leave_uncharged(&mut decided, failed),
@@ -224,9 +227,13 @@ impl Shared {
         }
     }
 
-    /// All that comes before charging and storing. Only ENUM is waited for.
-    pub(crate) async fn decide(&self, submission: Submission) -> Result<Decided, Refusal> {
-        let watch = Stopwatch::start();
+    /// All that comes before charging and storing, `watch` running since the submit came. Only ENUM
+    /// is waited for.
+    pub(crate) async fn decide(
+        &self,
+        submission: Submission,
+        watch: Stopwatch,
+    ) -> Result<Decided, Refusal> {
         self.refuse_when_stopping()?;
         if let Some(name) = &submission.dest_smsc {
             self.check_frontend(name)?;
@@ -333,6 +340,7 @@ impl Shared {
             answer: routed.route.zip(routed.answer),
             reply: None,
             watch,
+            load: None,
         }
     }
 

@@ -17,6 +17,8 @@ use crate::{charge, refuse};
 
 /// At most this many submits are stored at once.
 const MOST: usize = 500;
+/// What the submits of the intake, and those that wait for room, may hold together, in octets.
+pub(crate) const MOST_HELD: usize = 256 << 20;
 /// How long a submit waits for room in a full intake before it is refused.
 const ROOM_WITHIN: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -37,8 +39,12 @@ impl Shared {
         self: &Arc<Self>,
         submission: Submission,
     ) -> Result<Accepted, Refusal> {
+        let watch = Stopwatch::start();
+        let octets = submission.body.len() + submission.raw_pdu.as_ref().map_or(0, Vec::len);
+        let load = self.intake_scales.put(octets).ok_or_else(full)?;
         let place = self.place_in_intake().await?;
-        let mut decided = self.decide(submission).await?;
+        let mut decided = self.decide(submission, watch).await?;
+        decided.load = Some(load);
         let rejected = match self.charging(&decided) {
             None => None,
             Some(When::Never(failed)) => self.leave_uncharged(&mut decided, failed),
@@ -73,15 +79,18 @@ impl Shared {
             Err(mpsc::error::TrySendError::Closed(())) => return Err(refuse::stopping()),
             Err(mpsc::error::TrySendError::Full(())) => {}
         }
-        match tokio::time::timeout(ROOM_WITHIN, self.intake.reserve()).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) => Err(refuse::stopping()),
-            Err(_) => Err(Refusal::new(
-                Reason::Overloaded,
-                "the intake is full: try again",
-            )),
+        let _counted = self.telemetry().metrics.waits_for_intake();
+        tokio::select! {
+            biased;
+            place = self.intake.reserve() => place.map_err(|_| refuse::stopping()),
+            () = self.stopping.cancelled() => Err(refuse::stopping()),
+            () = tokio::time::sleep(ROOM_WITHIN) => Err(full()),
         }
     }
+}
+
+fn full() -> Refusal {
+    Refusal::new(Reason::Overloaded, "the intake is full: try again")
 }
 
 /// Stores what comes in until the token is cancelled and the intake is empty.

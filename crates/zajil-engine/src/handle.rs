@@ -28,6 +28,7 @@ use zajil_core::translate::RuleTerms;
 use zajil_core::translate::apply::Explanation;
 use zajil_store::cluster::{Cluster, Hint};
 use zajil_store::contract::{self, Store};
+use zajil_store::scales::Scales;
 use zajil_telemetry::Telemetry;
 
 use crate::batch::{self, Queue};
@@ -187,6 +188,7 @@ impl Engine {
             policies: ArcSwap::default(),
             rests: Mutex::default(),
             intake,
+            intake_scales: Scales::new(batch::MOST_HELD),
             errands: Errands::default(),
             closed: AtomicBool::new(false),
             stopping,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::{Accepted, Submission};
+use zajil_telemetry::Stopwatch;
 
 use crate::accept::{Decided, Handed, Turned};
 use crate::charge::When;
@@ -97,7 +98,7 @@ impl Shared {
     }
 
     async fn prepare(self: &Arc<Self>, submission: Submission) -> Prepared {
-        let mut decided = match self.decide(submission).await {
+        let mut decided = match self.decide(submission, Stopwatch::start()).await {
             Ok(decided) => decided,
             Err(refusal) => return Prepared::Refused(refusal),
         };

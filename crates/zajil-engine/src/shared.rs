@@ -1,6 +1,7 @@
 //! What every part of the engine has in hand.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -14,6 +15,7 @@ use zajil_core::id::{Generator, MessageId};
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::Routing;
 use zajil_store::contract::Error;
+use zajil_store::scales::Scales;
 use zajil_telemetry::{Fact, Telemetry};
 
 use crate::accept::Decided;
@@ -49,6 +51,7 @@ pub(crate) struct Shared {
     /// Which frontends are congested.
     pub(crate) rests: Mutex<HashMap<FrontendName, Rest>>,
     pub(crate) intake: mpsc::Sender<Decided>,
+    pub(crate) intake_scales: Arc<Scales>,
     /// What must be done to its end.
     pub(crate) errands: Errands,
     /// No new submits from now on.

@@ -37,6 +37,16 @@ impl Prepared {
             part,
         }
     }
+
+    /// About what it holds, in octets.
+    pub(crate) fn octets(&self) -> usize {
+        let content = &self.draft.message.content;
+        size_of::<Self>()
+            + content.body.len()
+            + content.raw_pdu.as_ref().map_or(0, Vec::len)
+            + self.extra.as_ref().map_or(0, String::len)
+            + self.events.len()
+    }
 }
 
 /// One transaction's worth of drafts.

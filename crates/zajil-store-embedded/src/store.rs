@@ -59,7 +59,11 @@ impl Store for EmbeddedStore {
 
     fn accept(&self, drafts: Vec<Draft>, now: Timestamp) -> Reply<'_, Vec<Placed>> {
         let drafts: Vec<Prepared> = drafts.into_iter().map(Prepared::new).collect();
-        Box::pin(self.writer.run(move |tx| accept::accept(tx, &drafts, now)))
+        let octets = drafts.iter().map(Prepared::octets).sum();
+        Box::pin(
+            self.writer
+                .run_heavy(octets, move |tx| accept::accept(tx, &drafts, now)),
+        )
     }
 
     fn offer(&self, ask: OfferAsk) -> Reply<'_, Vec<Message>> {

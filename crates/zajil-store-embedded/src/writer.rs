@@ -12,11 +12,15 @@ use std::time::Duration;
 use rusqlite::{Connection, PrepFlags, Statement};
 use tokio::sync::oneshot;
 use zajil_store::Error;
+use zajil_store::scales::{Load, Scales};
 use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::error::{Done, Fault, meaning};
 use crate::store::LAST_ENDING;
 
+/// What the jobs that wait or are at work may hold together, in octets; beyond it callers are
+/// refused with [`Error::Busy`]. A job that is alone may hold more.
+const MOST_HELD: usize = 256 << 20;
 /// How many jobs may wait; beyond it callers are refused with [`Error::Busy`].
 const QUEUE: usize = 8_192;
 /// How many jobs share a transaction at most: bounds the latency of the first.
@@ -88,6 +92,8 @@ trait Job: Send {
 
 struct Task<T, F> {
     work: F,
+    /// For as long as it is here.
+    load: Load,
     result: Option<Result<T, Error>>,
     only_if_wanted: bool,
     reply: oneshot::Sender<Result<T, Error>>,
@@ -113,18 +119,28 @@ impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let Self {
+            work: _work,
+            load,
+            result,
+            reply,
+            ..
+        } = *self;
         let result = match committed {
-            Ok(()) => self.result.unwrap_or(Err(Error::Closed)),
+            Ok(()) => result.unwrap_or(Err(Error::Closed)),
             Err(error) => Err(error),
         };
+        // Who is answered finds room for the next job.
+        drop(load);
         // A caller that no longer waits (a closed connection) needs no answer.
-        drop(self.reply.send(result));
+        drop(reply.send(result));
     }
 }
 
 /// The handle to the writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    scales: Arc<Scales>,
     telemetry: Option<Arc<Telemetry>>,
     jobs: std::sync::Mutex<Option<SyncSender<Box<dyn Job>>>>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
@@ -152,6 +168,7 @@ impl Writer {
                 leave_tidy(&db);
             })?;
         Ok(Self {
+            scales: Scales::new(MOST_HELD),
             telemetry,
             jobs: std::sync::Mutex::new(Some(send)),
             thread: std::sync::Mutex::new(Some(thread)),
@@ -165,7 +182,16 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
     {
-        self.enqueue(work, false).await
+        self.enqueue(work, false, 0).await
+    }
+
+    /// Like [`Writer::run`], of a job that holds so many octets.
+    pub(crate) async fn run_heavy<T, F>(&self, octets: usize, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
+    {
+        self.enqueue(work, false, octets).await
     }
 
     /// Like [`Writer::run`], but does nothing for a caller that has gone by then.
@@ -174,10 +200,10 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
     {
-        self.enqueue(work, true).await
+        self.enqueue(work, true, 0).await
     }
 
-    async fn enqueue<T, F>(&self, work: F, only_if_wanted: bool) -> Result<T, Error>
+    async fn enqueue<T, F>(&self, work: F, only_if_wanted: bool, octets: usize) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Done<T> + Send + 'static,
@@ -185,6 +211,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let job: Box<dyn Job> = Box::new(Task {
             work,
+            load: self.scales.put(octets).ok_or(Error::Busy)?,
             result: None,
             only_if_wanted,
             reply,
@@ -358,3 +385,6 @@ impl<'db> Loop<'db> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

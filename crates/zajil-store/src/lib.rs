@@ -11,6 +11,7 @@ pub mod memory;
 pub mod receipts;
 pub mod record;
 mod refusal;
+pub mod scales;
 pub mod shelf;
 pub mod transfer;
 

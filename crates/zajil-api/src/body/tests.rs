@@ -137,22 +137,3 @@ async fn s3_7_bodies_that_dawdle_hold_so_much_together_and_give_it_back() {
         50
     );
 }
-
-#[tokio::test]
-async fn s3_7_a_large_body_counts_until_its_request_is_answered() {
-    let mut options = Options::new("Zajil", zajil_core::event::NodeName::new("n1"));
-    options.unfinished = std::sync::Arc::new(Unfinished::new(2 * LARGE));
-    let large = || Body::from(vec![b'x'; LARGE + 1]);
-    let first = read(large(), 2 * LARGE, &options).await.unwrap();
-    let piece = first.slice(..10);
-    drop(first);
-    let refused = read(large(), 2 * LARGE, &options).await.unwrap_err();
-    assert_eq!(refused.reason, Reason::Overloaded);
-    let small = read(Body::from(vec![b'x'; LARGE - 1]), 2 * LARGE, &options).await;
-    assert_eq!(small.unwrap().len(), LARGE - 1);
-    drop(piece);
-    assert_eq!(
-        read(large(), 2 * LARGE, &options).await.unwrap().len(),
-        LARGE + 1
-    );
-}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 use zajil_core::event::EventName;
 use zajil_core::outcome::Reason;
@@ -92,34 +93,63 @@ async fn d5_a_submit_waits_for_room_in_an_intake_that_is_full_for_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_while_submits_wait_for_room_loses_none_that_was_taken() {
+async fn a_stop_is_told_to_who_waits_for_room_and_loses_none_that_was_taken() {
     let world = World::new(Options {
         intake_capacity: 1,
         ..Options::default()
     })
     .await;
+    // The pauses between these grow from 20 ms: the store is away for 1.2 s.
     world
         .store
-        .expect(std::iter::repeat_with(|| Mood::Refuse(Error::Busy)).take(4));
-    let submits = async {
-        let mut taken = 0;
-        loop {
-            match world.engine.submit_async(hello()).await {
-                Ok(_) => taken += 1,
-                Err(refusal) if refusal.reason == Reason::Stopping => return taken,
-                Err(refusal) => assert_eq!(refusal.reason, Reason::Overloaded),
-            }
-        }
-    };
+        .expect(std::iter::repeat_with(|| Mood::Refuse(Error::Busy)).take(6));
+    let submits = join_all((0..8).map(|_| async {
+        let asked = Instant::now();
+        let answer = world.engine.submit_async(hello()).await;
+        (answer.map_err(|refusal| refusal.reason), asked.elapsed())
+    }));
     let stop = async {
         let mut turns = tokio::time::interval(Duration::from_millis(10));
-        while world.store.moods_left() > 1 {
+        while world.telemetry.metrics.intake_waiting.get() == 0 {
             turns.tick().await;
         }
         world.engine.stop().await;
     };
-    let (taken, ()) = tokio::join!(submits, stop);
-    assert_eq!(world.store.figures().await.unwrap().pending, taken);
+    let (answers, ()) = tokio::join!(submits, stop);
+    let taken = answers.iter().filter(|(answer, _)| answer.is_ok()).count();
+    assert!((1..8).contains(&taken), "{answers:?}");
+    for (answer, waited) in answers {
+        if let Err(reason) = answer {
+            assert_eq!(reason, Reason::Stopping);
+            assert!(waited.as_millis() < 250, "told after {waited:?}");
+        }
+    }
+    let pending = world.store.figures().await.unwrap().pending;
+    assert_eq!(usize::try_from(pending).unwrap(), taken);
+    assert_eq!(world.telemetry.metrics.intake_waiting.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d5_the_intake_is_bounded_in_octets_too() {
+    let world = World::new(Options::default()).await;
+    let busy = || Mood::Refuse(Error::Busy);
+    world.store.expect(std::iter::repeat_with(busy).take(8));
+    let heavy = || {
+        let mut submission = hello();
+        submission.raw_pdu = Some(vec![0; 100 << 20]);
+        world.engine.submit_async(submission)
+    };
+    heavy().await.unwrap();
+    heavy().await.unwrap();
+    assert_eq!(heavy().await.unwrap_err().reason, Reason::Overloaded);
+    world.engine.submit_async(hello()).await.unwrap();
+    let mut turns = tokio::time::interval(Duration::from_millis(10));
+    while world.telemetry.metrics.intake.get() > 0 {
+        turns.tick().await;
+    }
+    heavy().await.unwrap();
+    world.engine.stop().await;
+    assert_eq!(world.store.figures().await.unwrap().pending, 4);
 }
 
 fn hello() -> Submission {

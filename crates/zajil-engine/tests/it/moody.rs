@@ -55,11 +55,6 @@ impl Moody {
             .unwrap_or_else(PoisonError::into_inner)
             .extend(moods);
     }
-
-    pub(crate) fn moods_left(&self) -> usize {
-        let moods = self.moods.lock();
-        moods.unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 macro_rules! delegate {

@@ -170,6 +170,10 @@ pub(super) const OUTBOX: Entry = gauge(
 );
 pub(super) const INTAKE: Entry =
     gauge("zajil_intake_depth", "Asynchronous submits not stored yet.");
+pub(super) const INTAKE_WAITING: Entry = gauge(
+    "zajil_intake_waiting",
+    "Asynchronous submits that wait for room in the intake, 250 ms at most.",
+);
 pub(super) const REFUSALS: Entry = labelled(
     counter(
         "zajil_refusals_total",
@@ -396,6 +400,7 @@ pub const CATALOGUE: &[Entry] = &[
     POOL_QUEUE,
     POOL_CONNECTED,
     INTAKE,
+    INTAKE_WAITING,
     REFUSALS,
     CLOSED_EARLY,
     CERTIFICATE_DAYS,

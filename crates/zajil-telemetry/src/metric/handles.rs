@@ -97,6 +97,8 @@ pub struct Metrics {
     pub database_connected: IntGauge,
     /// `zajil_intake_depth`.
     pub intake: IntGauge,
+    /// `zajil_intake_waiting`.
+    pub intake_waiting: IntGauge,
     refusals: IntCounterVec,
     closed_early: IntCounterVec,
     certificate_days: IntGauge,
@@ -115,7 +117,30 @@ pub struct Metrics {
     pub panics: IntCounter,
 }
 
+/// One of those that a gauge counts, until it is dropped.
+#[derive(Debug)]
+pub struct Among(IntGauge);
+
+impl Among {
+    fn one_more(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Among {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl Metrics {
+    /// Counts in `zajil_intake_waiting` as long as it is held.
+    #[must_use]
+    pub fn waits_for_intake(&self) -> Among {
+        Among::one_more(&self.intake_waiting)
+    }
+
     /// All metrics of the catalogue, in a registry of their own.
     ///
     /// # Errors
@@ -174,6 +199,7 @@ impl Metrics {
             pool_queue: add(r, &rows::POOL_QUEUE)?,
             database_connected: add(r, &rows::POOL_CONNECTED)?,
             intake: add(r, &rows::INTAKE)?,
+            intake_waiting: add(r, &rows::INTAKE_WAITING)?,
             refusals: add(r, &rows::REFUSALS)?,
             closed_early: add(r, &rows::CLOSED_EARLY)?,
             certificate_days: add(r, &rows::CERTIFICATE_DAYS)?,
