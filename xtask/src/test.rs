@@ -51,6 +51,10 @@ const NEEDS: &[Need] = &[
         package: "postgresql",
     },
     Need {
+        binary: "pgbouncer",
+        package: "pgbouncer",
+    },
+    Need {
         binary: "faketime",
         package: "faketime",
     },

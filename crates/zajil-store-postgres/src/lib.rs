@@ -17,6 +17,7 @@ mod location;
 mod look;
 mod notify;
 mod open;
+mod pooler;
 mod pulse;
 mod read;
 mod receipts;

@@ -24,6 +24,7 @@ use crate::hot::Hot;
 use crate::lane::{Common, Job, Lane, Place, Queue, Task, Tx};
 use crate::location;
 use crate::notify::{self, Hints};
+use crate::pooler;
 use crate::pulse::Pulse;
 use crate::read::Readers;
 use crate::schema::index::PATIENCE;
@@ -349,6 +350,7 @@ async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> 
     let watch = Stopwatch::start();
     loop {
         let prepared = async {
+            pooler::keep_out(dial, manners.silence).await?;
             let conn = Conn::open(dial, manners, None).await?;
             match schema::is_current(&conn).await {
                 Ok(()) => {}

@@ -16,6 +16,7 @@ use crate::cluster::{self, TIME};
 use crate::conn::{Conn, Manners, Step, bind};
 use crate::error::{Done, Fault};
 use crate::open::{self, OpenError};
+use crate::pooler;
 use crate::row::instant;
 use crate::schema::{self, Day};
 
@@ -86,7 +87,9 @@ impl PostgresPort {
     }
 
     async fn connect(dial: &Dial, schema: &str, make: bool) -> Done<Conn> {
-        let conn = Conn::open(dial, &manners(schema), None).await?;
+        let manners = manners(schema);
+        pooler::keep_out(dial, manners.silence).await?;
+        let conn = Conn::open(dial, &manners, None).await?;
         alone(&conn).await?;
         match schema::is_current(&conn).await {
             // Tables that are there are never changed: they may be a cluster's.

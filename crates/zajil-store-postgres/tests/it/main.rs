@@ -12,5 +12,6 @@ mod make;
 mod moved;
 mod nodes;
 mod place;
+mod pooler;
 mod rolling;
 mod stuck;

@@ -208,3 +208,64 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
     ));
     assert_eq!(days.trim(), "t", "every day has it");
 }
+
+/// What makes this version's tables those of a former form: what was added since goes.
+const BACK: [(u32, &str); 4] = [
+    (4, "DROP INDEX fin_seq"),
+    (3, "DROP TABLE awaited"),
+    (2, "DROP TABLE transfer"),
+    (1, "DROP TABLE receipt; DROP SEQUENCE receipt_seq"),
+];
+
+/// All that the database knows of the tables: columns, indexes, settings; of one day of each.
+fn shape(database: &DatabaseServer, schema: &str) -> String {
+    let shown = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM ( \
+         SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), \
+           a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS line \
+         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
+           AND NOT a.attisdropped \
+         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
+         WHERE c.relnamespace = 'SCHEMA'::regnamespace AND c.relkind IN ('r', 'p', 'S') \
+           AND NOT c.relispartition \
+         UNION ALL SELECT format('%s %s', indexname, indexdef) FROM pg_indexes i \
+         JOIN pg_class c ON c.oid = format('SCHEMA.%s', i.tablename)::regclass \
+         WHERE schemaname = 'SCHEMA' AND NOT c.relispartition \
+         UNION ALL SELECT format('%s %s', relname, reloptions) FROM pg_class \
+         WHERE relnamespace = 'SCHEMA'::regnamespace AND reloptions IS NOT NULL) AS lines";
+    database
+        .sql(&shown.replace("SCHEMA", schema))
+        .replace(schema, "SCHEMA")
+}
+
+/// A node of this version brings the tables of every former form on, while one that is there already
+/// works; afterwards they are what a fresh schema is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr15_tables_of_every_former_form_become_those_of_this_one_under_load() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let fresh = Schema::new(&server);
+    drop(fresh.node().await);
+    let wanted = shape(&database, &fresh.name);
+    assert!(
+        wanted.contains("fin_seq") && wanted.contains("receipt_due"),
+        "{wanted}"
+    );
+    for reached in 1..=4 {
+        let schema = Schema::new(&server);
+        let load = Load::start(&schema).await;
+        load.until(10).await;
+        let mut sql = format!("SET search_path = {};", schema.name);
+        for (form, back) in BACK.iter().filter(|(form, _)| *form >= reached) {
+            sql += &format!("{back}; UPDATE form SET version = {form};");
+        }
+        database.sql(&sql);
+        assert_ne!(shape(&database, &schema.name), wanted, "form {reached}");
+        load.until(10).await;
+        let newer = schema.node().await;
+        load.until(10).await;
+        load.stop().await;
+        assert_eq!(shape(&database, &schema.name), wanted, "form {reached}");
+        live(&newer, 1_000_000).await;
+    }
+}

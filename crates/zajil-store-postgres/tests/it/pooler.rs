@@ -1,0 +1,143 @@
+//! PgBouncer before the database.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use zajil_core::frontend::FrontendName;
+use zajil_core::lifecycle::Report;
+use zajil_core::offer::Asker;
+use zajil_database::Server;
+use zajil_store::Store as _;
+use zajil_store::cluster::{Cluster as _, Hint};
+use zajil_store::contract::OfferAsk;
+use zajil_store_postgres::{Options, PostgresStore};
+
+use crate::make::{at, draft, id, scene};
+use crate::nodes::called;
+use crate::place::{Schema, database};
+
+/// A pooler for one test; ends with it.
+struct Pooler {
+    child: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn program() -> PathBuf {
+    let places = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
+    let found = places.iter().map(Path::new).find(|place| place.exists());
+    found.expect("Debian's package pgbouncer").to_owned()
+}
+
+/// Starts one, and lets the way to the server go through it.
+async fn before(server: &mut Server, mode: &str) -> Pooler {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let open = |path: &Path| {
+        let all = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path, all).unwrap();
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let (database, host) = (&server.database, &server.hosts[0]);
+    let settings = format!(
+        "[databases]\n{database} = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+         listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
+         pool_mode = {mode}\ndefault_pool_size = 50\n",
+        host.name,
+        host.port,
+        path("users").display(),
+    );
+    std::fs::write(path("pgbouncer.ini"), settings).unwrap();
+    let user = format!("\"{}\" \"{}\"\n", server.user, server.password.0);
+    std::fs::write(path("users"), user).unwrap();
+    for place in [folder.path(), &path("pgbouncer.ini"), &path("users")] {
+        open(place);
+    }
+    let mut command = Command::new(program());
+    // It refuses to run as root.
+    command
+        .args(["-q", "-u", "postgres"])
+        .arg(path("pgbouncer.ini"));
+    let log = std::fs::File::create(path("log")).unwrap();
+    command
+        .stdin(Stdio::null())
+        .stderr(log.try_clone().unwrap())
+        .stdout(log);
+    let pooler = Pooler {
+        child: command.spawn().unwrap(),
+        port,
+        _folder: folder,
+    };
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..1_000 {
+        tick.tick().await;
+        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            server.hosts[0].port = pooler.port;
+            return pooler;
+        }
+    }
+    panic!("PgBouncer does not listen");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s11_2_a_pooler_that_hands_connections_on_is_refused_and_says_why() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    for mode in ["transaction", "statement"] {
+        let mut server = server.clone();
+        let _pooler = before(&mut server, mode).await;
+        let refused = PostgresStore::open(&server, Options::default()).await;
+        let told = zajil_telemetry::chain(&refused.unwrap_err());
+        assert!(told.contains("pool_mode = session"), "{mode}: {told}");
+    }
+    // Nothing was made or locked.
+    let made = "SELECT count(*) FROM pg_namespace WHERE nspname = 'zajil'";
+    assert_eq!(database.sql(made).trim(), "0");
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+    assert_eq!(database.sql(locks).trim(), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s11_2_behind_a_pooler_whose_connections_last_two_nodes_work() {
+    let Some((_database, mut server)) = database().await else {
+        return;
+    };
+    let _pooler = before(&mut server, "session").await;
+    let schema = Schema::new(&server);
+    let (one, other) = (schema.node().await, schema.node().await);
+    assert_eq!(one.join(called("one")).await.unwrap().get(), 0);
+    assert_eq!(other.join(called("other")).await.unwrap().get(), 1);
+    let gw = FrontendName::parse("gw").unwrap();
+    let hint = async { while other.hint().await.unwrap() != Hint::Queue(Some(gw.clone())) {} };
+    let accept = async { one.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap() };
+    let both = async { tokio::join!(hint, accept) };
+    let heard = tokio::time::timeout(Duration::from_secs(60), both).await;
+    assert!(heard.is_ok(), "no hint came through");
+    let ask = OfferAsk {
+        asker: Asker {
+            name: gw.clone(),
+            include_unrouted: false,
+        },
+        limit: 1,
+        now: at(5),
+    };
+    assert_eq!(other.lease(ask, at(60)).await.unwrap()[0].id, id(1));
+    let delivered = Report::Delivered { by: None, at: None };
+    let reported = one.report(vec![(id(1), delivered)], scene(6)).await;
+    assert!(reported.unwrap()[0].is_ok());
+    one.close().await.unwrap();
+    assert_eq!(other.members().await.unwrap().len(), 1);
+}
