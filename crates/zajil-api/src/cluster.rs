@@ -1,5 +1,7 @@
 //! `/api/cluster`: the nodes that share the store, and taking one out of service.
 
+use std::net::IpAddr;
+
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -7,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use zajil_core::clock::Timestamp;
 use zajil_core::outcome::{Reason, Refusal};
-use zajil_store::cluster::Member;
+use zajil_store::cluster::{Member, Peer};
 
 use crate::audit::{self, Told};
 use crate::dto::At;
@@ -22,8 +24,33 @@ pub(crate) struct ClusterOut {
     /// The node that answers.
     node: String,
     nodes: Vec<NodeOut>,
-    /// Named in `cluster_nodes` and not there.
+    /// Named in `cluster_nodes` or by the name service, and not there.
     missing: Vec<String>,
+    /// What `dns_cluster_query` has found.
+    peers: Vec<PeerOut>,
+    /// Why it has found nothing.
+    peers_error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PeerOut {
+    host: Option<String>,
+    port: Option<u16>,
+    addresses: Vec<String>,
+    /// The node that is there.
+    node: Option<String>,
+}
+
+impl PeerOut {
+    fn new(peer: &Peer, members: &[Member]) -> Self {
+        let node = members.iter().find(|member| peer.is(member));
+        Self {
+            host: peer.host.clone(),
+            port: peer.port,
+            addresses: peer.addresses.iter().map(IpAddr::to_string).collect(),
+            node: node.map(|member| member.name.clone()),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +97,15 @@ impl Described for ClusterOut {
             ("started_at", shown::time()),
             ("last_seen_at", shown::time()),
         ]);
+        let peer = schema::record([
+            ("host", shown::text().or_null()),
+            ("port", shown::count().or_null()),
+            ("addresses", list(shown::text(), None)),
+            (
+                "node",
+                shown::text().or_null().says("The node that is there."),
+            ),
+        ]);
         schema::record([
             ("node", shown::text().says("The node that answers.")),
             ("nodes", list(node, None)),
@@ -77,6 +113,11 @@ impl Described for ClusterOut {
                 "missing",
                 list(shown::text(), None).says("Configured, and not there."),
             ),
+            (
+                "peers",
+                list(peer, None).says("What `dns_cluster_query` has found."),
+            ),
+            ("peers_error", shown::text().or_null()),
         ])
     }
 }
@@ -85,20 +126,35 @@ impl Described for ClusterOut {
 pub(crate) async fn show(api: Shared, _: Request) -> Result<Response, Refusal> {
     let neighbours = neighbours(&api)?;
     let (members, now) = (neighbours.members.members().await, api.now());
-    let members = members.map_err(from_store)?.into_iter();
-    let nodes: Vec<NodeOut> = members.map(|member| NodeOut::new(member, now)).collect();
-    let there = |name: &String| {
-        let mut nodes = nodes.iter();
-        nodes.any(|node| node.name == *name && node.status != "absent")
+    let members = members.map_err(from_store)?;
+    let (peers, peers_error) = match &neighbours.discovery {
+        None => (Vec::new(), None),
+        Some(discovery) => match discovery.peers().await {
+            Ok(peers) => (peers, None),
+            Err(why) => (Vec::new(), Some(why)),
+        },
     };
-    let missing = neighbours.expected.iter().filter(|name| !there(name));
-    let missing = missing.cloned().collect();
+    let present = members.iter().filter(|member| member.is_present(now));
+    let present: Vec<Member> = present.cloned().collect();
+    let named = neighbours.expected.iter();
+    let named = named.filter(|name| present.iter().all(|member| member.name != **name));
+    let found = peers.iter();
+    let found = found.filter(|peer| !present.iter().any(|member| peer.is(member)));
+    let missing = named.cloned().chain(found.map(Peer::shown)).collect();
     json::data(
         StatusCode::OK,
         ClusterOut {
             node: api.options.node.to_string(),
-            nodes,
             missing,
+            peers: peers
+                .iter()
+                .map(|peer| PeerOut::new(peer, &present))
+                .collect(),
+            peers_error,
+            nodes: members
+                .into_iter()
+                .map(|member| NodeOut::new(member, now))
+                .collect(),
         },
     )
 }

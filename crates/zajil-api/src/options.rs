@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use zajil_core::diagnose::Kept;
 use zajil_core::event::NodeName;
-use zajil_store::Cluster;
+use zajil_store::cluster::{Cluster, Discovery};
 
 use crate::access::{Access, AccessOptions, Network};
 use crate::body::Unfinished;
@@ -58,6 +58,8 @@ pub struct Neighbours {
     pub members: Arc<dyn Cluster>,
     /// `cluster_nodes`: who should be.
     pub expected: Vec<String>,
+    /// `dns_cluster_query`: who should be, by a name service.
+    pub discovery: Option<Arc<dyn Discovery>>,
 }
 
 impl Options {

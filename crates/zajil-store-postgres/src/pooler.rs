@@ -16,9 +16,9 @@ use crate::error::{Done, Fault};
 /// How often two connections are asked in turn: others may use the same pool meanwhile.
 const ROUNDS: u32 = 10;
 
-const TOLD: &str = "hands connections on after each transaction, as PgBouncer does with pool_mode = \
-     transaction: the store needs connections that last. Name the database itself, or a pool with \
-     pool_mode = session";
+const TOLD: &str = "hands connections on after each transaction, as PgBouncer does with \
+     pool_mode = transaction: the store needs connections that last. Name the database itself, or \
+     a pool with pool_mode = session";
 
 /// Asks two connections who serves them.
 ///

@@ -14,6 +14,8 @@ use zajil_core::route::Terms;
 use zajil_core::translate::RuleTerms;
 use zajil_telemetry::{log, trace};
 
+use crate::discovery::Dns;
+
 mod access;
 mod env;
 mod file;
@@ -106,6 +108,8 @@ pub(crate) struct Shared {
     pub(crate) writers: u32,
     /// `cluster_nodes`: who should be there.
     pub(crate) expected: Vec<String>,
+    /// `dns_cluster_query`: likewise, by a name service.
+    pub(crate) discovery: Option<Dns>,
 }
 
 /// The life of messages (S9).

@@ -22,6 +22,7 @@ use zajil_core::port::{CdrSearch, CdrSink};
 use zajil_core::webhook::Webhooks;
 use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts};
+use zajil_store::cluster::Discovery;
 use zajil_store::{Cluster, Store};
 use zajil_telemetry::log::Log;
 use zajil_telemetry::{Door, Fact, Telemetry};
@@ -405,6 +406,9 @@ fn api_options(
         cluster: cluster.map(|members| zajil_api::Neighbours {
             members,
             expected: shared.map_or_else(Vec::new, |shared| shared.expected.clone()),
+            discovery: shared
+                .and_then(|shared| shared.discovery.clone())
+                .map(|dns| Arc::new(dns) as Arc<dyn Discovery>),
         }),
         max_body_bytes: config.api.max_body_bytes,
         show_cdr_bodies: config.cdr.show_bodies,

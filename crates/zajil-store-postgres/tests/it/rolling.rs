@@ -220,8 +220,9 @@ const BACK: [(u32, &str); 4] = [
 /// All that the database knows of the tables: columns, indexes, settings; of one day of each.
 fn shape(database: &DatabaseServer, schema: &str) -> String {
     let shown = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM ( \
-         SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), \
-           a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS line \
+         SELECT format('%s.%s %s %s %s', c.relname, a.attname, \
+           format_type(a.atttypid, a.atttypmod), a.attnotnull, \
+           pg_get_expr(d.adbin, d.adrelid)) AS line \
          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
            AND NOT a.attisdropped \
          LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
@@ -237,8 +238,8 @@ fn shape(database: &DatabaseServer, schema: &str) -> String {
         .replace(schema, "SCHEMA")
 }
 
-/// A node of this version brings the tables of every former form on, while one that is there already
-/// works; afterwards they are what a fresh schema is.
+/// A node of this version brings the tables of every former form on, while one that is there
+/// already works; afterwards they are what a fresh schema is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn adr15_tables_of_every_former_form_become_those_of_this_one_under_load() {
     let Some((database, server)) = database().await else {

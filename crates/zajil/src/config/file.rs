@@ -76,6 +76,7 @@ pub(super) struct NodeSection {
     pub(super) number: Option<u8>,
     pub(super) cluster_nodes: Vec<String>,
     pub(super) dns_cluster_query: Option<String>,
+    pub(super) dns_cluster_servers: Vec<DnsServer>,
 }
 
 #[derive(Debug, Default, Deserialize)]

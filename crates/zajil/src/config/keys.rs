@@ -62,7 +62,13 @@ const INWARD: &[Key] = &[
         "node",
         "dns_cluster_query",
         "\"\"",
-        "Accepted; nodes find each other in the store.",
+        "Name whose SRV records (where it begins with _) or addresses say who should be there.",
+    ),
+    key(
+        "node",
+        "dns_cluster_servers",
+        "[]",
+        "Name servers for it as [\"192.0.2.1\", 53]; those of the system when empty.",
     ),
     key(
         "api",

@@ -52,6 +52,26 @@ pub(super) fn traces(
     })
 }
 
+/// Addresses of name servers.
+pub(super) fn name_servers(
+    given: &[DnsServer],
+    key: &str,
+    check: &mut Check<'_>,
+) -> Vec<SocketAddr> {
+    let mut servers = Vec::new();
+    for server in given {
+        let address: Result<SocketAddr, _> = match server {
+            DnsServer::Pair(ip, port) => ip.parse().map(|ip| SocketAddr::new(ip, *port)),
+            DnsServer::Text(text) => text.parse(),
+        };
+        match address {
+            Ok(address) => servers.push(address),
+            Err(_) => check.rule(key, "must be a list of [\"ip\", port] or \"ip:port\""),
+        }
+    }
+    servers
+}
+
 pub(super) fn number_lookup(
     section: EnumSection,
     check: &mut Check<'_>,
@@ -59,20 +79,7 @@ pub(super) fn number_lookup(
     let enabled = section
         .enum_enabled
         .unwrap_or(!section.enum_domains.is_empty());
-    let mut servers = Vec::new();
-    for server in &section.enum_dns_servers {
-        let address: Result<SocketAddr, _> = match server {
-            DnsServer::Pair(ip, port) => ip.parse().map(|ip| SocketAddr::new(ip, *port)),
-            DnsServer::Text(text) => text.parse(),
-        };
-        match address {
-            Ok(address) => servers.push(address),
-            Err(_) => check.rule(
-                "enum.enum_dns_servers",
-                "must be a list of [\"ip\", port] or \"ip:port\"",
-            ),
-        }
-    }
+    let servers = name_servers(&section.enum_dns_servers, "enum.enum_dns_servers", check);
     let mut options = zajil_enum::Options::new(section.enum_domains, servers);
     options.timeout = check.time(
         "enum.enum_timeout",

@@ -7,7 +7,9 @@ use zajil_database::server::Engine;
 
 use super::Shared;
 use super::file::{NodeSection, StoreSection};
+use super::outside::name_servers;
 use super::resolve::Check;
+use crate::discovery::Dns;
 
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -59,10 +61,25 @@ pub(super) fn store(
         let rule = "must have 1 to 40 characters of a-z, 0-9 and _";
         check.rule("store.schema", rule);
     }
+    let discovery = discovery(node, check);
     Some(Shared {
         server,
         schema,
         writers,
         expected: node.cluster_nodes.clone(),
+        discovery,
     })
+}
+
+fn discovery(node: &NodeSection, check: &mut Check<'_>) -> Option<Dns> {
+    let servers = name_servers(&node.dns_cluster_servers, "node.dns_cluster_servers", check);
+    let query = node.dns_cluster_query.as_deref();
+    let query = query.filter(|query| !query.is_empty())?;
+    match Dns::new(query, &servers) {
+        Ok(dns) => Some(dns),
+        Err(why) => {
+            check.rule("node.dns_cluster_query", why);
+            None
+        }
+    }
 }

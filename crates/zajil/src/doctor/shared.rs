@@ -1,6 +1,6 @@
 //! The store that nodes share: whether it answers, and who is there.
 
-use zajil_store::Cluster as _;
+use zajil_store::cluster::{Cluster as _, Discovery as _, Peer};
 use zajil_store_postgres::{Options, PostgresStore};
 
 use super::check::Check;
@@ -61,6 +61,28 @@ async fn ask(shared: &Shared) -> Vec<Check> {
         checks.push(
             Check::warn("cluster", told).remedy("start them, or take them out of cluster_nodes"),
         );
+    }
+    if let Some(dns) = &shared.discovery {
+        checks.push(match dns.peers().await {
+            Err(why) => Check::warn("cluster", why)
+                .remedy("see node.dns_cluster_query and node.dns_cluster_servers"),
+            Ok(peers) => {
+                let present: Vec<_> = members.iter().filter(|it| it.is_present(now)).collect();
+                let away = peers
+                    .iter()
+                    .filter(|peer| !present.iter().any(|it| peer.is(it)));
+                let away: Vec<String> = away.map(Peer::shown).collect();
+                if away.is_empty() {
+                    Check::ok("cluster", format!("{dns:?} names {} nodes", peers.len()))
+                } else {
+                    Check::warn(
+                        "cluster",
+                        format!("{dns:?} names, and not there: {}", away.join(", ")),
+                    )
+                    .remedy("start them, or take them out of the zone")
+                }
+            }
+        });
     }
     checks
 }

@@ -10,6 +10,7 @@ mod cdr_report;
 mod cdr_servers;
 mod charging;
 mod cluster;
+mod cluster_command;
 mod command_line;
 mod crash;
 mod doctor;
