@@ -83,7 +83,7 @@ pub fn run(
     duration: Duration,
     begun: impl FnOnce() -> io::Result<()>,
 ) -> Result<Told> {
-    let target = Arc::new(Target::of(url)?);
+    let target = Arc::new(Target::of(url, None)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -166,8 +166,8 @@ impl Peer {
 
     async fn once(&self) -> io::Result<String> {
         let mut stream = self.connect().await?;
-        let host = &self.target.host;
-        let submit = format!("POST /api/messages HTTP/1.1\r\nhost: {host}\r\n");
+        let headers = &self.target.headers;
+        let submit = format!("POST /api/messages HTTP/1.1\r\n{headers}");
         match self.kind {
             Kind::Flood => return Ok("came and went".to_owned()),
             Kind::Idle => {}
@@ -206,7 +206,7 @@ impl Peer {
             }
             Kind::Keys | Kind::All => {
                 let wrong = format!(
-                    "GET /api/messages HTTP/1.1\r\nhost: {host}\r\n\
+                    "GET /api/messages HTTP/1.1\r\n{headers}\
                      authorization: Bearer zjl_{:024}_{:048}\r\nconnection: close\r\n\r\n",
                     self.number, self.number
                 );

@@ -19,7 +19,7 @@ use crate::wire::Request;
 pub(crate) const DRAIN: &str = "drain";
 
 pub(crate) struct Drainer {
-    host: String,
+    headers: String,
     frontend: String,
     connection: Connection,
     lease: Request,
@@ -46,7 +46,7 @@ impl Drainer {
         delivered: Arc<AtomicU64>,
     ) -> Self {
         Self {
-            host: target.host.clone(),
+            headers: target.headers.clone(),
             frontend: frontend.to_owned(),
             connection: Connection::new(target.address),
             lease,
@@ -93,7 +93,7 @@ impl Drainer {
             )?;
         }
         body.push_str("]}");
-        let report = Request::post(&self.host, "/api/messages/batch_report", &body);
+        let report = Request::post(&self.headers, "/api/messages/batch_report", &body);
         let reported = self.connection.exchange(report.bytes()).await?;
         if !reported.is_success() {
             tally.refused(reported.status);

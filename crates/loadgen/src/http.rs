@@ -78,6 +78,8 @@ pub struct Options {
     pub scenario: Scenario,
     /// `http://host:port`.
     pub url: String,
+    /// Sent with every request.
+    pub api_key: Option<String>,
     pub connections: usize,
     /// Client threads; each costs the server a core when both share a machine.
     pub threads: usize,
@@ -106,6 +108,7 @@ impl Options {
         Self {
             scenario,
             url: url.into(),
+            api_key: None,
             connections: 64,
             threads: 1,
             rate: Rate::Max,
@@ -172,12 +175,13 @@ impl Options {
 /// The server as the connections need it.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    pub(crate) host: String,
+    /// Whole lines, which every request has.
+    pub(crate) headers: String,
     pub(crate) address: SocketAddr,
 }
 
 impl Target {
-    pub(crate) fn of(url: &str) -> Result<Self> {
+    pub(crate) fn of(url: &str, api_key: Option<&str>) -> Result<Self> {
         let host = url
             .strip_prefix("http://")
             .map(|rest| rest.trim_end_matches('/'));
@@ -187,8 +191,9 @@ impl Target {
             .with_context(|| format!("'{host}' is not a host and a port"))?
             .next()
             .with_context(|| format!("'{host}' has no address"))?;
+        let key = api_key.map(|key| format!("authorization: Bearer {key}\r\n"));
         Ok(Self {
-            host: host.to_owned(),
+            headers: format!("host: {host}\r\n{}", key.unwrap_or_default()),
             address,
         })
     }
@@ -202,7 +207,7 @@ pub(crate) type Worker = workers::Worker<(&'static str, Tally)>;
 /// Runs the load to its end; an error means that nothing useful was measured.
 pub fn run(options: &Options) -> Result<Report> {
     options.check()?;
-    let target = Target::of(&options.url)?;
+    let target = Target::of(&options.url, options.api_key.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -274,16 +279,20 @@ fn workers(
     let body = options.submit_body();
     let request = match options.scenario {
         Scenario::Submit | Scenario::Lifecycle => {
-            Request::post(&target.host, "/api/messages", &body)
+            Request::post(&target.headers, "/api/messages", &body)
         }
-        Scenario::Post => Request::post(&target.host, &options.path, &body).alike(),
-        Scenario::SubmitAsync => Request::post(&target.host, "/api/messages/create_async", &body),
-        Scenario::Batch => {
-            Request::post(&target.host, "/api/messages/batch", &options.batch_body())
+        Scenario::Post => Request::post(&target.headers, &options.path, &body).alike(),
+        Scenario::SubmitAsync => {
+            Request::post(&target.headers, "/api/messages/create_async", &body)
         }
-        Scenario::List => Request::get(&target.host, &listing(options)),
-        Scenario::Lease => Request::get(&target.host, &(listing(options) + "&lease=1")),
-        Scenario::Drain => Request::get(&target.host, &(listing(options) + "&lease=60")),
+        Scenario::Batch => Request::post(
+            &target.headers,
+            "/api/messages/batch",
+            &options.batch_body(),
+        ),
+        Scenario::List => Request::get(&target.headers, &listing(options)),
+        Scenario::Lease => Request::get(&target.headers, &(listing(options) + "&lease=1")),
+        Scenario::Drain => Request::get(&target.headers, &(listing(options) + "&lease=60")),
     };
     let progress = Arc::new(Progress::new(options.connections));
     let mut workers: Vec<Worker> = Vec::new();
@@ -399,7 +408,7 @@ impl Patience {
 /// The frontend must be known before messages may name it.
 pub(crate) async fn register(target: &Target, frontend: &str) -> Result<()> {
     let body = serde_json::json!({ "frontend_name": frontend, "frontend_type": "HTTP" });
-    let request = Request::post(&target.host, "/api/frontends", &body.to_string());
+    let request = Request::post(&target.headers, "/api/frontends", &body.to_string());
     let mut connection = Connection::new(target.address);
     let response = connection.exchange(request.bytes()).await?;
     if response.is_success() {

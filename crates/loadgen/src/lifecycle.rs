@@ -80,7 +80,7 @@ pub(crate) fn workers(
     for _ in 0..options.pollers {
         let poller = Poller {
             connection: Connection::new(target.address),
-            request: Request::get(&target.host, &path),
+            request: Request::get(&target.headers, &path),
             leased: leased.clone(),
             progress: Arc::clone(progress),
         };
@@ -89,7 +89,7 @@ pub(crate) fn workers(
     for _ in 0..options.deliverers {
         let deliverer = Deliverer {
             connection: Connection::new(target.address),
-            host: target.host.clone(),
+            headers: target.headers.clone(),
             body: serde_json::json!({ "dest_smsc": options.frontend }).to_string(),
             to_deliver: Arc::clone(&to_deliver),
             progress: Arc::clone(progress),
@@ -189,7 +189,7 @@ impl Drain {
 /// Reports leased messages as delivered, one after the other.
 struct Deliverer {
     connection: Connection,
-    host: String,
+    headers: String,
     body: String,
     to_deliver: Arc<Mutex<mpsc::Receiver<u64>>>,
     progress: Arc<Progress>,
@@ -201,7 +201,7 @@ impl Deliverer {
         let mut patience = Patience::new();
         let mut request = Vec::new();
         while let Some(id) = self.next().await {
-            wire::mark_delivered(&mut request, &self.host, id, &self.body)?;
+            wire::mark_delivered(&mut request, &self.headers, id, &self.body)?;
             let since = clock::now();
             match self.connection.exchange(&request).await {
                 Ok(response) if response.is_success() => {

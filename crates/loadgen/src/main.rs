@@ -87,6 +87,9 @@ struct Http {
     /// The server, as http://host:port.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
+    /// A key to call with.
+    #[arg(long)]
+    api_key: Option<String>,
     #[arg(long, default_value_t = 64)]
     connections: usize,
     /// JSON of a submit; %07d in it stands for the running number.
@@ -281,6 +284,7 @@ fn write_json(path: &Path, report: &Report) -> Result<()> {
 
 fn options(http: &Http) -> Options {
     Options {
+        api_key: http.api_key.clone(),
         connections: http.connections,
         threads: http.run.threads,
         rate: http.run.rate,

@@ -81,7 +81,7 @@ pub fn run(options: &Options) -> Result<Polls> {
 }
 
 async fn measure(options: &Options) -> Result<Polls> {
-    let target = Arc::new(Target::of(&options.url)?);
+    let target = Arc::new(Target::of(&options.url, None)?);
     for number in 0..options.polls {
         register(&target, &name(number)).await?;
     }
@@ -122,7 +122,7 @@ async fn poll(number: usize, target: Arc<Target>, tell: mpsc::Sender<Woken>) -> 
         "/api/messages/queue?smsc={}&lease=600&wait={WAIT}",
         name(number)
     );
-    let request = Request::get(&target.host, &path);
+    let request = Request::get(&target.headers, &path);
     let mut connection = Connection::new(target.address);
     loop {
         let answer = connection.exchange(request.bytes()).await?;
@@ -158,7 +158,7 @@ async fn wake_all(
             r#"{{"destination_msisdn":"+15550001111","message_body":"wake","dest_smsc":"{}"}}"#,
             name(number)
         );
-        let request = Request::post(&target.host, "/api/messages", &body);
+        let request = Request::post(&target.headers, "/api/messages", &body);
         let sent = clock::now();
         let answer = connection.exchange(request.bytes()).await?;
         ensure!(

@@ -18,8 +18,9 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn get(host: &str, path: &str) -> Self {
-        let bytes = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes();
+    /// `headers` are whole lines.
+    pub(crate) fn get(headers: &str, path: &str) -> Self {
+        let bytes = format!("GET {path} HTTP/1.1\r\n{headers}\r\n").into_bytes();
         Self {
             bytes,
             numbers_at: Vec::new(),
@@ -28,10 +29,10 @@ impl Request {
     }
 
     /// `body` may hold [`NUMBER`], more than once where it is a batch.
-    pub(crate) fn post(host: &str, path: &str, body: &str) -> Self {
+    pub(crate) fn post(headers: &str, path: &str, body: &str) -> Self {
         let numbers = body.matches(NUMBER).count();
         let length = body.len() + numbers * (NUMBER_DIGITS - NUMBER.len());
-        let mut bytes = post_head(host, path, length).into_bytes();
+        let mut bytes = post_head(headers, path, length).into_bytes();
         let mut numbers_at = Vec::with_capacity(numbers);
         for (nth, text) in body.split(NUMBER).enumerate() {
             if nth > 0 {
@@ -79,19 +80,24 @@ impl Request {
 }
 
 /// Writes `POST /api/messages/{id}/mark_delivered` into `buffer`, replacing what was there.
-pub(crate) fn mark_delivered(buffer: &mut Vec<u8>, host: &str, id: u64, body: &str) -> Result<()> {
+pub(crate) fn mark_delivered(
+    buffer: &mut Vec<u8>,
+    headers: &str,
+    id: u64,
+    body: &str,
+) -> Result<()> {
     buffer.clear();
     let head = post_head(
-        host,
+        headers,
         &format!("/api/messages/{id}/mark_delivered"),
         body.len(),
     );
     write!(buffer, "{head}{body}").context("writing to memory")
 }
 
-fn post_head(host: &str, path: &str, length: usize) -> String {
+fn post_head(headers: &str, path: &str, length: usize) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\n{headers}content-type: application/json\r\n\
          content-length: {length}\r\n\r\n"
     )
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -20,8 +21,10 @@ const CLIENT_CORE: &str = "1";
 /// Of the honest client.
 const CONNECTIONS: u32 = 8;
 const RATE: f64 = 200.0;
-/// As where others can reach the server, but that the generator may ask as often as it does.
-const SETTINGS: &str = "[api]\nmax_connections = 15000\nmax_connections_per_ip = 1000\n";
+/// As where others can reach the server, but that rates are not limited: the honest client asks more
+/// often than one address may, and attackers are to be borne, not put off.
+const SETTINGS: &str =
+    "[api]\naccess = \"required\"\nmax_connections = 15000\nmax_connections_per_ip = 1000\n";
 const KINDS: [&str; 8] = [
     "slowloris",
     "headers",
@@ -56,14 +59,17 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
     let mut rounds = Vec::new();
     for number in 1..=options.rounds() {
         let data = bench.data_folder(&format!("attack-{number}"));
+        std::fs::create_dir(&data)?;
+        let key = key(binary, &data)?;
         let server = Server::pinned(bench, binary, &data, (SERVER_CORE, SETTINGS))?;
-        honest(bench, &server, 2)?;
+        let server = Guarded { server, key };
+        server.honest(bench, 2)?;
         for kind in KINDS {
-            let round = attacked(bench, &server, (kind, options.seconds()))?;
+            let round = server.attacked(bench, (kind, options.seconds()))?;
             round.print();
             rounds.push(round);
         }
-        server.stop()?;
+        server.server.stop()?;
     }
     println!();
     for kind in KINDS {
@@ -79,38 +85,55 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
     Ok(rounds)
 }
 
-fn honest(bench: &Bench, server: &Server, seconds: u32) -> Result<Measured> {
-    let load = Load {
-        scenario: "submit",
-        frontend: FRONTEND,
-        connections: CONNECTIONS,
-        amount: Amount::Seconds(seconds),
-        body: None,
-        rate: Some(RATE),
-        core: Some(CLIENT_CORE),
-        more: &[],
-    };
-    load.run(bench, server)
+/// A key, made before the server runs.
+fn key(binary: &Path, data: &Path) -> Result<String> {
+    let mut command = Command::new(binary);
+    command.args(["key", "create", "--name", "bench", "--scope", "admin"]);
+    let output = command.arg("--data").arg(data).output()?;
+    ensure!(output.status.success(), "{command:?} failed");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-fn attacked(bench: &Bench, server: &Server, (kind, seconds): (&'static str, u32)) -> Result<Round> {
-    let alone = honest(bench, server, seconds)?;
-    let before = server.resident_mib()?;
-    let mut command = on_core(CLIENT_CORE, "nice".as_ref());
-    command.args(["-n", "19"]).arg(&bench.loadgen);
-    command.args(["attack", kind, "--url", &server.url()]);
-    command.args(["--duration", &format!("{}s", seconds + LONGER)]);
-    let mut attack = Attack::begin(command)?;
-    let attacked = honest(bench, server, seconds)?;
-    let meanwhile = server.resident_mib()?;
-    let attempts = attack.end()?;
-    Ok(Round {
-        kind,
-        alone,
-        attacked,
-        resident_mib: [before, meanwhile, server.resident_mib()?],
-        attempts,
-    })
+/// A server that asks for a key.
+struct Guarded {
+    server: Server,
+    key: String,
+}
+
+impl Guarded {
+    fn honest(&self, bench: &Bench, seconds: u32) -> Result<Measured> {
+        let load = Load {
+            scenario: "submit",
+            frontend: FRONTEND,
+            connections: CONNECTIONS,
+            amount: Amount::Seconds(seconds),
+            body: None,
+            rate: Some(RATE),
+            core: Some(CLIENT_CORE),
+            more: &["--api-key", &self.key],
+        };
+        load.run(bench, &self.server)
+    }
+
+    fn attacked(&self, bench: &Bench, (kind, seconds): (&'static str, u32)) -> Result<Round> {
+        let alone = self.honest(bench, seconds)?;
+        let before = self.server.resident_mib()?;
+        let mut command = on_core(CLIENT_CORE, "nice".as_ref());
+        command.args(["-n", "19"]).arg(&bench.loadgen);
+        command.args(["attack", kind, "--url", &self.server.url()]);
+        command.args(["--duration", &format!("{}s", seconds + LONGER)]);
+        let mut attack = Attack::begin(command)?;
+        let attacked = self.honest(bench, seconds)?;
+        let meanwhile = self.server.resident_mib()?;
+        let attempts = attack.end()?;
+        Ok(Round {
+            kind,
+            alone,
+            attacked,
+            resident_mib: [before, meanwhile, self.server.resident_mib()?],
+            attempts,
+        })
+    }
 }
 
 struct Attack {

@@ -54,14 +54,14 @@ fn an_answer_that_cannot_be_measured_is_an_error() {
 #[test]
 fn numbers_that_are_alike_change_together() {
     let body = r#"{"msisdn":"%07d","imsi":"001%07d"}"#;
-    let mut request = Request::post("h:1", "/api/locations", body).alike();
+    let mut request = Request::post("host: h:1\r\n", "/api/locations", body).alike();
     let text = String::from_utf8(request.numbered(42).to_vec()).unwrap();
     assert!(text.ends_with(r#"{"msisdn":"0000042","imsi":"0010000042"}"#));
 }
 
 #[test]
 fn the_running_number_changes_in_place() {
-    let mut request = Request::post("h:1", "/api/messages", r#"{"to":"+1555%07d"}"#);
+    let mut request = Request::post("host: h:1\r\n", "/api/messages", r#"{"to":"+1555%07d"}"#);
     let text = String::from_utf8(request.numbered(42).to_vec()).unwrap();
     expect![[r#"
         POST /api/messages HTTP/1.1
@@ -77,9 +77,9 @@ fn the_running_number_changes_in_place() {
 
 #[test]
 fn a_body_may_have_no_number_or_several() {
-    let mut request = Request::post("h:1", "/", "{}");
+    let mut request = Request::post("host: h:1\r\n", "/", "{}");
     assert!(request.numbered(7).ends_with(b"\r\n\r\n{}"));
-    let mut request = Request::post("h:1", "/", "0000000,%07d,%07d;");
+    let mut request = Request::post("host: h:1\r\n", "/", "0000000,%07d,%07d;");
     assert!(request.numbered(0).ends_with(b"0000000,0000000,0000001;"));
     assert!(request.numbered(7).ends_with(b"0000000,0000014,0000015;"));
 }
@@ -87,7 +87,7 @@ fn a_body_may_have_no_number_or_several() {
 #[test]
 fn mark_delivered_names_the_message_and_the_frontend() {
     let mut buffer = b"what was there".to_vec();
-    mark_delivered(&mut buffer, "h:1", 9, "{}").unwrap();
+    mark_delivered(&mut buffer, "host: h:1\r\n", 9, "{}").unwrap();
     let text = String::from_utf8(buffer).unwrap();
     assert!(text.starts_with("POST /api/messages/9/mark_delivered HTTP/1.1\r\nhost: h:1\r\n"));
     assert!(text.ends_with("content-length: 2\r\n\r\n{}"));
