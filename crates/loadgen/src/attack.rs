@@ -29,8 +29,13 @@ const HEADER_LINES: usize = 100_000;
 const BODY: u64 = 1 << 30;
 const CHUNK: usize = 64 << 10;
 const DEPTH: usize = 500_000;
-/// Connections of each kind that send as fast as they are answered.
+/// Connections of each kind that send again and again.
 const BUSY: u8 = 4;
+/// Between what is large: so that some 100 MB/s come in all, which is what a link brings, and not
+/// what the memory of one machine brings to itself.
+const LARGE_PAUSE: Duration = Duration::from_millis(50);
+/// Between what is small.
+const SMALL_PAUSE: Duration = Duration::from_millis(2);
 /// How long an answer may take; a server that closes without one is asked no longer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 /// The thousands are opened so many at a time: fewer than a listener keeps in its backlog.
@@ -68,6 +73,22 @@ impl Kind {
         Self::Idle,
         Self::Flood,
     ];
+
+    /// What it sends whole, when that is large.
+    fn large(self, headers: &str) -> Vec<u8> {
+        let submit = format!("POST /api/messages HTTP/1.1\r\n{headers}");
+        match self {
+            Self::Headers => {
+                let lines = (0..HEADER_LINES).map(|line| format!("x-{line}: y\r\n"));
+                (submit + &lines.collect::<String>() + "\r\n").into_bytes()
+            }
+            Self::Depth => {
+                let body = format!(r#"{{"destination_msisdn":{}"#, "[".repeat(DEPTH));
+                format!("{submit}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// How often something came of an attempt.
@@ -125,8 +146,10 @@ async fn begin(kind: Kind, target: &Arc<Target>, tell: &Tell, attackers: &mut Jo
         Kind::Slowloris => SLOW,
         _ => usize::from(BUSY),
     };
+    let large = kind.large(&target.headers).into();
     for number in 0..crowd {
         let peer = Peer {
+            large: Arc::clone(&large),
             kind,
             number,
             target: Arc::clone(target),
@@ -141,6 +164,8 @@ async fn begin(kind: Kind, target: &Arc<Target>, tell: &Tell, attackers: &mut Jo
 }
 
 struct Peer {
+    /// A request that is made once: to make it costs more than to send it.
+    large: Arc<[u8]>,
     kind: Kind,
     number: usize,
     target: Arc<Target>,
@@ -158,9 +183,12 @@ impl Peer {
             if self.tell.send((self.kind, outcome)).await.is_err() {
                 return;
             }
-            if self.number >= usize::from(BUSY) {
-                sleep(SLOW_PAUSE).await;
-            }
+            sleep(match self.kind {
+                Kind::Headers | Kind::Body | Kind::Depth => LARGE_PAUSE,
+                Kind::Keys | Kind::Flood => SMALL_PAUSE,
+                Kind::Slowloris | Kind::Idle | Kind::All => SLOW_PAUSE,
+            })
+            .await;
         }
     }
 
@@ -177,14 +205,7 @@ impl Peer {
                     sleep(SLOW_PAUSE).await;
                 }
             }
-            Kind::Headers => {
-                let mut head = submit.into_bytes();
-                for line in 0..HEADER_LINES {
-                    head.extend(format!("x-{line}: y\r\n").bytes());
-                }
-                head.extend(b"\r\n");
-                return send(stream, head.chunks(CHUNK)).await;
-            }
+            Kind::Headers | Kind::Depth => return send(stream, self.large.chunks(CHUNK)).await,
             Kind::Body if self.number.is_multiple_of(2) => {
                 let head = format!("{submit}content-length: {BODY}\r\n\r\n");
                 let chunk = vec![b' '; CHUNK];
@@ -198,11 +219,6 @@ impl Peer {
                 let chunks = BODY / (CHUNK as u64);
                 let body = (0..chunks).map(|_| chunk.as_bytes());
                 return send(stream, std::iter::once(head.as_bytes()).chain(body)).await;
-            }
-            Kind::Depth => {
-                let body = format!(r#"{{"destination_msisdn":{}"#, "[".repeat(DEPTH));
-                let head = format!("{submit}content-length: {}\r\n\r\n{body}", body.len());
-                return send(stream, head.as_bytes().chunks(CHUNK)).await;
             }
             Kind::Keys | Kind::All => {
                 let wrong = format!(

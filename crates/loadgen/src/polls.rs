@@ -56,6 +56,8 @@ pub struct Polls {
     wake_ms: Quantiles,
     /// From sending the submit to its own answer: the message is on disk.
     stored_ms: Quantiles,
+    /// From there to the poll's answer; 0 where that came first.
+    woken_ms: Quantiles,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,16 +101,17 @@ async fn measure(options: &Options) -> Result<Polls> {
         ended?.context("a poll failed")?;
     }
     let waiting_kib = process::resident_kib(options.server_pid)?;
-    let (wake, stored, missed) = wake_all(options, &target, &mut woken).await?;
+    let wakes = wake_all(options, &target, &mut woken).await?;
     Ok(Polls {
         polls: options.polls,
         before_kib,
         waiting_kib,
         after_kib: process::resident_kib(options.server_pid)?,
         wakes: options.wakes,
-        missed,
-        wake_ms: Quantiles::of(wake),
-        stored_ms: Quantiles::of(stored),
+        missed: wakes.missed,
+        wake_ms: Quantiles::of(wakes.all),
+        stored_ms: Quantiles::of(wakes.stored),
+        woken_ms: Quantiles::of(wakes.woken),
     })
 }
 
@@ -141,15 +144,23 @@ async fn poll(number: usize, target: Arc<Target>, tell: mpsc::Sender<Woken>) -> 
 
 type Latencies = Vec<Duration>;
 
+#[derive(Debug, Default)]
+struct Wakes {
+    all: Latencies,
+    stored: Latencies,
+    woken: Latencies,
+    missed: usize,
+}
+
 async fn wake_all(
     options: &Options,
     target: &Target,
     woken: &mut mpsc::Receiver<Woken>,
-) -> Result<(Latencies, Latencies, usize)> {
+) -> Result<Wakes> {
     let mut connection = Connection::new(target.address);
     let mut due = interval(Duration::from_secs_f64(1.0 / options.rate));
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut wake, mut stored, mut missed) = (Vec::new(), Vec::new(), 0);
+    let mut wakes = Wakes::default();
     for turn in 0..options.wakes {
         due.tick().await;
         // Neighbours are far apart, so that none is woken while it is still fresh.
@@ -166,13 +177,18 @@ async fn wake_all(
             "a submit was answered {}",
             answer.status
         );
-        stored.push(clock::now().saturating_duration_since(sent));
+        let stored = clock::now();
+        wakes.stored.push(stored.saturating_duration_since(sent));
         match timeout(MISSED_AFTER, woken_as(number, woken)).await {
-            Ok(at) => wake.push(at?.saturating_duration_since(sent)),
-            Err(_) => missed += 1,
+            Ok(at) => {
+                let at = at?;
+                wakes.all.push(at.saturating_duration_since(sent));
+                wakes.woken.push(at.saturating_duration_since(stored));
+            }
+            Err(_) => wakes.missed += 1,
         }
     }
-    Ok((wake, stored, missed))
+    Ok(wakes)
 }
 
 async fn woken_as(number: usize, woken: &mut mpsc::Receiver<Woken>) -> Result<Instant> {

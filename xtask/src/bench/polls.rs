@@ -23,6 +23,7 @@ pub(super) struct Polls {
     missed: u32,
     wake_ms: Quantiles,
     stored_ms: Quantiles,
+    woken_ms: Quantiles,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -41,14 +42,15 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Polls>> {
         ("5000", "500")
     };
     println!(
-        "{:>6} {:>9} {:>10} {:>10} {:>9}   {:^23}   {:^23}",
+        "{:>6} {:>9} {:>10} {:>10} {:>9}   {:^23}   {:^23}   {:^23}",
         "polls",
         "MiB extra",
         "KiB a poll",
         "MiB after",
         "missed",
         "wake p50, p99, max ms",
-        "stored"
+        "to its answer",
+        "from there"
     );
     let mut all = Vec::new();
     for round in 1..=options.rounds() {
@@ -80,14 +82,15 @@ impl Polls {
         let extra = self.waiting_kib.saturating_sub(self.before_kib);
         let quantiles = |of: &Quantiles| format!("{:>7.2} {:>7.2} {:>7.2}", of.p50, of.p99, of.max);
         println!(
-            "{:>6} {:>9.1} {:>10.1} {:>10.1} {:>9}   {}   {}",
+            "{:>6} {:>9.1} {:>10.1} {:>10.1} {:>9}   {}   {}   {}",
             self.polls,
             mib(extra),
             f64::from(extra) / f64::from(self.polls),
             mib(self.after_kib),
             self.missed,
             quantiles(&self.wake_ms),
-            quantiles(&self.stored_ms)
+            quantiles(&self.stored_ms),
+            quantiles(&self.woken_ms)
         );
     }
 }

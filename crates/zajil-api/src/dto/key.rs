@@ -43,8 +43,14 @@ impl KeyIn<'_> {
     /// The terms, checked field by field.
     pub(crate) fn into_asked(self, now: Timestamp) -> Result<Asked, Refusal> {
         let label = self.name.text("name", SHORT)?.unwrap_or_default();
-        if label.trim().is_empty() {
+        let label = label.trim();
+        if label.is_empty() {
             return Err(Refusal::field("name", "is required: say whose key it is"));
+        }
+        // It is read in logs and lists, by people who must be able to believe them.
+        if label.chars().any(char::is_control) {
+            let rule = "must hold printable characters only";
+            return Err(Refusal::field("name", rule));
         }
         let words = texts(self.scopes, "scopes")?;
         let scopes = Scopes::parse(words.iter().map(String::as_str));
@@ -65,7 +71,7 @@ impl KeyIn<'_> {
             return Err(Refusal::field("expires_at", "must be in the future"));
         }
         Ok(Asked {
-            label,
+            label: label.to_owned(),
             certificate: certificate.filter(|name| !name.is_empty()),
             scopes,
             networks: networks.map_err(|rule| Refusal::field("networks", rule))?,
@@ -132,7 +138,7 @@ impl Described for KeyIn<'_> {
         schema::object(
             &["name", "scopes"],
             [
-                ("name", given::needed_words(SHORT).says("Whose key it is.")),
+                ("name", given::needed_frontend().says("Whose key it is.")),
                 (
                     "scopes",
                     list(given::scope(), Some(MOST_ITEMS))

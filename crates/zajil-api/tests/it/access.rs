@@ -316,6 +316,7 @@ async fn s3_8_wrong_terms_of_a_key_are_named() {
     let mut answers = String::new();
     for body in [
         "{}",
+        r#"{"name":"a\u0019","scopes":["read"]}"#,
         r#"{"name":"a"}"#,
         r#"{"name":"a","scopes":["root"]}"#,
         r#"{"name":"a","scopes":"read"}"#,
@@ -337,6 +338,7 @@ async fn s3_8_wrong_terms_of_a_key_are_named() {
     }
     expect![[r#"
         422 name is required: say whose key it is
+        422 name must hold printable characters only
         422 scopes is required: an array of admin, read, submit, locations, unrouted, frontend:NAME
         422 scopes must be of admin, read, submit, locations, unrouted, frontend:NAME
         422 scopes must be an array of at most 64 texts

@@ -32,7 +32,7 @@ fn needed(most: usize, form: &str) -> Schema {
     }))
 }
 
-/// The name of a frontend, which must be there.
+/// The name of a frontend or of whom a key is for, which must be there.
 pub(crate) fn needed_frontend() -> Schema {
     needed(SHORT, &grammar::name())
 }
@@ -72,9 +72,9 @@ pub(crate) fn needed_network() -> Schema {
     needed(2 * SHORT, &grammar::network())
 }
 
-/// A scope of a key.
+/// A scope of a key; the longest names a frontend.
 pub(crate) fn scope() -> Schema {
-    needed(2 * SHORT, &grammar::scope())
+    needed("frontend:".len() + SHORT, &grammar::scope())
 }
 
 /// A media type.
@@ -100,11 +100,6 @@ pub(crate) fn graphic(most: usize) -> Schema {
 /// One of these words in any case, which must be there.
 pub(crate) fn needed_word_in_any_case(words: &[&str]) -> Schema {
     needed(SHORT, &grammar::any_case(words))
-}
-
-/// Text that is more than blanks.
-pub(crate) fn needed_words(most: usize) -> Schema {
-    needed(most, &grammar::words())
 }
 
 /// An IP address.

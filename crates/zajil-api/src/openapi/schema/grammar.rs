@@ -20,11 +20,6 @@ pub(super) fn name() -> String {
     format!("{BLANKS}{GRAPHIC}{PRINTABLE}{BLANKS}")
 }
 
-/// Text that is more than blanks.
-pub(super) fn words() -> String {
-    format!("[^\\u0000]*{GRAPHIC}[^\\u0000]*")
-}
-
 /// 3 to 20 digits with an optional plus (D8).
 pub(super) fn plain_number() -> String {
     format!("{BLANKS}\\+?[0-9]{{3,20}}{BLANKS}")
