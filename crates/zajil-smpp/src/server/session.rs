@@ -301,8 +301,9 @@ impl Server {
 
     /// Counts the answer to a submit.
     fn answered(&self, status: Status) {
-        let submits = &self.parts.telemetry.metrics.smpp_submits;
-        submits.with_label_values(&[&status.to_string()]).inc();
+        let refused = (!status.is_ok()).then(|| status.to_string());
+        let metrics = &self.parts.telemetry.metrics;
+        metrics.smpp_submitted(refused.as_deref());
     }
 
     pub(super) fn refused(&self, reason: Reason) {

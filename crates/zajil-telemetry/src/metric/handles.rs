@@ -65,7 +65,9 @@ pub struct Metrics {
     /// `zajil_smpp_sessions`, by `bind_type`.
     pub smpp_sessions: IntGaugeVec,
     /// `zajil_smpp_submits_total`, by `status`.
-    pub smpp_submits: IntCounterVec,
+    smpp_submits: IntCounterVec,
+    /// Those that were taken: every message counts here, so no label is looked up for it.
+    smpp_submits_taken: IntCounter,
     /// `zajil_smpp_requests_under_way`.
     pub smpp_under_way: IntGauge,
     pub(crate) queued: IntCounter,
@@ -148,6 +150,7 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         let r = &registry;
+        let smpp_submits: IntCounterVec = add(r, &rows::SMPP_SUBMITS)?;
         let build: IntGaugeVec = add(r, &rows::BUILD)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Self {
@@ -176,7 +179,8 @@ impl Metrics {
             receipts_waiting: add(r, &rows::RECEIPTS_WAITING)?,
             receipts: add(r, &rows::RECEIPTS)?,
             smpp_sessions: add(r, &rows::SMPP_SESSIONS)?,
-            smpp_submits: add(r, &rows::SMPP_SUBMITS)?,
+            smpp_submits_taken: smpp_submits.with_label_values(&["ESME_ROK"]),
+            smpp_submits,
             smpp_under_way: add(r, &rows::SMPP_UNDER_WAY)?,
             queued: add(r, &rows::QUEUED)?,
             attempted: add(r, &rows::ATTEMPTED)?,
@@ -229,7 +233,6 @@ impl Metrics {
         for kind in ["transmitter", "receiver", "transceiver"] {
             drop(self.smpp_sessions.with_label_values(&[kind]));
         }
-        drop(self.smpp_submits.with_label_values(&["ESME_ROK"]));
         for outcome in ["taken", "refused", "later", "unsent", "given_up"] {
             drop(self.receipts.with_label_values(&[outcome]));
         }
@@ -309,6 +312,14 @@ impl Metrics {
         self.database_connected.set(i64::from(worked.is_ok()));
         if worked.is_err() {
             self.cdr_failures.inc();
+        }
+    }
+
+    /// A submit over SMPP was answered: taken, or with this status.
+    pub fn smpp_submitted(&self, refused: Option<&str>) {
+        match refused {
+            None => self.smpp_submits_taken.inc(),
+            Some(status) => self.smpp_submits.with_label_values(&[status]).inc(),
         }
     }
 
