@@ -21,6 +21,17 @@ pub(crate) fn ensure_cargo_tool(name: &str) -> Result<()> {
     bail!("please install {package} and try again: cargo install --locked {package}")
 }
 
+/// Builds a package that is not of the workspace, and answers its binary, which has its name.
+pub(crate) fn ensure_binary(package: &Path, target: &Path) -> Result<PathBuf> {
+    let mut build = cargo(["build", "--quiet", "--locked", "--manifest-path"]);
+    build.arg(package.join("Cargo.toml"));
+    let name = package.file_name().unwrap_or_default();
+    if !succeeds(build.arg("--target-dir").arg(target))? {
+        bail!("the tests need {}; it does not build", package.display());
+    }
+    Ok(target.join("debug").join(name))
+}
+
 /// Makes `binary` runnable, installing the Debian package that holds it where we may.
 pub(crate) fn ensure_debian_package(binary: &str, package: &str) -> Result<()> {
     if is_on_path(binary) {

@@ -1,5 +1,7 @@
 //! Every test of the workspace, the slow ones too, with what they need from outside.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::install;
@@ -112,6 +114,12 @@ const SMPP: &str = "smpp@0.5.1";
 /// Where the tests find it.
 const SMPP_NODE_MODULES: &str = "SMPP_NODE_MODULES";
 
+/// A third, on a crate of Rust: a package of its own, so that nothing of ours depends on it.
+const ESME_RUSMPP_PACKAGE: &str = "crates/zajil/tests/peers/esme_rusmpp";
+
+/// Where the tests find it.
+const ESME_RUSMPP: &str = "ESME_RUSMPP";
+
 /// Tries the whole description of the API out. Another version tries other things: change it and
 /// mend what it finds.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
@@ -169,6 +177,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         python(SMPPLIB, "smpplib")?,
     );
     let smpp = install::ensure_npm_package(&target.join(SMPP), SMPP)?;
+    let rusmpp = install::ensure_binary(Path::new(ESME_RUSMPP_PACKAGE), &target.join("peers"))?;
     let schemathesis = python(SCHEMATHESIS, "schemathesis")?;
     let sslyze = python(SSLYZE, "sslyze")?;
     let examples_good = !arguments.is_empty()
@@ -187,6 +196,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         .env(PYCRATE_PYTHON, pycrate)
         .env(SMPPLIB_PYTHON, smpplib)
         .env(SMPP_NODE_MODULES, smpp)
+        .env(ESME_RUSMPP, rusmpp)
         .env(SCHEMATHESIS_PYTHON, schemathesis)
         .env(SSLYZE_PYTHON, sslyze);
     // What an everyday build leaves out; before the others, whose summary comes last.

@@ -420,6 +420,22 @@ fn smpp_of_npm_sends_every_form_and_gets_the_receipts_it_asks_for() {
     field.end();
 }
 
+/// D9, D19. A crate of Rust, with its own writing of texts and parts.
+#[test]
+fn rusmppc_sends_every_form_and_gets_the_receipts_it_asks_for() {
+    const TEST: &str = "rusmppc_sends_every_form_and_gets_the_receipts_it_asks_for";
+    if !is_slow(TEST) {
+        return;
+    }
+    let Some(binary) = variable("ESME_RUSMPP") else {
+        println!("SKIPPED {TEST}: cargo xtask test builds the application and sets ESME_RUSMPP");
+        return;
+    };
+    let mut field = Field::new(Phones::new);
+    check(Command::new(binary), &mut field);
+    field.end();
+}
+
 /// D9, D10, D19. The same to a carrier of the field, whose receipts decide: it writes ids in
 /// another way in each session, throttles, is bound to over TLS for one form, and reads each text
 /// itself.
