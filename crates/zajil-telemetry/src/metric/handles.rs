@@ -65,9 +65,7 @@ pub struct Metrics {
     /// `zajil_smpp_sessions`, by `bind_type`.
     pub smpp_sessions: IntGaugeVec,
     /// `zajil_smpp_submits_total`, by `status`.
-    smpp_submits: IntCounterVec,
-    /// Those that were taken: every message counts here, so no label is looked up for it.
-    smpp_submits_taken: IntCounter,
+    smpp_submits: Submits,
     /// `zajil_smpp_requests_under_way`.
     pub smpp_under_way: IntGauge,
     pub(crate) queued: IntCounter,
@@ -136,6 +134,22 @@ impl Drop for Among {
     }
 }
 
+/// `zajil_smpp_submits_total`. Every message counts among those that were taken, so no label is
+/// looked up for it.
+#[derive(Debug)]
+struct Submits {
+    all: IntCounterVec,
+    taken: IntCounter,
+}
+
+impl Submits {
+    fn new(registry: &Registry) -> Result<Self, Error> {
+        let all: IntCounterVec = add(registry, &rows::SMPP_SUBMITS)?;
+        let taken = all.with_label_values(&["ESME_ROK"]);
+        Ok(Self { all, taken })
+    }
+}
+
 impl Metrics {
     /// Counts in `zajil_intake_waiting` as long as it is held.
     #[must_use]
@@ -150,7 +164,6 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         let r = &registry;
-        let smpp_submits: IntCounterVec = add(r, &rows::SMPP_SUBMITS)?;
         let build: IntGaugeVec = add(r, &rows::BUILD)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Self {
@@ -179,8 +192,7 @@ impl Metrics {
             receipts_waiting: add(r, &rows::RECEIPTS_WAITING)?,
             receipts: add(r, &rows::RECEIPTS)?,
             smpp_sessions: add(r, &rows::SMPP_SESSIONS)?,
-            smpp_submits_taken: smpp_submits.with_label_values(&["ESME_ROK"]),
-            smpp_submits,
+            smpp_submits: Submits::new(r)?,
             smpp_under_way: add(r, &rows::SMPP_UNDER_WAY)?,
             queued: add(r, &rows::QUEUED)?,
             attempted: add(r, &rows::ATTEMPTED)?,
@@ -318,8 +330,8 @@ impl Metrics {
     /// A submit over SMPP was answered: taken, or with this status.
     pub fn smpp_submitted(&self, refused: Option<&str>) {
         match refused {
-            None => self.smpp_submits_taken.inc(),
-            Some(status) => self.smpp_submits.with_label_values(&[status]).inc(),
+            None => self.smpp_submits.taken.inc(),
+            Some(status) => self.smpp_submits.all.with_label_values(&[status]).inc(),
         }
     }
 
