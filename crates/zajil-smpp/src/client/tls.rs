@@ -2,11 +2,13 @@
 //!
 //! TLS 1.2 and 1.3. A connection that cannot be secured is closed; nothing is sent in the clear.
 
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -16,6 +18,12 @@ use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, Error, InvalidMessage, RootCertStore,
 };
 use zajil_core::smpp::carrier::{Host, Identity, Tls};
+
+/// The most octets of a file.
+const LARGEST: u64 = 1 << 20;
+/// How many connections read their files at once. A file system that does not answer holds a thread for
+/// each, and they are shared with all that waits for something.
+static READERS: Semaphore = Semaphore::const_new(4);
 
 /// Why a connection is not secured.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +54,13 @@ pub(super) async fn secure(
     let name = tls.server_name.as_deref().unwrap_or(host.name()).to_owned();
     let server = ServerName::try_from(name.clone()).map_err(|_| Failure::NoName(name.clone()))?;
     let settings = tls.clone();
-    let config = tokio::task::spawn_blocking(move || config(&settings)).await;
+    let reader = READERS.acquire().await.map_err(|_| Failure::Late)?;
+    let config = tokio::task::spawn_blocking(move || {
+        // For as long as it takes, also when nobody waits for it any more.
+        let _reader = reader;
+        config(&settings)
+    })
+    .await;
     let config = config.map_err(|error| Failure::Handshake(error.to_string()))??;
     let connecting = TlsConnector::from(Arc::new(config)).connect(server, stream);
     connecting
@@ -82,7 +96,8 @@ fn config(tls: &Tls) -> Result<ClientConfig, Failure> {
         return Ok(builder.with_no_client_auth());
     };
     let chain = certificates(cert_path)?;
-    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|why| unread(key_path, why))?;
+    let key = contents(key_path).and_then(|pem| PrivateKeyDer::from_pem_slice(&pem));
+    let key = key.map_err(|why| unread(key_path, why))?;
     builder
         .with_client_auth_cert(chain, key)
         .map_err(|why| file(key_path, &why))
@@ -90,12 +105,27 @@ fn config(tls: &Tls) -> Result<ClientConfig, Failure> {
 
 /// The certificates of a file; at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let all: Result<Vec<_>, pem::Error> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    let all = all.map_err(|why| unread(path, why))?;
+    let all = contents(path).and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect());
+    let all: Vec<_> = all.map_err(|why| unread(path, why))?;
     match all.is_empty() {
         true => Err(unread(path, pem::Error::NoItemsFound)),
         false => Ok(all),
+    }
+}
+
+/// What a file holds. To open a pipe may take for ever, and a device may never end.
+fn contents(path: &Path) -> Result<Vec<u8>, pem::Error> {
+    let bad = |why| pem::Error::Io(io::Error::new(io::ErrorKind::InvalidInput, why));
+    let known = fs::metadata(path).map_err(pem::Error::Io)?;
+    if !known.is_file() {
+        return Err(bad("is no ordinary file"));
+    }
+    let mut contents = Vec::new();
+    let file = File::open(path).map_err(pem::Error::Io)?;
+    let read = file.take(LARGEST + 1).read_to_end(&mut contents);
+    match read.map_err(pem::Error::Io)? {
+        octets if octets as u64 > LARGEST => Err(bad("is larger than 1 MiB")),
+        _ => Ok(contents),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Carriers over TLS: whom we believe, who we are, and that nothing ever goes in the clear.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
@@ -200,6 +201,23 @@ async fn a_carrier_that_asks_for_a_certificate_gets_ours() {
     let id = up.submit("up", "hello").await;
     up.delivered(id).await;
     assert_eq!(sim.texts(), ["hello"]);
+}
+
+/// To read a device never ends, and to open a pipe that nobody writes to takes for ever.
+#[tokio::test]
+async fn a_file_that_is_none_is_not_read() {
+    let authority = Authority::new();
+    authority.issue("server", "localhost");
+    let sim = sim(&authority, "server", None).await;
+    let at = |path: PathBuf| Tls {
+        ca_path: Some(path),
+        ..Tls::default()
+    };
+    let device = secured(sim.port, at("/dev/zero".into()));
+    refused(&sim, device, "/dev/zero: is no ordinary file").await;
+    let large = authority.path("large.pem");
+    std::fs::write(&large, vec![b' '; (1 << 20) + 1]).unwrap();
+    refused(&sim, secured(sim.port, at(large)), "is larger than 1 MiB").await;
 }
 
 /// An authority that is exchanged counts from the next connection, without a restart.

@@ -110,6 +110,10 @@ fn a_carrier_over_tls_is_kept_from_the_command_line_and_says_what_is_wrong() {
             ["--tls-server-name", "a b"],
             "tls_server_name must be a host name or an IP address",
         ),
+        (
+            ["--tls-ca-path", ca.as_str()],
+            "tls must be true while a tls_… field is set",
+        ),
     ] {
         let (code, said) = add(&more);
         assert!(code == Some(1) && said.contains(rule), "{said}");

@@ -34,7 +34,7 @@ impl TlsIn<'_> {
         let cert = file(self.cert_path, "tls_cert_path", cert)?;
         let key = file(self.key_path, "tls_key_path", key)?;
         let name = |field: Field<'_>| field.parsed("tls_server_name", Tls::server_name);
-        Ok(Tls {
+        let tls = Tls {
             enabled: self.enabled.boolean("tls")?.unwrap_or(old.enabled),
             server_name: self.server_name.or_keep(old.server_name, name)?,
             ca_path: file(self.ca_path, "tls_ca_path", old.ca_path)?,
@@ -53,7 +53,15 @@ impl TlsIn<'_> {
                     return Err(Refusal::field("tls_cert_path", rule));
                 }
             },
-        })
+        };
+        // Who says whom to trust and forgets to switch it on would send the password in the clear.
+        match tls.enabled || tls == Tls::default() {
+            true => Ok(tls),
+            false => Err(Refusal::field(
+                "tls",
+                "must be true while a tls_… field is set",
+            )),
+        }
     }
 }
 
