@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
@@ -43,7 +44,7 @@ const OPENED_AT_ONCE: usize = 200;
 const BETWEEN: Duration = Duration::from_millis(20);
 
 /// What is done to a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// Heads that come octet by octet.
     Slowloris,
@@ -269,4 +270,38 @@ async fn answer(stream: &mut TcpStream, within: Option<Duration>) -> io::Result<
     let told = head.get(9..count).filter(|status| !status.is_empty());
     let told = told.map(|status| String::from_utf8_lossy(status).into_owned());
     Ok(told.unwrap_or_else(|| "closed".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_requests_are_as_large_as_they_say() {
+        let head = String::from_utf8(Kind::Headers.large("host: h\r\n")).expect("it is text");
+        assert_eq!(head.lines().count(), 2 + HEADER_LINES + 1);
+        assert!(head.ends_with("x-99999: y\r\n\r\n"));
+        let deep = String::from_utf8(Kind::Depth.large("host: h\r\n")).expect("it is text");
+        let (head, body) = deep.split_once("\r\n\r\n").expect("it has a body");
+        assert!(head.ends_with(&format!("content-length: {}", body.len())));
+        assert!(body.ends_with(&"[".repeat(DEPTH)));
+    }
+
+    #[test]
+    fn what_comes_of_it_is_counted_by_kind() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let url = format!("http://{}", server.local_addr().expect("it is bound"));
+        let refuses = std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            for mut stream in server.incoming().take(4).map_while(Result::ok) {
+                let mut asked = [0; 16];
+                stream.read_exact(&mut asked).expect("it asks");
+                let refused = b"HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(refused).expect("it listens");
+            }
+        });
+        let told = run(Kind::Keys, &url, Duration::ZERO, || Ok(())).expect("there is a server");
+        assert_eq!(told.get("Keys: 401"), Some(&4), "{told:?}");
+        refuses.join().expect("it refused four");
+    }
 }

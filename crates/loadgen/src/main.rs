@@ -56,7 +56,7 @@ enum Command {
     /// Mean no good, from other addresses of this machine, until the time is over.
     Attack {
         #[arg(value_enum)]
-        kind: Kind,
+        kind: attack::Kind,
         /// The server, as http://host:port.
         #[arg(long, default_value = "http://127.0.0.1:8080")]
         url: String,
@@ -145,42 +145,6 @@ impl From<Scenario> for http::Scenario {
     }
 }
 
-/// What is done to a server.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
-    /// Heads that come octet by octet.
-    Slowloris,
-    /// Heads of 100,000 lines.
-    Headers,
-    /// Bodies of 1 GB, announced and not.
-    Body,
-    /// JSON as deep as a body is long.
-    Depth,
-    /// Wrong keys and tokens.
-    Keys,
-    /// 10,000 connections that say nothing.
-    Idle,
-    /// Connections that come and go.
-    Flood,
-    /// All of it at once.
-    All,
-}
-
-impl From<Kind> for attack::Kind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Slowloris => Self::Slowloris,
-            Kind::Headers => Self::Headers,
-            Kind::Body => Self::Body,
-            Kind::Depth => Self::Depth,
-            Kind::Keys => Self::Keys,
-            Kind::Idle => Self::Idle,
-            Kind::Flood => Self::Flood,
-            Kind::All => Self::All,
-        }
-    }
-}
-
 /// Exit code 0: every request was sent and answered 2xx; 1: some were not, see the report;
 /// 2: there is no report.
 fn main() -> ExitCode {
@@ -204,7 +168,7 @@ fn main() -> ExitCode {
             kind,
             url,
             duration,
-        } => attack(kind.into(), &url, duration),
+        } => attack(kind, &url, duration),
         Command::Null { listen } => serve_null(listen).map(|()| ExitCode::SUCCESS),
         Command::NullSmpp { listen, receipts } => {
             serve_null_smpp(listen, receipts).map(|()| ExitCode::SUCCESS)
