@@ -58,6 +58,8 @@ struct Options {
     profile: Option<String>,
     /// Measures what was built before.
     is_built: bool,
+    /// Keeps the data in memory: where others keep the disk busy, their syncs are left out.
+    memory: bool,
 }
 
 impl Options {
@@ -87,6 +89,7 @@ impl Options {
                 "--messages" => options.messages = Some(number(argument, value()?)?),
                 "--json" => options.json = Some(value()?.into()),
                 "--built" => options.is_built = true,
+                "--memory" => options.memory = true,
                 "--plot" => options.plot = Some(value()?.into()),
                 "--profile" => options.profile = Some(value()?.clone()),
                 "--binary" => options.binary = Some(value()?.into()),
@@ -111,7 +114,7 @@ fn number(name: &str, text: &str) -> Result<u32> {
     Ok(number)
 }
 
-/// The programs under test and a folder on the disk that holds the build.
+/// The programs under test and a folder on the disk that holds the build, or in memory.
 #[derive(Debug)]
 struct Bench {
     loadgen: PathBuf,
@@ -144,10 +147,11 @@ impl Bench {
             "the build failed"
         );
         let release = workspace.target_directory.join(profile);
-        let folder = workspace
-            .target_directory
-            .join("bench")
-            .join(std::process::id().to_string());
+        let bench = match options.memory {
+            true => Path::new("/dev/shm/zajil-bench").to_owned(),
+            false => workspace.target_directory.join("bench"),
+        };
+        let folder = bench.join(std::process::id().to_string());
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let built = build_zajil.then(|| release.join(BINARY));

@@ -43,7 +43,8 @@ cargo xtask <chore>
 bench options: --quick, --rounds N, --seconds N, --json FILE,
                --binary FILE (this zajil in place of the one built here),
                --profile NAME (of the build; release without),
-               --built (measure what was built before)
+               --built (measure what was built before),
+               --memory (keep the data in /dev/shm, where others keep the disk busy)
 ";
 
 fn main() -> ExitCode {

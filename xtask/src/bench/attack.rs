@@ -1,12 +1,12 @@
 //! What an honest client has of a server that others attack: its latency alone, then while they are
 //! at it, and what the server holds before, meanwhile and afterwards.
 //!
-//! The server has one core, all clients have the other; there the honest one goes first. The data
-//! is in memory, so that attackers are measured and not the disk.
+//! The server has one core, all clients have the other; there the honest one goes first. With
+//! `--memory` attackers are measured and not what others do to the disk meanwhile.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -59,8 +59,7 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
     );
     let mut rounds = Vec::new();
     for number in 1..=options.rounds() {
-        let place = Place::new(number)?;
-        let data = place.0.join("data");
+        let data = bench.data_folder(&format!("attack-{number}"));
         std::fs::create_dir(&data)?;
         let key = key(binary, &data)?;
         let server = Server::pinned(bench, binary, &data, (SERVER_CORE, SETTINGS))?;
@@ -85,26 +84,6 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
         );
     }
     Ok(rounds)
-}
-
-/// A folder in memory: what others do to the disk meanwhile is not what attackers do.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(number: u32) -> Result<Self> {
-        let name = format!("zajil-bench-{}-{number}", std::process::id());
-        let folder = Path::new("/dev/shm").join(name);
-        std::fs::create_dir(&folder).context("cannot make a folder in memory")?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            println!("{} is left behind: {error}", self.0.display());
-        }
-    }
 }
 
 /// A key, made before the server runs.
