@@ -21,8 +21,8 @@ use zajil_core::smpp::carrier::{Host, Identity, Tls};
 
 /// The most octets of a file.
 const LARGEST: u64 = 1 << 20;
-/// How many connections read their files at once. A file system that does not answer holds a thread for
-/// each, and they are shared with all that waits for something.
+/// How many connections read their files at once. A file system that does not answer holds a thread
+/// for each, and they are shared with all that waits for something.
 static READERS: Semaphore = Semaphore::const_new(4);
 
 /// Why a connection is not secured.
