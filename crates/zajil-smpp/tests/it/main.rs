@@ -13,6 +13,10 @@ mod carrier_wire;
 #[cfg(test)]
 mod carriers;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
+mod drawn;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod messages;
