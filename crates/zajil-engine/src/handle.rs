@@ -252,8 +252,10 @@ impl Engine {
         self.shared.closed.store(draining, Ordering::Release);
     }
 
-    /// Refuses new submits, wakes all who wait, stores what the intake holds, ends the tasks.
-    /// Answers when that is done, or after 10 s at the most. A second call answers at once.
+    /// Refuses new submits, wakes all who wait, stores what the intake holds, ends the tasks, and
+    /// lets what clients that have gone had begun come to its end. Answers when that is done, or
+    /// after 20 s at the most; where there is charging after as long as that holds a message, and
+    /// 10 s. A second call answers at once.
     pub async fn stop(&self) {
         self.shared.closed.store(true, Ordering::Release);
         let tasks = self
@@ -262,10 +264,13 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(tasks) = tasks {
-            let longest = STOP_WITHIN.max(self.shared.options.charging.hold);
-            if !self.shared.errands.end(longest).await {
-                tracing::error!("stopped while messages were being charged");
-            }
+            // Who polls is not kept waiting for what others have begun.
+            self.shared.stopping.cancel();
+            let longest = match self.shared.parts.charger {
+                Some(_) => STOP_WITHIN.max(self.shared.options.charging.hold),
+                None => STOP_WITHIN,
+            };
+            self.settle(longest).await;
             tasks.stop(STOP_WITHIN).await;
             let unstored = self.shared.telemetry().metrics.intake.get();
             if unstored > 0 {
@@ -274,6 +279,20 @@ impl Engine {
                     "stopped with asynchronous submits that were not stored"
                 );
             }
+        }
+    }
+}
+
+impl Engine {
+    /// After the last door has closed: what requests that it cut off had begun comes to its end,
+    /// within 10 s.
+    pub async fn finish(&self) {
+        self.settle(STOP_WITHIN).await;
+    }
+
+    async fn settle(&self, within: Duration) {
+        if !self.shared.errands.end(within).await {
+            tracing::error!("stopped while requests of clients that had gone were under way");
         }
     }
 }

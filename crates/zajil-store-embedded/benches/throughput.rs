@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -185,16 +186,30 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-fn write(db: &Connection, rows: &Receiver<Row>) {
-    let mut insert = db.prepare("INSERT INTO row VALUES (?1, ?2)").unwrap();
-    let mut group = Vec::with_capacity(GROUP);
-    while let Ok(first) = rows.recv() {
-        group.push(first);
+/// As the store's writer does it.
+fn gather(rows: &Receiver<Row>, group: &mut Vec<Row>) {
+    let watch = Stopwatch::start();
+    loop {
+        let before = group.len();
         while group.len() < GROUP
             && let Ok(next) = rows.try_recv()
         {
             group.push(next);
         }
+        let is_late = watch.elapsed() >= Duration::from_millis(1);
+        if group.len() == before || group.len() == GROUP || is_late {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn write(db: &Connection, rows: &Receiver<Row>) {
+    let mut insert = db.prepare("INSERT INTO row VALUES (?1, ?2)").unwrap();
+    let mut group = Vec::with_capacity(GROUP);
+    while let Ok(first) = rows.recv() {
+        group.push(first);
+        gather(rows, &mut group);
         db.execute_batch("BEGIN IMMEDIATE").unwrap();
         for (id, record, _) in &group {
             insert.execute((id, record)).unwrap();

@@ -151,6 +151,7 @@ impl Server {
                 tracing::error!(%error, "a listener ended early");
             }
         }
+        self.engine.finish().await;
         self.drain.stop(DRAIN_WITHIN).await;
         self.store.close().await.context("closing the store")
     }

@@ -46,6 +46,7 @@ pub(super) fn on_core(core: &str, program: &Path) -> Command {
 #[derive(Debug, Deserialize)]
 struct Report {
     messages: u64,
+    unsent: u64,
     operations: BTreeMap<String, Operation>,
     server_cpu_us_per_message: Option<f64>,
 }
@@ -71,6 +72,8 @@ pub(super) struct Measured {
     pub(super) answer_p99_ms: f64,
     pub(super) cpu_us: f64,
     pub(super) ok: u64,
+    /// Due, and not sent because every connection was still waiting.
+    pub(super) unsent: u64,
     /// Of every operation of the run.
     pub(super) errors: BTreeMap<String, u64>,
 }
@@ -144,6 +147,7 @@ fn measured(report: Report, operation: &str) -> Result<Measured> {
         answer_p99_ms: counted.answer_p99_ms,
         cpu_us: report.server_cpu_us_per_message.unwrap_or_default(),
         ok: counted.ok,
+        unsent: report.unsent,
         errors,
     })
 }

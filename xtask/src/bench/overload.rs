@@ -1,5 +1,7 @@
 //! Three times as many submits as the server can take: how many it still takes, how long those
-//! wait, what the others are told, and what it holds meanwhile.
+//! wait, what the others are told, and what it holds meanwhile. A caller sends its next request
+//! when it has the answer to the last: what is due while all of them wait is not sent, and is told
+//! too.
 //!
 //! Server and generator have a core each, so that the generator can ask for more than the server
 //! can do.
@@ -39,8 +41,8 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
         .context("there is no package zajil yet")?;
     let mut rounds = Vec::new();
     println!(
-        "{:<13} {:>8} {:>9} {:>9} {:>6} {:>8} {:>8} {:>15}",
-        "", "peak/s", "asked/s", "taken/s", "share", "p99 peak", "p99 over", "RSS MiB"
+        "{:<13} {:>8} {:>9} {:>9} {:>6} {:>8} {:>8} {:>15} {:>10}",
+        "", "peak/s", "asked/s", "taken/s", "share", "p99 peak", "p99 over", "RSS MiB", "not sent"
     );
     for number in 1..=options.rounds() {
         for path in ["submit", "submit-async"] {
@@ -85,7 +87,7 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
 impl Round {
     fn print(&self) {
         println!(
-            "{:<13} {:>8.0} {:>9.0} {:>9.0} {:>6.2} {:>8.1} {:>8.1} {:>15} {:?}",
+            "{:<13} {:>8.0} {:>9.0} {:>9.0} {:>6.2} {:>8.1} {:>8.1} {:>15} {:>10} {:?}",
             self.path,
             self.peak.rate,
             self.asked_per_second,
@@ -97,6 +99,7 @@ impl Round {
                 "{} then {}",
                 self.resident_mib_before, self.resident_mib_after
             ),
+            self.overload.unsent,
             self.overload.errors
         );
     }

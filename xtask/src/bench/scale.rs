@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::load::{Amount, CONNECTIONS, Load, Measured};
@@ -79,6 +79,11 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Scale> {
     );
     let mut rounds = Vec::new();
     for _ in 0..options.rounds() {
+        // A registration lives 90 s (S3.4).
+        for (server, size) in [(&small, sizes[0]), (&large, sizes[1])] {
+            let path = "/api/frontends/register";
+            fill(bench, server, (path, FRONTEND), size.frontends)?;
+        }
         for scenario in ["routed", "located", "life"] {
             let of = |server, size| measure(bench, server, (scenario, size), options.seconds());
             let round = Round {
@@ -103,17 +108,7 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Scale> {
 /// A server that knows so much.
 fn filled(bench: &Bench, binary: &Path, data: &Path, size: Size) -> Result<Server> {
     let server = Server::configured(bench, binary, data, "")?;
-    let post = |path, body, count| {
-        let load = Load {
-            amount: Amount::Count(count),
-            body: Some(body),
-            more: &["--path", path],
-            ..load("post")
-        };
-        load.run(bench, &server)
-    };
-    post("/api/frontends/register", FRONTEND, size.frontends)?;
-    post("/api/locations", LOCATION, size.locations)?;
+    fill(bench, &server, ("/api/locations", LOCATION), size.locations)?;
     // 2 digits of few routes, 5 of many: each number has one.
     let digits = usize::try_from(size.routes.ilog10())?;
     for first in (0..size.routes).step_by(ROUTES_AT_ONCE as usize) {
@@ -132,6 +127,24 @@ fn filled(bench: &Bench, binary: &Path, data: &Path, size: Size) -> Result<Serve
         )?;
     }
     Ok(server)
+}
+
+/// Posts so many of a kind, and wants every one taken.
+fn fill(bench: &Bench, server: &Server, (path, body): (&str, &str), count: u32) -> Result<()> {
+    let load = Load {
+        amount: Amount::Count(count),
+        body: Some(body),
+        more: &["--path", path],
+        ..load("post")
+    };
+    let posted = load.run(bench, server)?;
+    ensure!(
+        posted.ok == u64::from(count),
+        "{path}: {} of {count} were taken: {:?}",
+        posted.ok,
+        posted.errors
+    );
+    Ok(())
 }
 
 fn measure(
