@@ -378,7 +378,8 @@ impl Engine {
 
 impl Desk for Engine {
     fn register(&self, registration: Registration) -> Answer<'_, (Presence, bool)> {
-        Box::pin(self.shared.register(registration))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.register(registration).await })
     }
 
     fn offer(&self, ask: Ask) -> Answer<'_, Vec<Message>> {
@@ -398,7 +399,8 @@ impl Desk for Engine {
     }
 
     fn answer_receipts(&self, answers: Vec<(Handed, ReceiptAnswer)>) -> Answer<'_, ()> {
-        Box::pin(self.shared.answer_receipts(answers))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.answer_receipts(answers).await })
     }
 
     fn report(&self, id: MessageId, report: Report) -> Answer<'_, Message> {
@@ -417,7 +419,8 @@ impl Desk for Engine {
     }
 
     fn remove(&self, id: MessageId) -> Answer<'_, ()> {
-        Box::pin(self.shared.remove(id))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.remove(id).await })
     }
 
     fn locate(&self, id: Option<u64>, sighting: Sighting) -> Answer<'_, (Location, bool)> {
@@ -455,7 +458,8 @@ impl Control for Engine {
     }
 
     fn set_policy(&self, policy: Policy) -> Answer<'_, Policy> {
-        Box::pin(self.shared.set_policy(policy))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.set_policy(policy).await })
     }
 
     fn pause(&self, name: &FrontendName) -> Option<Pause> {

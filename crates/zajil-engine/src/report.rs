@@ -164,7 +164,11 @@ impl Shared {
     pub(crate) async fn remove(&self, id: MessageId) -> Result<(), Refusal> {
         let removed = self.parts.store.remove(id, self.scene()).await;
         match removed.map_err(|error| failed(error, "message"))? {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                // Its application may be owed a receipt; the store does not say whose it was.
+                self.receipt_hints.wake_all();
+                Ok(())
+            }
             Err(NotDone::Charging) => Err(charging(id)),
             Err(
                 NotDone::NotFound | NotDone::AlreadyFinal(_) | NotDone::NotTheirs | NotDone::NotYet,
