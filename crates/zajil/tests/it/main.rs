@@ -3,6 +3,7 @@
 
 mod alerts;
 mod backup;
+mod balanced;
 mod brought;
 mod carriers;
 mod cdr_outage;

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
+use zajil_testkit::database::{DatabaseServer, Engine};
 
+use crate::history::until;
 use crate::server::{Client, Server};
 
 const SETTINGS: &str = "[webhooks]\nallowed_networks = [\"127.0.0.1\"]\n";
@@ -19,6 +21,9 @@ struct Receiver {
     port: u16,
     told: Arc<Mutex<BTreeSet<u64>>>,
     fails: Arc<AtomicBool>,
+    /// Takes requests and answers none.
+    holds: Arc<AtomicBool>,
+    held: Arc<AtomicUsize>,
 }
 
 impl Receiver {
@@ -28,6 +33,8 @@ impl Receiver {
             port: listener.local_addr().unwrap().port(),
             told: Arc::default(),
             fails: Arc::default(),
+            holds: Arc::default(),
+            held: Arc::default(),
         };
         let serves = receiver.clone();
         std::thread::spawn(move || {
@@ -57,6 +64,13 @@ impl Receiver {
         }
         let mut body = vec![0; length];
         lines.read_exact(&mut body).ok()?;
+        if self.holds.load(Ordering::SeqCst) {
+            self.held.fetch_add(1, Ordering::SeqCst);
+            while self.holds.load(Ordering::SeqCst) {
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            return None;
+        }
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         let fails = self.fails.load(Ordering::SeqCst);
         if !fails {
@@ -132,4 +146,56 @@ fn s3_8_kills_and_an_outage_lose_no_ending() {
     receiver.wait_for(&ids);
     assert_eq!(*receiver.told.lock().unwrap(), ids, "and nothing else");
     assert_eq!(server.stop(), Some(0));
+}
+
+/// Of two nodes the one that sends dies while its requests are under way, twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn d16_what_a_node_that_died_had_under_way_is_sent_by_the_other() {
+    if std::env::var_os("SLOW_TESTS").is_none() {
+        println!("SKIPPED: set SLOW_TESTS=1 to run it");
+        return;
+    }
+    let database = DatabaseServer::open(Engine::Postgres).await;
+    let data = tempfile::tempdir().unwrap();
+    let node = |name: &str| {
+        let url = database.url();
+        let settings = format!(
+            "{SETTINGS}[node]\nsmsc_node_name = \"{name}\"\n[store]\nurl = \"{url}\"\n\
+             [cdr]\ncdr_url = \"{url}\"\n"
+        );
+        Server::configured(&data.path().join(name), &settings)
+    };
+    let mut nodes = ["a", "b"].map(|name| Some(node(name)));
+    let receiver = Receiver::start();
+    subscribe(&nodes[0].as_ref().unwrap().client(), &receiver);
+    let mut ids = BTreeSet::new();
+    for _ in 0..2 {
+        let held = receiver.held.load(Ordering::SeqCst);
+        receiver.holds.store(true, Ordering::SeqCst);
+        for server in nodes.iter().flatten() {
+            ids.extend(end_some(&server.client(), 20));
+        }
+        until("a request is under way", || {
+            receiver.held.load(Ordering::SeqCst) > held
+        });
+        let sends = database.sql(
+            "SELECT n.name FROM zajil.duty d JOIN zajil.node n ON n.session = d.session \
+             WHERE d.name = 'endings'",
+        );
+        let (name, at) = match sends.trim() {
+            "a" => ("a", 0),
+            "b" => ("b", 1),
+            other => panic!("{other} sends"),
+        };
+        nodes[at].take().unwrap().kill();
+        receiver.holds.store(false, Ordering::SeqCst);
+        let other = nodes.iter().flatten().next().unwrap();
+        ids.extend(end_some(&other.client(), 20));
+        receiver.wait_for(&ids);
+        nodes[at] = Some(node(name));
+    }
+    assert_eq!(*receiver.told.lock().unwrap(), ids, "and nothing else");
+    for server in nodes.into_iter().flatten() {
+        assert_eq!(server.stop(), Some(0));
+    }
 }
