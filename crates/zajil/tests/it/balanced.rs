@@ -33,8 +33,8 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Starts it with the example of the deployment; only addresses and ports differ, and the third node
-/// is not there. Answers where it takes HTTP and SMPP.
+/// Starts it with the example of the deployment; only addresses and ports differ, and the third
+/// node is not there. Answers where it takes HTTP and SMPP.
 fn balance(folder: &Path, nodes: &[Server; 2]) -> (Ends, String, String) {
     let [http, smpp] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
     let mut text = std::fs::read_to_string(EXAMPLE).unwrap();
