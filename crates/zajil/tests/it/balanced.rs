@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -134,6 +135,33 @@ fn submit(client: &Client) -> Option<u16> {
     answer.map(|(status, _)| status)
 }
 
+fn node(data: &Path, database: &DatabaseServer, name: &str) -> Server {
+    let url = database.url();
+    let settings = format!(
+        "[node]\nsmsc_node_name = \"{name}\"\n[store]\nurl = \"{url}\"\n\
+         [cdr]\ncdr_url = \"{url}\"\n"
+    );
+    Server::configured(&data.join(name), &settings)
+}
+
+/// A live stream, and the lines that it tells.
+fn listen(base: &str) -> (Ends, Receiver<String>) {
+    let tail = Command::new(env!("CARGO_BIN_EXE_zajil"))
+        .args(["tail", "--json", "--server", base])
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut tail = Ends(tail.unwrap());
+    let mut lines = BufReader::new(tail.0.stdout.take().unwrap());
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|count| count > 0) {
+            drop(told.send(std::mem::take(&mut line)));
+        }
+    });
+    (tail, heard)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s11_2_binds_and_streams_behind_the_balancer_outlive_a_drain_and_go_to_the_other_node() {
     if std::env::var_os("SLOW_TESTS").is_none() {
@@ -142,14 +170,7 @@ async fn s11_2_binds_and_streams_behind_the_balancer_outlive_a_drain_and_go_to_t
     }
     let database = DatabaseServer::open(Engine::Postgres).await;
     let data = tempfile::tempdir().unwrap();
-    let nodes = ["a", "b"].map(|name| {
-        let url = database.url();
-        let settings = format!(
-            "[node]\nsmsc_node_name = \"{name}\"\n[store]\nurl = \"{url}\"\n\
-             [cdr]\ncdr_url = \"{url}\"\n"
-        );
-        Server::configured(&data.path().join(name), &settings)
-    });
+    let nodes = ["a", "b"].map(|name| node(data.path(), &database, name));
     let (_balancer, http, smpp) = balance(data.path(), &nodes);
     let client = Client::new(&http);
     until("the balancer has found a node", || {
@@ -165,19 +186,7 @@ async fn s11_2_binds_and_streams_behind_the_balancer_outlive_a_drain_and_go_to_t
     assert_eq!([binds(&nodes[0]), binds(&nodes[1])], [2, 2]);
 
     // A live stream through the balancer hears of what its node takes.
-    let tail = Command::new(env!("CARGO_BIN_EXE_zajil"))
-        .args(["tail", "--json", "--server", &http])
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut tail = Ends(tail.unwrap());
-    let mut lines = BufReader::new(tail.0.stdout.take().unwrap());
-    let (told, heard) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        while lines.read_line(&mut line).is_ok_and(|count| count > 0) {
-            drop(told.send(std::mem::take(&mut line)));
-        }
-    });
+    let (mut tail, heard) = listen(&http);
     // It tells of its own node, and the balancer sends submits to the one that has less to do.
     until("the stream tells of a submit", || {
         for node in &nodes {
