@@ -89,6 +89,8 @@ pub struct Options {
     pub retention_check_interval: Duration,
     /// How many asynchronous submits may wait to be stored.
     pub intake_capacity: usize,
+    /// By how much a lease ends later than was asked for: as far as clocks of nodes may differ.
+    pub lease_margin: Duration,
     /// What a destination must look like (D8).
     pub strictness: Strictness,
     /// How messages are charged, where there is a charging system.
@@ -115,6 +117,7 @@ impl Default for Options {
             frontend_history: 30 * DAY,
             retention_check_interval: HOUR,
             intake_capacity: 10_000,
+            lease_margin: Duration::ZERO,
             strictness: Strictness::Digits,
             charging: Charging::default(),
             seed_routes: Vec::new(),

@@ -77,7 +77,11 @@ impl Shared {
         };
         let watch = Stopwatch::start();
         let found = match ask.lease {
-            Some(lease) => self.parts.store.lease(offer, now.plus(lease)).await,
+            Some(lease) => {
+                // Another node may be ahead of us: nobody gets it while its holder counts on it.
+                let until = now.plus(lease).plus(self.options.lease_margin);
+                self.parts.store.lease(offer, until).await
+            }
             None => self.parts.store.offer(offer).await,
         }?;
         let took = watch.elapsed();

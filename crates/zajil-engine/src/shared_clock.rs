@@ -28,6 +28,9 @@ pub struct SharedClock {
 }
 
 impl SharedClock {
+    /// How far apart the clocks of two nodes may be: each is off by half its question at the most.
+    pub const APART: Duration = LONGEST;
+
     /// Asks the store for the first time.
     ///
     /// # Errors

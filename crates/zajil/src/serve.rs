@@ -21,7 +21,7 @@ use zajil_core::outcome::Reason;
 use zajil_core::port::{CdrSearch, CdrSink};
 use zajil_core::webhook::Webhooks;
 use zajil_engine::tasks::Tasks;
-use zajil_engine::{Engine, Parts};
+use zajil_engine::{Engine, Parts, SharedClock};
 use zajil_store::cluster::Discovery;
 use zajil_store::{Cluster, Store};
 use zajil_telemetry::log::Log;
@@ -446,6 +446,10 @@ fn engine_options(config: &Config, number: NodeNumber) -> zajil_engine::Options 
         frontend_history: messages.frontend_history,
         retention_check_interval: messages.retention_check,
         intake_capacity: messages.intake_capacity,
+        lease_margin: match config.store.shared {
+            Some(_) => SharedClock::APART,
+            None => Duration::ZERO,
+        },
         strictness: messages.strictness,
         charging: config.charging.clone(),
         seed_routes: config.routes.clone(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zajil_core::lifecycle::Edit;
+use zajil_core::message::Life;
 use zajil_core::port::{Desk as _, Intake as _};
 use zajil_engine::Options;
 use zajil_testkit::build;
@@ -190,4 +191,25 @@ async fn a_stop_wakes_all_who_wait() {
         "{:?}",
         began.elapsed()
     );
+}
+
+/// ADR 14: another node may be ahead of the one that leased.
+#[tokio::test(start_paused = true)]
+async fn d13_a_lease_is_kept_as_much_longer_as_clocks_of_nodes_may_differ() {
+    let world = World::new(Options {
+        lease_margin: Duration::from_millis(500),
+        ..Options::default()
+    })
+    .await;
+    let gateway = build::registration("gw");
+    world.engine.register(gateway).await.unwrap();
+    let mut submission = build::submission("1", "44700", "hello");
+    submission.dest_smsc = Some(build::name("gw"));
+    let accepted = world.engine.submit(submission).await.unwrap();
+    let leased = world.engine.offer(ask("gw", &["lease=60"])).await.unwrap();
+    let Life::Pending { leased_until } = leased[0].life else {
+        panic!("{:?}", leased[0].life);
+    };
+    let since = leased_until.unwrap().since(accepted.message.inserted_at);
+    assert_eq!(since, Duration::from_millis(60_500));
 }
