@@ -140,9 +140,16 @@ impl Readers {
         if let Some(conn) = held.as_ref().filter(good) {
             return Ok(Arc::clone(conn));
         }
-        let common = Arc::clone(&self.common);
+        let (common, pulse) = (Arc::clone(&self.common), Arc::clone(&self.pulse));
         let made = run(async move {
-            let made = Arc::new(Conn::open(&common.dial, &common.manners, None).await?);
+            // Once every connection is given up, this is all that is asked of a stuck database.
+            let question = pulse.asked();
+            let made = Conn::open(&common.dial, &common.manners, None).await;
+            if !made.as_ref().is_err_and(Fault::loses_connection) {
+                pulse.answered();
+            }
+            drop(question);
+            let made = Arc::new(made?);
             *held = Some(Arc::clone(&made));
             Ok(made)
         });

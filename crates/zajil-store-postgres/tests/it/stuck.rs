@@ -83,3 +83,34 @@ async fn d15_a_try_that_was_given_up_is_followed_by_one_at_the_next_host() {
     let link = dial.connect(None).await.unwrap();
     link.client.batch_execute("SELECT 1").await.unwrap();
 }
+
+/// Also once every connection has been given up, and nobody can ask but by making one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d15_a_database_that_stays_stuck_keeps_nobody_waiting() {
+    let Some((database, mut server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let options = Options {
+        schema: schema.name.clone(),
+        ..Options::default()
+    };
+    server.statement_timeout = Duration::from_secs(5);
+    server.connect_timeout = Duration::from_secs(1);
+    let store = PostgresStore::open(&server, options).await.unwrap();
+    assert!(store.message(id(1)).await.unwrap().is_none());
+    store.depths(at(0)).await.unwrap();
+    database.signal("-STOP", true);
+    let watch = Stopwatch::start();
+    while watch.elapsed() < Duration::from_secs(12) {
+        assert!(store.message(id(1)).await.is_err());
+    }
+    // These may take half a minute of a database that answers.
+    let watch = Stopwatch::start();
+    let asked = (0..8).map(|_| store.depths(at(0)));
+    let answers = futures_util::future::join_all(asked).await;
+    let took = watch.elapsed();
+    database.signal("-CONT", true);
+    assert!(answers.iter().all(Result::is_err));
+    assert!(took < Duration::from_secs(4), "told after {took:?}");
+}
