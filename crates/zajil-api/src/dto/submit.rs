@@ -287,7 +287,10 @@ impl Described for Submit<'_> {
                 ("tp_dcs_compressed", given::boolean()),
                 ("tp_dcs_has_message_class", given::boolean()),
                 ("tp_dcs_message_class", given::integer(0, 3)),
-                ("tp_user_data_header", given::any_object()),
+                (
+                    "tp_user_data_header",
+                    given::any_object().says("An object, or a text that holds one."),
+                ),
                 ("send_time", given::time()),
                 (
                     "expires",

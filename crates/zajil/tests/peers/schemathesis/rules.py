@@ -163,7 +163,7 @@ RULES = [
     # Values with a grammar of their own.
     (r"networks must be an IP network as .*",
      lambda b: any(has_stray_bits(text) for text in value(b, "networks"))),
-    (r"(details|configuration) must be a JSON object",
+    (r"(details|configuration|tp_user_data_header) must be a JSON object",
      lambda b, name: not is_object(value(b, name))),
     (r"pdu (?:cannot be read: .*|must be an? SMS-.*)", lambda b: not absent(b, "pdu")),
     (r"url must be a URL such as .*", lambda b: not absent(b, "url")),
