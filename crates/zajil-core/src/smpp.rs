@@ -242,6 +242,8 @@ pub struct Account {
     pub alphabet: DefaultAlphabet,
     /// How long texts go to it.
     pub long_text: LongText,
+    /// Whether a submit that it sends again is recognised by its reference (D6).
+    pub idempotent: bool,
 }
 
 impl Account {

@@ -26,6 +26,7 @@ use crate::number;
 pub(crate) use crate::text::Unusable;
 use crate::text::{self, Carried, Incoming};
 
+mod repeat;
 mod replacement;
 
 /// A submission, and what it replaces.
@@ -129,6 +130,7 @@ impl<'p> Request<'p> {
         let from = (&account.system_id, account.alphabet);
         let mut submission = self.submission((sender, destination), from, now)?;
         submission.origin = self.origin(destination).map(Box::new);
+        submission.dedupe = repeat::fingerprint(self, destination, account);
         let replaces = (self.replace == 1).then(|| (named, number::read(destination)));
         if replaces.is_some() && submission.raw_pdu.is_some() {
             let why = "only a text takes the place of a text";

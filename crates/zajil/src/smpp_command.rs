@@ -100,6 +100,9 @@ pub(crate) struct Terms {
     /// How long texts go to it: udh, sar or payload.
     #[arg(long)]
     long_text: Option<String>,
+    /// Whether a submit that is sent again with the same reference is answered with the first id.
+    #[arg(long)]
+    idempotent: Option<bool>,
 }
 
 impl Terms {
@@ -119,6 +122,7 @@ impl Terms {
             "window": self.window,
             "default_alphabet": self.default_alphabet,
             "long_text": self.long_text,
+            "idempotent": self.idempotent,
         }))
     }
 }

@@ -37,6 +37,7 @@ pub(crate) struct AccountIn<'a> {
     window: Field<'a>,
     default_alphabet: Field<'a>,
     long_text: Field<'a>,
+    idempotent: Field<'a>,
 }
 
 impl AccountIn<'_> {
@@ -67,6 +68,7 @@ impl AccountIn<'_> {
             window: NonZeroU32::MIN.saturating_add(99),
             alphabet: DefaultAlphabet::Gsm7,
             long_text: LongText::Udh,
+            idempotent: false,
         };
         self.apply(account)
     }
@@ -120,6 +122,10 @@ impl AccountIn<'_> {
                 .long_text
                 .word("long_text", LongText::parse, &ways)?
                 .unwrap_or(old.long_text),
+            idempotent: self
+                .idempotent
+                .boolean("idempotent")?
+                .unwrap_or(old.idempotent),
             system_id: old.system_id,
             password: old.password,
         })
@@ -183,6 +189,7 @@ pub(crate) struct AccountOut<'a> {
     window: u32,
     default_alphabet: &'static str,
     long_text: &'static str,
+    idempotent: bool,
 }
 
 impl<'a> AccountOut<'a> {
@@ -206,6 +213,7 @@ impl<'a> AccountOut<'a> {
             window: account.window.get(),
             default_alphabet: account.alphabet.as_str(),
             long_text: account.long_text.as_str(),
+            idempotent: account.idempotent,
         }
     }
 }
@@ -248,6 +256,7 @@ impl Described for AccountIn<'_> {
                 ("window", counts(MOST_WINDOW)),
                 ("default_alphabet", given::word(ALPHABETS)),
                 ("long_text", given::word(WAYS)),
+                ("idempotent", given::boolean()),
             ],
         )
     }
@@ -275,6 +284,7 @@ impl Described for AccountOut<'_> {
             ("window", shown::integer(1, MOST_WINDOW)),
             ("default_alphabet", shown::word(ALPHABETS)),
             ("long_text", shown::word(WAYS)),
+            ("idempotent", shown::boolean()),
         ])
     }
 }

@@ -63,6 +63,7 @@ pub(crate) fn account(system_id: &str) -> Account {
         window: NonZeroU32::new(10).unwrap(),
         alphabet: DefaultAlphabet::Gsm7,
         long_text: LongText::Udh,
+        idempotent: false,
     }
 }
 

@@ -303,3 +303,48 @@ async fn the_answer_of_the_application_decides() {
         phone.ended.await.unwrap();
     }
 }
+
+/// D6: a client that lost an answer sends the submit again, in another session or the same.
+#[tokio::test]
+async fn d6_a_submit_that_is_sent_again_is_one_message_where_its_account_says_so() {
+    let mut shop = account("shop");
+    shop.idempotent = true;
+    let centre = centre(vec![shop, account("plain")]).await;
+    let with = |reference: u16, text: &[u8]| {
+        let mut sm = sm("SHOP", "+46709771337", text);
+        sm.tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, reference);
+        sm
+    };
+    let first = Esme::bound(&centre, "shop").await;
+    let (_, id) = first.submit(with(7, b"hello")).await;
+    let second = Esme::bound(&centre, "shop").await;
+    for esme in [&first, &second] {
+        assert_eq!(
+            esme.submit(with(7, b"hello")).await,
+            (Status::ROK, id.clone())
+        );
+    }
+    // At the same time, so that they are stored together.
+    let both = (
+        first.submit(with(8, b"hello")),
+        second.submit(with(8, b"hello")),
+    );
+    let (one, other) = futures_util::future::join(both.0, both.1).await;
+    assert_eq!(one, other);
+    assert_ne!(one.1, id, "another reference is another message");
+    let (_, third) = first.submit(with(7, b"hello again")).await;
+    assert_ne!(third, id, "so is another text");
+    let without = || sm("SHOP", "+46709771337", b"hello");
+    let (_, bare) = first.submit(without()).await;
+    assert_ne!(first.submit(without()).await.1, bare, "without a reference");
+    let plain = Esme::bound(&centre, "plain").await;
+    let (_, of_plain) = plain.submit(with(7, b"hello")).await;
+    assert_ne!(of_plain, id, "of another account");
+    assert_ne!(plain.submit(with(7, b"hello")).await.1, of_plain);
+    let all = zajil_store::contract::Filter {
+        limit: 100,
+        ..Default::default()
+    };
+    let stored = zajil_store::Store::messages(&*centre.store, all).await;
+    assert_eq!(stored.unwrap().len(), 7);
+}

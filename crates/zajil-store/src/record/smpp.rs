@@ -36,6 +36,8 @@ struct AccountForm {
     window: NonZeroU32,
     alphabet: String,
     long_text: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    idempotent: bool,
 }
 
 impl Form for AccountForm {
@@ -69,6 +71,7 @@ pub fn encode_smpp_account(account: &Account) -> String {
         window: account.window,
         alphabet: account.alphabet.as_str().to_owned(),
         long_text: account.long_text.as_str().to_owned(),
+        idempotent: account.idempotent,
     })
 }
 
@@ -104,6 +107,7 @@ pub fn decode_smpp_account(text: &str) -> Result<Account, Error> {
             .ok_or_else(|| bad("an unknown alphabet"))?,
         long_text: LongText::parse(&form.long_text)
             .ok_or_else(|| bad("an unknown way of long texts"))?,
+        idempotent: form.idempotent,
     })
 }
 
@@ -129,5 +133,12 @@ mod tests {
         assert_eq!(account.sender("SHOP"), Some("SHOP"));
         assert_eq!(account.sender("other"), None);
         assert_eq!(encode_smpp_account(&account), text);
+        assert!(!account.idempotent);
+        let set = Account {
+            idempotent: true,
+            ..account
+        };
+        let again = decode_smpp_account(&encode_smpp_account(&set));
+        assert_eq!(again.unwrap(), set);
     }
 }
