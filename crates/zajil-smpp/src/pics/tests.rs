@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use bytes::Bytes;
 use expect_test::expect_file;
+use smpp_codec::Pdu;
+use smpp_codec::pdu::Tolerance;
 
 use super::*;
 
@@ -84,13 +87,17 @@ fn every_status_that_the_sources_send_is_in_the_table_and_no_other() {
     assert_eq!(names(SENT), sent);
 }
 
-/// What the client answers with stands where it hears, and where links answer for either side.
+/// What the client answers with stands where it hears, and where links answer for either side; a
+/// link says of a PDU that cannot be read what the codec says of it.
 #[test]
 fn every_status_that_the_client_sends_is_in_the_table_and_no_other() {
-    let sent = sources(
+    let mut sent = sources(
         &["src/client/hear.rs", "src/link.rs", "src/link"],
         &[],
         "Status::",
     );
+    let cut = Bytes::from_static(b"\0\0\0\x12\0\0\0\x05\0\0\0\0\0\0\0\x05ab");
+    let refused = Pdu::decode(&cut, Tolerance::Lenient).unwrap_err();
+    sent.extend(names(&[refused.status()]));
     assert_eq!(names(SENT_AS_CLIENT), sent);
 }

@@ -68,7 +68,7 @@ impl NpmCarrier {
             let settings = json!({
                 "name": name, "system_id": name, "password": "secret08", "tls": tls,
                 "hosts": [format!("localhost:{}", ports[port])],
-                "tls_ca_path": authority.path("ca.pem"), "long_text": long_text,
+                "tls_ca_path": tls.then(|| authority.path("ca.pem")), "long_text": long_text,
                 "delivered_at": "receipt",
             });
             let (status, answer) = client.call("POST", "/api/smpp/carriers", &settings);
