@@ -104,9 +104,23 @@ def lone(body, side):
 
 
 def followed_by_nobody(body):
-    return bool(value(body, "fallback")) and (
-        absent(body, "dest_smsc") or is_true(body, "drop")
-    )
+    # Of two spellings that contradict each other either may count.
+    given = [body[name] for name in ("dest_smsc", "destination_smsc") if name in body]
+    nobody = not given or None in given or "" in given
+    return bool(value(body, "fallback")) and (nobody or is_true(body, "drop"))
+
+
+def number(body, name):
+    try:
+        return int(str(value(body, name)).strip())
+    except ValueError:
+        return None
+
+
+def part_beyond_parts(body):
+    part, parts = number(body, "message_part_number"), number(body, "message_parts")
+    # Without parts the text says how many there are.
+    return part is not None and (parts is None or part > parts)
 
 
 def names(body, list_name):
@@ -155,6 +169,10 @@ RULES = [
      lambda b: b["action"] != "requeue" and b["filter"]["status"] != "pending"),
     (r"filter\.status must be a final one: what is pending can be retried",
      lambda b: b["action"] == "requeue" and b["filter"]["status"] == "pending"),
+    (r"tls must be true while a tls_… field is set", lambda b: not is_true(b, "tls")),
+    (r"(tls_[a-z_]+) is required with tls_[a-z_]+", absent),
+    (r"message_part_number must not exceed message_parts", part_beyond_parts),
+    (r"id must not be that of an earlier entry", lambda b: not absent(b, "id")),
     # The clock.
     (r"([a-z_]+) must (?:lie|be) in the future", time_is(soon)),
     (r"([a-z_]+) must be at most 366 days from now", time_is(far)),
