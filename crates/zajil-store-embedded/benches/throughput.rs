@@ -19,17 +19,17 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use zajil_core::frontend::FrontendName;
-use zajil_core::lifecycle::Report;
-use zajil_core::offer::Asker;
 use zajil_store::Store as _;
-use zajil_store::contract::OfferAsk;
 use zajil_store::record::{encode_events, encode_extra};
 use zajil_store_embedded::{EmbeddedStore, Options};
 use zajil_telemetry::Stopwatch;
 
+#[path = "shared/deliver.rs"]
+mod deliver;
 #[path = "../tests/it/make.rs"]
 mod make;
+
+use deliver::deliver;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -147,31 +147,6 @@ where
         done??;
     }
     Ok(())
-}
-
-/// Takes and delivers until nothing is left.
-async fn deliver(store: Arc<EmbeddedStore>) -> Result<u64, zajil_store::Error> {
-    let asker = Asker {
-        name: FrontendName::parse("gw").map_err(|_| zajil_store::Error::NotFound)?,
-        include_unrouted: false,
-    };
-    let mut count = 0;
-    loop {
-        let ask = OfferAsk {
-            asker: asker.clone(),
-            limit: 100,
-            now: make::at(1),
-        };
-        let held = store.lease(ask, make::at(600)).await?;
-        if held.is_empty() {
-            return Ok(count);
-        }
-        let done = Report::Delivered { by: None, at: None };
-        let reports = held.iter().map(|message| (message.id, done.clone()));
-        for outcome in store.report(reports.collect(), make::scene(2)).await? {
-            count += u64::from(outcome.is_ok());
-        }
-    }
 }
 
 /// With the settings of the store.

@@ -15,19 +15,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::task::JoinSet;
-use zajil_core::frontend::FrontendName;
-use zajil_core::lifecycle::Report;
-use zajil_core::offer::Asker;
 use zajil_database::Server;
 use zajil_database::postgres::{Dial, Link};
 use zajil_store::Store as _;
-use zajil_store::contract::OfferAsk;
 use zajil_store_postgres::{Options, PostgresStore};
 use zajil_telemetry::Stopwatch;
 use zajil_testkit::database::{DatabaseServer, Engine, Protection};
 
+#[path = "../../zajil-store-embedded/benches/shared/deliver.rs"]
+mod deliver;
 #[path = "../../zajil-store-embedded/tests/it/make.rs"]
 mod make;
+
+use deliver::deliver;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -200,31 +200,6 @@ fn ticks(process: &str) -> u64 {
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let field = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok());
     field(11).unwrap_or(0) + field(12).unwrap_or(0)
-}
-
-/// Takes and delivers until nothing is left.
-async fn deliver(store: Arc<PostgresStore>) -> Result<u64, zajil_store::Error> {
-    let asker = Asker {
-        name: FrontendName::parse("gw").map_err(|_| zajil_store::Error::NotFound)?,
-        include_unrouted: false,
-    };
-    let mut count = 0;
-    loop {
-        let ask = OfferAsk {
-            asker: asker.clone(),
-            limit: 100,
-            now: make::at(1),
-        };
-        let held = store.lease(ask, make::at(600)).await?;
-        if held.is_empty() {
-            return Ok(count);
-        }
-        let done = Report::Delivered { by: None, at: None };
-        let reports = held.iter().map(|message| (message.id, done.clone()));
-        for outcome in store.report(reports.collect(), make::scene(2)).await? {
-            count += u64::from(outcome.is_ok());
-        }
-    }
 }
 
 /// Rows like those of a message into one table with a key: what nothing that stores it can beat.

@@ -12,13 +12,11 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::load::{Amount, Load, Measured, on_core};
+use super::load::{Amount, CLIENT_CORE, Load, Measured, SERVER_CORE, on_core};
 use super::server::Server;
 use super::{Bench, Options};
 
 const FRONTEND: &str = "bench_gw";
-const SERVER_CORE: &str = "0";
-const CLIENT_CORE: &str = "1";
 /// Of the honest client.
 const CONNECTIONS: u32 = 8;
 const RATE: f64 = 200.0;

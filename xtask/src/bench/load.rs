@@ -13,6 +13,10 @@ use super::server::Server;
 /// What a busy set of clients opens.
 pub(super) const CONNECTIONS: u32 = 64;
 
+/// Where the server runs, and where its peers, when each has a core to itself.
+pub(super) const SERVER_CORE: &str = "0";
+pub(super) const CLIENT_CORE: &str = "1";
+
 #[derive(Debug)]
 pub(super) struct Load<'a> {
     pub(super) scenario: &'a str,

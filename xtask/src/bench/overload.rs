@@ -9,13 +9,11 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::load::{Amount, Load, Measured};
+use super::load::{Amount, CLIENT_CORE, Load, Measured, SERVER_CORE};
 use super::server::Server;
 use super::{Bench, Options};
 
 const FRONTEND: &str = "bench_gw";
-const SERVER_CORE: &str = "0";
-const CLIENT_CORE: &str = "1";
 /// Connections that find out what the server can do.
 const ENOUGH: u32 = 64;
 /// Connections that ask for more; also what the system allows one process to open, without being

@@ -5,12 +5,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::load::on_core;
+use super::load::{CLIENT_CORE, SERVER_CORE, on_core};
 use super::server::Server;
 use super::{Bench, Options};
-
-const SERVER_CORE: &str = "0";
-const CLIENT_CORE: &str = "1";
 
 /// The generator's figures.
 #[derive(Debug, Deserialize, Serialize)]

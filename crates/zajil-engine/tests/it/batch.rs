@@ -47,14 +47,8 @@ async fn d5_a_stop_stores_what_was_taken_and_refuses_the_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn d5_an_intake_that_stays_full_refuses_at_the_door() {
-    let world = World::new(Options {
-        intake_capacity: 2,
-        ..Options::default()
-    })
-    .await;
-    world
-        .store
-        .expect(std::iter::repeat_with(|| Mood::Refuse(Error::Busy)).take(8));
+    let world = narrow(2).await;
+    is_busy(&world, 8);
     let mut taken = 0;
     let refused = loop {
         let asked = Instant::now();
@@ -77,14 +71,8 @@ async fn d5_an_intake_that_stays_full_refuses_at_the_door() {
 
 #[tokio::test(start_paused = true)]
 async fn d5_a_submit_waits_for_room_in_an_intake_that_is_full_for_a_moment() {
-    let world = World::new(Options {
-        intake_capacity: 2,
-        ..Options::default()
-    })
-    .await;
-    world
-        .store
-        .expect([Mood::Refuse(Error::Busy), Mood::Refuse(Error::Busy)]);
+    let world = narrow(2).await;
+    is_busy(&world, 2);
     for _ in 0..20 {
         world.engine.submit_async(hello()).await.unwrap();
     }
@@ -94,15 +82,9 @@ async fn d5_a_submit_waits_for_room_in_an_intake_that_is_full_for_a_moment() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_is_told_to_who_waits_for_room_and_loses_none_that_was_taken() {
-    let world = World::new(Options {
-        intake_capacity: 1,
-        ..Options::default()
-    })
-    .await;
+    let world = narrow(1).await;
     // The pauses between these grow from 20 ms: the store is away for 1.2 s.
-    world
-        .store
-        .expect(std::iter::repeat_with(|| Mood::Refuse(Error::Busy)).take(6));
+    is_busy(&world, 6);
     let submits = join_all((0..8).map(|_| async {
         let asked = Instant::now();
         let answer = world.engine.submit_async(hello()).await;
@@ -132,8 +114,7 @@ async fn a_stop_is_told_to_who_waits_for_room_and_loses_none_that_was_taken() {
 #[tokio::test(start_paused = true)]
 async fn d5_the_intake_is_bounded_in_octets_too() {
     let world = World::new(Options::default()).await;
-    let busy = || Mood::Refuse(Error::Busy);
-    world.store.expect(std::iter::repeat_with(busy).take(8));
+    is_busy(&world, 8);
     let heavy = || {
         let mut submission = hello();
         submission.raw_pdu = Some(vec![0; 100 << 20]);
@@ -150,6 +131,21 @@ async fn d5_the_intake_is_bounded_in_octets_too() {
     heavy().await.unwrap();
     world.engine.stop().await;
     assert_eq!(world.store.figures().await.unwrap().pending, 4);
+}
+
+/// A node whose intake has room for so many.
+async fn narrow(intake_capacity: usize) -> World {
+    World::new(Options {
+        intake_capacity,
+        ..Options::default()
+    })
+    .await
+}
+
+/// The store refuses so many times; the pauses between grow.
+fn is_busy(world: &World, times: usize) {
+    let busy = || Mood::Refuse(Error::Busy);
+    world.store.expect(std::iter::repeat_with(busy).take(times));
 }
 
 fn hello() -> Submission {
