@@ -2,49 +2,35 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, SRV};
-use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use zajil_store::cluster::{Discovery as _, Peer};
 
 use super::Dns;
 
-/// Serves two nodes; ends with the test's process.
-fn name_server() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut octets = [0; 4_096];
-        while let Ok((length, from)) = socket.recv_from(&mut octets) {
-            let question = Message::from_vec(&octets[..length]).unwrap();
-            let name = question.queries[0].name().clone();
-            let asked = question.queries[0].query_type();
-            let mut reply = question.into_response();
-            reply.additionals.clear();
-            let text = name.to_ascii();
-            let data = match (text.as_str(), asked) {
-                ("_zajil._tcp.example.", RecordType::SRV) => ["a", "b"]
-                    .map(|host| {
-                        let target = Name::from_ascii(format!("{host}.example.")).unwrap();
-                        RData::SRV(SRV::new(0, 0, 8080, target))
-                    })
-                    .to_vec(),
-                ("a.example.", RecordType::A) => vec![RData::A(A::new(10, 0, 0, 1))],
-                ("nodes.example.", RecordType::A) => {
-                    vec![RData::A(A::new(10, 0, 0, 1)), RData::A(A::new(10, 0, 0, 2))]
-                }
-                _ => {
-                    reply.metadata.response_code = ResponseCode::NXDomain;
-                    Vec::new()
-                }
-            };
-            for data in data {
-                reply.add_answer(Record::from_rdata(name.clone(), 60, data));
-            }
-            socket.send_to(&reply.to_vec().unwrap(), from).unwrap();
-        }
-    });
-    address
+#[path = "../../tests/it/name_server.rs"]
+mod name_server;
+
+use name_server::name_server;
+
+/// Serves two nodes.
+fn two_nodes() -> SocketAddr {
+    name_server(|name, asked| match (name.to_ascii().as_str(), asked) {
+        ("_zajil._tcp.example.", RecordType::SRV) => Some(
+            ["a", "b"]
+                .map(|host| {
+                    let target = Name::from_ascii(format!("{host}.example.")).unwrap();
+                    RData::SRV(SRV::new(0, 0, 8080, target))
+                })
+                .to_vec(),
+        ),
+        ("a.example.", RecordType::A) => Some(vec![RData::A(A::new(10, 0, 0, 1))]),
+        ("nodes.example.", RecordType::A) => Some(vec![
+            RData::A(A::new(10, 0, 0, 1)),
+            RData::A(A::new(10, 0, 0, 2)),
+        ]),
+        _ => None,
+    })
 }
 
 fn peer(host: Option<&str>, port: Option<u16>, address: Option<&str>) -> Peer {
@@ -57,7 +43,7 @@ fn peer(host: Option<&str>, port: Option<u16>, address: Option<&str>) -> Peer {
 
 #[tokio::test]
 async fn s11_2_nodes_are_found_by_service_or_by_address() {
-    let server = name_server();
+    let server = two_nodes();
     let peers = async |query: &str| Dns::new(query, &[server]).unwrap().peers().await;
     let by_service = peers("_zajil._tcp.example").await.unwrap();
     let (a, b) = (Some("a.example"), Some("b.example"));

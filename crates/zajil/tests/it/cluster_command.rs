@@ -1,39 +1,25 @@
 //! `zajil cluster` against real nodes, and what a name service says of them (S11.2).
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 
-use hickory_resolver::proto::op::Message;
 use hickory_resolver::proto::rr::rdata::A;
-use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use hickory_resolver::proto::rr::{RData, RecordType};
 use serde_json::{Value, json};
 use zajil_testkit::database::{DatabaseServer, Engine};
 
 use crate::command_line::{text, zajil};
 use crate::history::until;
+use crate::name_server::name_server;
 use crate::server::Server;
 
-/// Says of every name that it is here and at one other place; ends with the test's process.
-fn name_server() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut octets = [0; 4_096];
-        while let Ok((length, from)) = socket.recv_from(&mut octets) {
-            let question = Message::from_vec(&octets[..length]).unwrap();
-            let name = question.queries[0].name().clone();
-            let asked = question.queries[0].query_type();
-            let mut reply = question.into_response();
-            reply.additionals.clear();
-            for at in [A::new(127, 0, 0, 1), A::new(198, 18, 0, 9)] {
-                if asked == RecordType::A {
-                    reply.add_answer(Record::from_rdata(name.clone(), 60, RData::A(at)));
-                }
-            }
-            socket.send_to(&reply.to_vec().unwrap(), from).unwrap();
-        }
-    });
-    address
+/// Says of every name that it is here and at one other place.
+fn here_and_there() -> SocketAddr {
+    let places = [A::new(127, 0, 0, 1), A::new(198, 18, 0, 9)];
+    name_server(move |_, asked| match asked {
+        RecordType::A => Some(places.map(RData::A).to_vec()),
+        _ => Some(Vec::new()),
+    })
 }
 
 fn node(data: &Path, database: &DatabaseServer, name: &str, servers: SocketAddr) -> Server {
@@ -72,7 +58,7 @@ async fn s11_2_the_command_shows_who_is_there_and_takes_a_node_out() {
     }
     let database = DatabaseServer::open(Engine::Postgres).await;
     let data = tempfile::tempdir().unwrap();
-    let dns = name_server();
+    let dns = here_and_there();
     let one = node(data.path(), &database, "n-1", dns);
     let (code, shown, _) = cluster(&one, &["status"]);
     assert_eq!(code, 0, "{shown}");

@@ -24,6 +24,7 @@ mod hostile;
 mod injected;
 mod logs;
 mod migrate;
+mod name_server;
 mod observed;
 mod oidc;
 mod partition;

@@ -1,5 +1,6 @@
 //! Applications that come over TLS: the certificate, its exchange, and accounts that insist on it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -35,6 +36,18 @@ async fn secured(port: u16, authority: &Authority) -> std::io::Result<TlsStream<
         .await
 }
 
+/// A node that listens over TLS, and where.
+fn listener(authority: &Authority, place: &Path) -> (Server, u16) {
+    let tls = port();
+    let path = |name: &str| authority.path(name).display().to_string();
+    let settings = format!(
+        "[smpp]\ntls_listen = '127.0.0.1:{tls}'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n",
+        path("server.pem"),
+        path("server.key")
+    );
+    (Server::configured(&place.join("data"), &settings), tls)
+}
+
 #[test]
 fn s3_8_applications_bind_over_tls_and_a_certificate_is_exchanged() {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -45,14 +58,7 @@ fn s3_8_applications_bind_over_tls_and_a_certificate_is_exchanged() {
     authority.issue("server", "localhost");
     other.issue("server", "localhost");
     let place = tempfile::tempdir().unwrap();
-    let tls = port();
-    let path = |name: &str| authority.path(name).display().to_string();
-    let settings = format!(
-        "[smpp]\ntls_listen = '127.0.0.1:{tls}'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n",
-        path("server.pem"),
-        path("server.key")
-    );
-    let server = Server::configured(&place.path().join("data"), &settings);
+    let (server, tls) = listener(&authority, place.path());
     let account = json!({ "system_id": "shop", "password": "secret08", "require_tls": true });
     let (status, answer) = server.client().call("POST", "/api/smpp/accounts", &account);
     assert_eq!(
@@ -81,14 +87,7 @@ fn a_carrier_over_tls_is_kept_from_the_command_line_and_says_what_is_wrong() {
     let authority = Authority::new();
     authority.issue("server", "localhost");
     let place = tempfile::tempdir().unwrap();
-    let tls = port();
-    let path = |name: &str| authority.path(name).display().to_string();
-    let settings = format!(
-        "[smpp]\ntls_listen = '127.0.0.1:{tls}'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n",
-        path("server.pem"),
-        path("server.key")
-    );
-    let server = Server::configured(&place.path().join("data"), &settings);
+    let (server, tls) = listener(&authority, place.path());
     let account = json!({ "system_id": "shop", "password": "secret08", "require_tls": true });
     let (status, _) = server.client().call("POST", "/api/smpp/accounts", &account);
     assert_eq!(status, 201);
@@ -96,7 +95,7 @@ fn a_carrier_over_tls_is_kept_from_the_command_line_and_says_what_is_wrong() {
     let hosts = format!("localhost:{tls}");
     let basis = ["add", "up", "--hosts", &hosts, "--system-id", "shop"];
     let add = |more: &[&str]| run(&[&basis, more].concat(), "secret08\n");
-    let ca = path("ca.pem");
+    let ca = authority.path("ca.pem").display().to_string();
     for (more, rule) in [
         (
             ["--tls-ca-path", "ca.pem"],
