@@ -93,6 +93,15 @@ const NEEDS: &[Need] = &[
         binary: "promtool",
         package: "prometheus",
     },
+    // What Jasmin keeps its messages in.
+    Need {
+        binary: "rabbitmq-server",
+        package: "rabbitmq-server",
+    },
+    Need {
+        binary: "redis-server",
+        package: "redis-server",
+    },
 ];
 
 /// Asked what PDUs mean. Another version may know other errors: change it with the list of what
@@ -108,7 +117,13 @@ const SMPPLIB: &str = "smpplib==2.2.4";
 /// Where the tests find the interpreter that has smpplib.
 const SMPPLIB_PYTHON: &str = "SMPPLIB_PYTHON";
 
-/// Another, of JavaScript.
+/// A gateway on both sides. 0.11.1 forgets the receipts of messages in one part.
+const JASMIN: &str = "jasmin==0.11.0";
+
+/// Where the tests find the interpreter that has Jasmin.
+const JASMIN_PYTHON: &str = "JASMIN_PYTHON";
+
+/// Another client, of JavaScript.
 const SMPP: &str = "smpp@0.5.1";
 
 /// Where the tests find it.
@@ -176,6 +191,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         python(PYCRATE, "pycrate_mobile")?,
         python(SMPPLIB, "smpplib")?,
     );
+    let jasmin = python(JASMIN, "jasmin")?;
     let smpp = install::ensure_npm_package(&target.join(SMPP), SMPP)?;
     let rusmpp = install::ensure_binary(Path::new(ESME_RUSMPP_PACKAGE), &target.join("peers"))?;
     let schemathesis = python(SCHEMATHESIS, "schemathesis")?;
@@ -195,6 +211,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         .env(SLOW_TESTS, "1")
         .env(PYCRATE_PYTHON, pycrate)
         .env(SMPPLIB_PYTHON, smpplib)
+        .env(JASMIN_PYTHON, jasmin)
         .env(SMPP_NODE_MODULES, smpp)
         .env(ESME_RUSMPP, rusmpp)
         .env(SCHEMATHESIS_PYTHON, schemathesis)

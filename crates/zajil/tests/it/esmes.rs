@@ -3,6 +3,7 @@
 //! and the receipts are those that were asked for, as the application's own library reads them.
 //! Slow: runs with `SLOW_TESTS=1`. `cargo xtask test` brings the libraries.
 
+mod jasmin;
 mod npm_carrier;
 mod phones;
 
@@ -167,14 +168,8 @@ struct Case {
 
 impl Case {
     fn json(&self, n: usize) -> Value {
-        let hex: String = match self.form {
-            Form::Binary => self
-                .form
-                .expected()
-                .1
-                .iter()
-                .map(|o| format!("{o:02x}"))
-                .collect(),
+        let hex = match self.form {
+            Form::Binary => hex(&self.form.expected().1),
             _ => String::new(),
         };
         json!({
@@ -191,6 +186,10 @@ impl Case {
             .filter_map(|asked| self.end.receipt(*asked));
         owed.count()
     }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Every combination.
@@ -455,10 +454,14 @@ fn smpp_of_npm_as_carrier_gets_every_form_and_its_receipts_go_back() {
     field.end();
 }
 
+/// Octets as a parameter of a URL has them.
+fn quoted(octets: &[u8]) -> String {
+    octets.iter().map(|o| format!("%{o:02X}")).collect()
+}
+
 /// What Kannel is told to send, and how to ask for receipts: `dlr-mask` has 1 for deliveries and 2
 /// for failures. It has no other way for long texts than a header, and one mask for a text.
 fn kannel_query(case: &Case, n: usize, sink: u16) -> String {
-    let quoted = |octets: &[u8]| -> String { octets.iter().map(|o| format!("%{o:02X}")).collect() };
     let (text, coding) = match case.form {
         Form::Binary => (case.form.expected().1, "coding=1"),
         Form::Ucs2 => (case.form.text().into_bytes(), "coding=2&charset=UTF-8"),

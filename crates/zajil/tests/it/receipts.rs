@@ -178,6 +178,11 @@ pub(crate) fn port() -> u16 {
 
 /// Answers every request with 200, and tells its path.
 pub(crate) fn sink() -> (u16, Receiver<String>) {
+    sink_saying("")
+}
+
+/// Likewise, with this text.
+pub(crate) fn sink_saying(text: &'static str) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, told): (Sender<String>, Receiver<String>) = channel();
@@ -190,7 +195,10 @@ pub(crate) fn sink() -> (u16, Receiver<String>) {
             };
             let rest = lines.map_while(Result::ok);
             rest.take_while(|line| !line.is_empty()).for_each(drop);
-            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let length = text.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
+            );
             drop(stream.write_all(answer.as_bytes()));
             let path = first.split(' ').nth(1).unwrap_or("").to_owned();
             if tell.send(path).is_err() {

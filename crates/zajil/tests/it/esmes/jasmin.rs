@@ -1,0 +1,232 @@
+//! Jasmin, a gateway whose clients bind to us. It runs as its documents say, with a broker and a
+//! Redis of its own; `cargo xtask test` brings it.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::{Value, json};
+
+use super::phones::Phones;
+use super::{Case, End, Field, Form, PEERS, hex, matrix, quoted};
+use crate::receipts::{PATIENCE, is_slow, sink_saying};
+use crate::server::Client;
+use crate::smpp::variable;
+
+/// The interpreter that has Jasmin; none when the test is not to run, and why is said.
+fn python(test: &str) -> Option<String> {
+    if !is_slow(test) {
+        return None;
+    }
+    let python = variable("JASMIN_PYTHON");
+    if python.is_none() {
+        println!("SKIPPED {test}: cargo xtask test brings Jasmin and sets JASMIN_PYTHON");
+    }
+    python
+}
+
+/// Its processes; they end with the value.
+struct Jasmin {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<Value>,
+    http: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Jasmin {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        drop(self.child.wait());
+    }
+}
+
+impl Jasmin {
+    fn start(python: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(python)
+            .arg(format!("{PEERS}/jasmin_peer.py"))
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tell, lines) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                drop(tell.send(serde_json::from_str::<Value>(&line).unwrap()));
+            }
+        });
+        let mut jasmin = Self {
+            stdin: child.stdin.take(),
+            child,
+            lines,
+            http: 0,
+            _folder: folder,
+        };
+        let ready = jasmin.lines.recv_timeout(PATIENCE).unwrap();
+        jasmin.http = ready["http"].as_u64().unwrap();
+        jasmin
+    }
+
+    /// Has it do something, and waits until it has.
+    fn does(&mut self, what: &Value) -> Value {
+        writeln!(self.stdin.as_ref().unwrap(), "{what}").unwrap();
+        let answer = self.lines.recv_timeout(PATIENCE).unwrap();
+        answer["answer"].clone()
+    }
+
+    /// Binds one of its clients there, as the account `shop`, and has what the user of the same
+    /// name sends go through it.
+    fn binds(&mut self, name: &str, smpp: &str) {
+        let port: u16 = smpp.rsplit_once(':').unwrap().1.parse().unwrap();
+        let settings = json!({ "port": port, "username": "shop", "password": "secret08" });
+        self.does(&json!(["connector", name, settings]));
+        self.does(&json!(["user", name, "secret08"]));
+        self.does(&json!(["goes_to", 10, name, name]));
+    }
+
+    /// Sends over HTTP, as this user. What it calls back with the receipt of the terminal
+    /// (`level` 2), or also with the answer to the submit (3), comes with this path.
+    fn sends(&self, user: &str, rest: &str) {
+        let url = format!(
+            "http://127.0.0.1:{}/send?username={user}&password=secret08&{rest}",
+            self.http
+        );
+        let mut answer = ureq::get(&url).call().unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        assert!(text.starts_with("Success"), "{text}");
+    }
+
+    /// Sends a case over HTTP where that has words for it.
+    fn submits(&mut self, case: &Case, n: usize, sink: u16) {
+        let asked = *case.asks.last().unwrap();
+        let dlr = format!("http://127.0.0.1:{sink}/dlr/{n}");
+        let (coding, octets) = case.form.expected();
+        if matches!(case.form, Form::Sar | Form::Flash) || asked > 1 {
+            let split = if case.form == Form::Sar { "sar" } else { "udh" };
+            let sm = json!({
+                "user": "zajil", "from": "SHOP", "to": case.to, "hex": hex(&octets),
+                "coding": coding, "split": split, "registered_delivery": asked,
+                "dlr_url": (asked > 0).then_some(dlr), "dlr_level": 2,
+            });
+            self.does(&json!(["submit", "zajil", sm]));
+            return;
+        }
+        let content = match case.form {
+            Form::Ucs2 | Form::Binary => format!("hex-content={}", hex(&octets)),
+            _ => format!("content={}", quoted(case.form.text().as_bytes())),
+        };
+        let dlr = match asked {
+            0 => "dlr=no".to_owned(),
+            _ => format!(
+                "dlr=yes&dlr-level=2&dlr-method=GET&dlr-url={}",
+                quoted(dlr.as_bytes())
+            ),
+        };
+        let to = &case.to;
+        self.sends(
+            "zajil",
+            &format!("from=SHOP&to={to}&coding={coding}&{content}&{dlr}"),
+        );
+    }
+}
+
+/// What it can send: it knows no `message_payload`, and asks for the receipt of the last part.
+fn cases() -> Vec<Case> {
+    let of_jasmin = |case: &Case| {
+        case.form != Form::Payload && case.asks.iter().all(|asked| *asked == case.asks[0])
+    };
+    let mut cases: Vec<Case> = matrix().into_iter().filter(of_jasmin).collect();
+    for case in &mut cases {
+        let parts = case.asks.len();
+        case.asks[..parts - 1].fill(0);
+    }
+    cases
+}
+
+/// The parameters that it calls back with.
+fn parameters(path: &str) -> BTreeMap<&str, &str> {
+    let (_, parameters) = path.split_once('?').unwrap();
+    let pairs = parameters.split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).collect()
+}
+
+/// The ids of the messages to a number, part by part.
+fn ids(client: &Client, number: &str) -> Vec<String> {
+    let (_, list) = client.call(
+        "GET",
+        &format!("/api/messages?number={number}"),
+        &Value::Null,
+    );
+    let mut ids: Vec<u64> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|message| message["id"].as_u64())
+        .collect();
+    ids.sort_unstable();
+    ids.iter().map(u64::to_string).collect()
+}
+
+/// D9, D19. What Jasmin reads of a receipt is what it calls back with.
+#[test]
+fn jasmin_sends_every_form_and_gets_the_receipts_it_asks_for() {
+    let Some(python) = python("jasmin_sends_every_form_and_gets_the_receipts_it_asks_for") else {
+        return;
+    };
+    let mut field = Field::new(Phones::new);
+    let (sink, heard) = sink_saying("ACK/Jasmin");
+    let mut jasmin = Jasmin::start(&python);
+    jasmin.binds("zajil", &field.server.smpp);
+    let cases = cases();
+    for (n, case) in cases.iter().enumerate() {
+        jasmin.submits(case, n, sink);
+    }
+    field.arrive(&cases);
+    let client = field.server.client();
+    let mut owed = BTreeMap::new();
+    for (n, case) in cases.iter().enumerate() {
+        let ids = ids(&client, &case.to);
+        assert_eq!(ids.len(), case.form.parts(), "{case:?}");
+        let asked = *case.asks.last().unwrap();
+        if let Some((stat, _, err)) = case.end.receipt(asked) {
+            let delivered = if case.end == End::Taken { "001" } else { "000" };
+            let id = ids.last().unwrap().clone();
+            owed.insert(
+                n,
+                [stat.to_owned(), id, err.to_owned(), delivered.to_owned()],
+            );
+        }
+    }
+    let mut told = BTreeMap::new();
+    while told.len() < owed.len() {
+        let path = heard.recv_timeout(PATIENCE).unwrap();
+        let n = path
+            .strip_prefix("/dlr/")
+            .unwrap()
+            .split('?')
+            .next()
+            .unwrap();
+        let with = parameters(&path);
+        for (name, value) in [("level", "2"), ("sub", "001")] {
+            assert_eq!(with[name], value, "{path}");
+        }
+        for date in ["subdate", "donedate"] {
+            assert_eq!(with[date].len(), 10, "{path}");
+        }
+        let said = ["message_status", "id_smsc", "err", "dlvrd"].map(|name| with[name].to_owned());
+        assert_eq!(
+            told.insert(n.parse::<usize>().unwrap(), said),
+            None,
+            "{path}"
+        );
+    }
+    assert_eq!(told, owed);
+    field.receipts_are(cases.iter().map(Case::owed).sum());
+    drop(jasmin);
+    assert!(heard.try_recv().is_err());
+    field.end();
+}
