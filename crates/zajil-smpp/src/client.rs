@@ -18,6 +18,7 @@ mod standing;
 mod taken;
 mod tls;
 mod write;
+mod written;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -150,7 +150,8 @@ impl Upstream {
         let name = self.name();
         let report = match outcome {
             Ok(()) if self.waits_for_receipts(&ids) => {
-                return Some(Done::Taken(Taken::new(&message, ids)));
+                let coming = self.ledger.coming(name, &ids);
+                return Some(Done::Taken(Taken::new(&message, ids, coming)));
             }
             Ok(()) => Report::Delivered {
                 by: Some(name.clone()),

@@ -13,29 +13,38 @@ use zajil_telemetry::{Door, Fact};
 use super::Upstream;
 use super::said::Said;
 use super::settle::Again;
-use crate::link::{Answer, Handler, Reaction};
+use crate::link::{Answer, Answers, Handler, Reaction};
 use crate::submit::Request;
 use crate::text::Unusable;
 
 /// One session's ears.
 pub(super) struct Hear {
     upstream: Arc<Upstream>,
+    /// Receipts that came at the same time.
+    gathered: Vec<Heard>,
+}
+
+/// A receipt, and what it is answered with.
+struct Heard {
+    header: Header,
+    said: Said,
+    response: fn(SmResp) -> Pdu,
 }
 
 impl Hear {
     pub(super) const fn new(upstream: Arc<Upstream>) -> Self {
-        Self { upstream }
+        let gathered = Vec::new();
+        Self { upstream, gathered }
     }
 
     /// A receipt: answered when what it says is on stable storage (D19).
-    fn receipt(&self, header: Header, said: Said, response: fn(SmResp) -> Pdu) -> Reaction {
-        let upstream = Arc::clone(&self.upstream);
-        Reaction::Later(Box::pin(async move {
-            match upstream.receipt(&said).await {
-                Ok(()) => Answer::done(response(SmResp::default())),
-                Err(Again) => Answer::refusal(header, Status::RX_T_APPN),
-            }
-        }))
+    fn receipt(&mut self, header: Header, said: Said, response: fn(SmResp) -> Pdu) -> Reaction {
+        self.gathered.push(Heard {
+            header,
+            said,
+            response,
+        });
+        Reaction::Together
     }
 
     /// A message of a mobile.
@@ -69,6 +78,19 @@ impl Hear {
 }
 
 impl Upstream {
+    async fn hear(&self, all: Vec<Heard>) -> Vec<(Header, Answer)> {
+        let (said, to): (_, Vec<_>) = all
+            .into_iter()
+            .map(|one| (one.said, (one.header, one.response)))
+            .unzip();
+        let told = self.receipts(said).await.into_iter().zip(to);
+        let answers = told.map(|(told, (header, response))| match told {
+            Ok(()) => (header, Answer::done(response(SmResp::default()))),
+            Err(Again) => (header, Answer::refusal(header, Status::RX_T_APPN)),
+        });
+        answers.collect()
+    }
+
     /// Hands in a message of a mobile; answers when it is on stable storage (D5).
     async fn submit(&self, submission: Submission) -> Result<(), Status> {
         match self.parts.intake.submit(submission).await {
@@ -111,6 +133,15 @@ impl Handler for Hear {
             Pdu::AlertNotification(_) | Pdu::Outbind(_) => Reaction::Never,
             _ => Reaction::Now(Answer::refusal(header, Status::RINVCMDID)),
         }
+    }
+
+    fn gathered(&mut self) -> Option<Answers> {
+        if self.gathered.is_empty() {
+            return None;
+        }
+        let all = std::mem::take(&mut self.gathered);
+        let upstream = Arc::clone(&self.upstream);
+        Some(Box::pin(async move { upstream.hear(all).await }))
     }
 
     fn state(&mut self, state: State) {

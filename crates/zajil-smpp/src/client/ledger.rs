@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use smpp_codec::state::MessageState;
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
@@ -16,6 +17,7 @@ use zajil_store::shelf::{Change, Kind, Page, Record, Start};
 use zajil_store::{Error, Store};
 
 use super::said::{self, Said};
+use super::written::{Coming, Written};
 
 /// So many receipts that came before their responses are known by their ids.
 const MOST_EARLY: usize = 10_000;
@@ -43,6 +45,7 @@ pub(super) type Turn = (MessageId, Timestamp);
 pub(super) struct Ledger {
     store: Arc<dyn Store>,
     recent: Mutex<Recent>,
+    written: Written,
 }
 
 /// What need not outlive the process.
@@ -70,6 +73,13 @@ struct Early {
 }
 
 impl Recent {
+    /// Whether the turn of a part is over.
+    fn is_closed(&self, part: &AwaitedPart) -> bool {
+        let from = (part.message, part.taken_at);
+        let to = (part.message, Timestamp::MAX);
+        self.closed.range(from..=to).next().is_some()
+    }
+
     fn end(&mut self, name: String, tail: Option<String>) {
         let known = self.ended.entry(name.clone());
         let known = known.or_insert_with(|| {
@@ -99,6 +109,13 @@ impl Recent {
     }
 }
 
+/// The keys that the id of a receipt may stand for.
+struct Keys {
+    /// The id as it is.
+    certain: String,
+    likeliest: Vec<String>,
+}
+
 /// What a receipt belongs to.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -115,6 +132,7 @@ impl Ledger {
         Self {
             store,
             recent: Mutex::default(),
+            written: Written::default(),
         }
     }
 
@@ -173,24 +191,63 @@ impl Ledger {
         })
     }
 
-    /// What a receipt belongs to: of the parts that it may mean the likeliest whose number agrees;
-    /// the number counts for nothing where the id is certain.
-    pub(super) async fn find(&self, carrier: &Carrier, said: &Said) -> Result<Found, Error> {
-        let mut keys = said::keys(&said.id, carrier.receipt_ids);
-        let Some(certain) = keys.first().cloned() else {
-            return Ok(Found::Nothing);
-        };
+    /// What a receipt may mean; none when it names nothing.
+    fn keys(&self, carrier: &Carrier, said: &Said) -> Option<Keys> {
+        let mut likeliest = said::keys(&said.id, carrier.receipt_ids);
+        let certain = likeliest.first().cloned()?;
         // A carrier that gives ids in hexadecimal and writes this one without a letter writes it in
         // decimal more likely than not.
         let given = self.recent(|recent| recent.hexadecimal.contains(&carrier.name));
-        if given && !said::is_hexadecimal(&said.id) && keys.len() > 1 {
-            keys.swap(0, 1);
+        if given && !said::is_hexadecimal(&said.id) && likeliest.len() > 1 {
+            likeliest.swap(0, 1);
         }
+        Some(Keys { certain, likeliest })
+    }
+
+    /// Ids that a carrier has given and that are not written down yet.
+    pub(super) fn coming(&self, carrier: &FrontendName, ids: &[String]) -> Coming {
+        let names = ids.iter().map(|id| name(carrier, &said::key(id)));
+        self.written.coming(names.collect())
+    }
+
+    /// A message was written down as taken, not after `at`.
+    pub(super) fn add(&self, message: MessageId, awaited: &Awaited, at: Timestamp) {
+        // Several parts end together, which the store counts.
+        if let [id] = awaited.ids.as_slice() {
+            let name = name(&awaited.carrier, id);
+            self.written.add(name, message, awaited, at);
+        }
+    }
+
+    /// The parts that these receipts end, of those that this node has written down; it waits for
+    /// what is about to be. Only once: whoever comes again asks the store.
+    pub(super) async fn near(&self, carrier: &Carrier, all: &[Said]) -> Vec<Option<AwaitedPart>> {
+        let names = all.iter().map(|said| {
+            let keys = self.keys(carrier, said)?.likeliest;
+            Some(keys.iter().map(|key| name(&carrier.name, key)).collect())
+        });
+        let names: Vec<Option<Vec<String>>> = names.collect();
+        self.written.settled(names.iter().flatten().flatten()).await;
+        let parts = all.iter().zip(names).map(|(said, names)| {
+            let likeliest = names?.into_iter().next()?;
+            let ends = said.state == Some(MessageState::Delivered) && said.is_final();
+            ends.then(|| self.written.take(&likeliest, &said::tail(&said.from)))?
+        });
+        parts.collect()
+    }
+
+    /// What a receipt belongs to: of the parts that it may mean the likeliest whose number agrees;
+    /// the number counts for nothing where the id is certain.
+    pub(super) async fn find(&self, carrier: &Carrier, said: &Said) -> Result<Found, Error> {
+        let Some(Keys { certain, likeliest }) = self.keys(carrier, said) else {
+            return Ok(Found::Nothing);
+        };
+        let keys = likeliest;
         let named = self.store.awaited_parts(carrier.name.clone(), keys.clone());
         let parts = named.await?;
         let tail = said::tail(&said.from);
         Ok(self.recent(|recent| {
-            let over = |part: &&AwaitedPart| recent.closed.contains(&(part.message, part.taken_at));
+            let over = |part: &&AwaitedPart| recent.is_closed(part);
             let (over, open): (Vec<&AwaitedPart>, Vec<_>) = parts.iter().partition(over);
             let of = |key: &String| open.iter().find(|part| part.id == *key);
             // What waits comes before what has ended, and a number that agrees before one that

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use smpp_codec::state::MessageState;
 use zajil_core::frontend::FrontendName;
+use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
-use zajil_core::outcome::Reason;
+use zajil_core::message::Message;
+use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
 use zajil_core::smpp::carrier::{DeliveredAt, Handling, WithoutReceipt};
 use zajil_core::status::FinalStatus;
@@ -32,6 +34,52 @@ impl From<zajil_store::Error> for Again {
 }
 
 impl Upstream {
+    /// Receipts have come at the same time; answers each once what it says is on stable storage.
+    /// What this node has written down itself, and is delivered, ends in one transaction: most
+    /// receipts are such.
+    pub(super) async fn receipts(&self, all: Vec<Said>) -> Vec<Result<(), Again>> {
+        let near = self.ledger.near(&self.carrier, &all).await;
+        let now = self.parts.clock.now();
+        let ending: Vec<(usize, AwaitedPart)> = near
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, part)| Some((place, part?)))
+            .collect();
+        let reports = ending.iter().map(|(_, part)| {
+            let by = Some(self.carrier.name.clone());
+            let report = Report::Delivered { by, at: Some(now) };
+            (part.message, heard(part, report))
+        });
+        let told = match ending.is_empty() {
+            true => Vec::new(),
+            false => told(&self.parts, reports.collect()).await,
+        };
+        let mut answers: Vec<Option<Result<(), Again>>> = vec![None; all.len()];
+        for ((place, part), told) in ending.into_iter().zip(told) {
+            let answer = match told {
+                Ok(true) => {
+                    self.counts.delivered.inc();
+                    self.ledger.close(&part);
+                    Some(Ok(()))
+                }
+                // It is with somebody else, so the id may mean another message by now.
+                Ok(false) => None,
+                Err(again) => Some(Err(again)),
+            };
+            if let Some(slot) = answers.get_mut(place) {
+                *slot = answer;
+            }
+        }
+        let each = answers
+            .into_iter()
+            .zip(&all)
+            .map(async |(answer, said)| match answer {
+                Some(answer) => answer,
+                None => self.receipt(said).await,
+            });
+        futures_util::future::join_all(each).await
+    }
+
     /// A receipt has come. Answered after this is on stable storage, so it may come twice.
     pub(super) async fn receipt(&self, said: &Said) -> Result<(), Again> {
         let (ledger, carrier) = (&self.ledger, &*self.carrier);
@@ -147,15 +195,37 @@ pub(super) fn again(by: Option<FrontendName>, reason: Option<String>, class: Err
 
 /// Reports; what has ended, or is with somebody else, is no concern of the carrier any more.
 async fn reported(parts: &Parts, part: &AwaitedPart, report: Report) -> Result<(), Again> {
-    match parts.desk.report(part.message, report).await {
-        Ok(_) => Ok(()),
-        Err(refusal) => match refusal.reason {
-            Reason::AlreadyFinal | Reason::NotFound | Reason::Conflict => Ok(()),
-            _ => {
-                tracing::warn!(id = %part.message, %refusal, "a receipt could not be reported");
-                Err(Again)
-            }
-        },
+    let told = told(parts, vec![(part.message, report)]).await;
+    told.into_iter().try_for_each(|told| told.map(drop))
+}
+
+/// Reports; answers of each whether it took effect, as it does not of what has ended or is with
+/// somebody else.
+async fn told(parts: &Parts, reports: Vec<(MessageId, Report)>) -> Vec<Result<bool, Again>> {
+    let ids: Vec<MessageId> = reports.iter().map(|(id, _)| *id).collect();
+    match parts.desk.report_many(reports).await {
+        Ok(each) => {
+            let each = ids.iter().zip(each);
+            each.map(|(id, told)| took_effect(*id, told)).collect()
+        }
+        Err(refusal) => {
+            let count = ids.len();
+            tracing::warn!(count, %refusal, "receipts could not be reported");
+            vec![Err(Again); count]
+        }
+    }
+}
+
+fn took_effect(id: MessageId, told: Result<Message, Refusal>) -> Result<bool, Again> {
+    let Err(refusal) = told else {
+        return Ok(true);
+    };
+    match refusal.reason {
+        Reason::AlreadyFinal | Reason::NotFound | Reason::Conflict => Ok(false),
+        _ => {
+            tracing::warn!(%id, %refusal, "a receipt could not be reported");
+            Err(Again)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
@@ -11,10 +12,15 @@ use zajil_core::smpp::Awaited;
 use zajil_store::awaited::AwaitedPart;
 
 use super::Upstream;
+use super::said::{self, Said};
 use super::settle::{Again, MARGIN, give_up};
+use super::written::Coming;
 
 /// So long before the end of a message's life its receipt is not waited for any more.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(10);
+/// The receipts of so many messages that came before their responses are used at the same time:
+/// they share the commits of the store.
+const USED_AT_ONCE: usize = 50;
 /// So many ids are looked up at a time.
 const IDS_AT_ONCE: usize = 500;
 
@@ -25,15 +31,17 @@ pub(super) struct Taken {
     destination: String,
     expires: Timestamp,
     ids: Vec<String>,
+    coming: Coming,
 }
 
 impl Taken {
-    pub(super) fn new(message: &Message, ids: Vec<String>) -> Self {
+    pub(super) fn new(message: &Message, ids: Vec<String>, coming: Coming) -> Self {
         Self {
             id: message.id,
             destination: message.content.destination.as_str().to_owned(),
             expires: message.expires,
             ids,
+            coming,
         }
     }
 }
@@ -42,6 +50,7 @@ impl Taken {
 struct Waits {
     id: MessageId,
     awaited: Awaited,
+    coming: Coming,
 }
 
 impl Upstream {
@@ -56,15 +65,31 @@ impl Upstream {
                 tracing::warn!(count, "the waits of what had these ids before did not end");
             }
             let refused = self.frontend().report(reports).await;
-            for Waits { id, awaited } in waiting {
+            let at = self.parts.clock.now();
+            let early = waiting.into_iter().filter_map(|one| {
+                let Waits {
+                    id,
+                    awaited,
+                    coming,
+                } = one;
                 if refused.contains(&id) {
                     // Unless it has ended, its lease does, and it is submitted again: at least
                     // once, here twice.
                     self.counts.unanswered.inc();
-                    continue;
+                    return None;
                 }
-                self.use_early(id, &awaited, now).await;
-            }
+                self.ledger.add(id, &awaited, at);
+                // Receipts that wait for this go on; others came before the response did.
+                drop(coming);
+                let early = self.ledger.early(&awaited, at);
+                (!early.is_empty()).then_some((id, early))
+            });
+            let early: Vec<(MessageId, Vec<Said>)> = early.collect();
+            let using = early
+                .into_iter()
+                .map(|(id, said)| self.use_early(id, said, at));
+            let using = stream::iter(using).buffer_unordered(USED_AT_ONCE);
+            using.collect::<()>().await;
         }
     }
 
@@ -84,7 +109,13 @@ impl Upstream {
             parts: Some(awaited.clone()),
         };
         let id = taken.id;
-        (Waits { id, awaited }, (id, report))
+        let coming = taken.coming;
+        let waits = Waits {
+            id,
+            awaited,
+            coming,
+        };
+        (waits, (id, report))
     }
 
     /// A carrier that gives an id again means the new message by it: the former one hears nothing
@@ -115,8 +146,8 @@ impl Upstream {
         Ok(self.ledger.forget(former.into_keys().collect()).await?)
     }
 
-    async fn use_early(&self, id: MessageId, awaited: &Awaited, now: Timestamp) {
-        for said in self.ledger.early(awaited, now) {
+    async fn use_early(&self, id: MessageId, early: Vec<Said>, now: Timestamp) {
+        for said in early {
             // Forgotten after it was used: until then it is looked at again.
             let used = match self.receipt(&said).await {
                 Ok(()) => self.ledger.used(&self.carrier, &said, now).await,
@@ -135,7 +166,7 @@ fn apart(all: Vec<Taken>) -> Vec<Vec<Taken>> {
     let mut turns: Vec<Vec<Taken>> = Vec::new();
     let mut given = BTreeSet::new();
     for taken in all {
-        let keys: BTreeSet<String> = taken.ids.iter().map(|id| super::said::key(id)).collect();
+        let keys: BTreeSet<String> = taken.ids.iter().map(|id| said::key(id)).collect();
         if turns.is_empty() || !given.is_disjoint(&keys) {
             turns.push(Vec::new());
             given.clear();

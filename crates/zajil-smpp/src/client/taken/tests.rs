@@ -1,5 +1,6 @@
 //! How long receipts are waited for, and which messages may be written down together.
 
+use super::super::written::Written;
 use super::*;
 
 fn at(second: i64) -> Timestamp {
@@ -30,6 +31,7 @@ fn d19_no_id_is_written_down_twice_at_a_time() {
         destination: String::new(),
         expires: at(0),
         ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        coming: Written::default().coming(Vec::new()),
     };
     let all = vec![
         taken(1, &["a"]),
