@@ -165,16 +165,14 @@ impl Conn {
     }
 
     async fn in_time<T>(&self, answer: impl Future<Output = Done<T>>) -> Done<T> {
-        let question = self.pulse.as_ref().map(Pulse::asked);
-        let answer = tokio::time::timeout(self.silence, answer).await;
-        let answer = answer.unwrap_or(Err(Fault::Silent("answer")));
-        if let Some(pulse) = &self.pulse
-            && !answer.as_ref().is_err_and(Fault::loses_connection)
-        {
-            pulse.answered();
+        let answer = async {
+            let answer = tokio::time::timeout(self.silence, answer).await;
+            answer.unwrap_or(Err(Fault::Silent("answer")))
+        };
+        match &self.pulse {
+            Some(pulse) => pulse.hear(answer).await,
+            None => answer.await,
         }
-        drop(question);
-        answer
     }
 }
 

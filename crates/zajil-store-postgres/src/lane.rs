@@ -398,7 +398,12 @@ impl Lane {
     }
 
     async fn connect(&self) -> Done<Conn> {
-        Conn::open(&self.common.dial, &self.common.manners, None).await
+        let manners = &self.common.manners;
+        let made = Conn::open(&self.common.dial, manners, None);
+        match &manners.pulse {
+            Some(pulse) => pulse.hear(made).await,
+            None => made.await,
+        }
     }
 
     /// Makes our row, once; later it must be there, or others have taken us for dead.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::error::{Done, Fault};
+
 /// Of a database that has been silent for the whole time, a caller waits for so many parts of it:
 /// an answer takes less.
 const LEAST: u32 = 20;
@@ -19,7 +21,8 @@ const FRESH: Duration = Duration::from_secs(1);
 ///
 /// One slow answer proves nothing: until the database has been silent for the whole time, every
 /// caller waits for three fifths of it at least. It has proved silent only when somebody waited in
-/// vain; a question whose caller went away, or an idle hour behind it, is no proof.
+/// vain; a question whose caller went away, or an idle hour behind it, is no proof. Where questions
+/// may take less than the whole time, several in vain, one soon after the other, prove it together.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     /// How long a caller waits for a database that is silent from then on.
@@ -44,6 +47,8 @@ struct State {
 pub(crate) struct Question {
     pulse: Arc<Pulse>,
     answers: u64,
+    /// Whether it was waited for to the end.
+    vain: bool,
 }
 
 impl Drop for Question {
@@ -55,7 +60,7 @@ impl Drop for Question {
         }
         state.waiting = state.waiting.saturating_sub(1);
         state.given_up = Some(Instant::now());
-        if state.waiting == 0 && state.silent() < within {
+        if state.waiting == 0 && state.silent() < within && !self.vain {
             state.asked = None;
         }
     }
@@ -96,7 +101,23 @@ impl Pulse {
         Question {
             pulse: Arc::clone(self),
             answers: state.answers,
+            vain: false,
         }
+    }
+
+    /// Asks, and notes whether it was answered, or waited for in vain.
+    pub(crate) async fn hear<T>(
+        self: &Arc<Self>,
+        answer: impl Future<Output = Done<T>>,
+    ) -> Done<T> {
+        let mut question = self.asked();
+        let answer = answer.await;
+        match &answer {
+            Err(Fault::Silent(_)) => question.vain = true,
+            Err(fault) if fault.loses_connection() => {}
+            _ => self.answered(),
+        }
+        answer
     }
 
     /// The database has answered, whatever: the others that wait begin anew.
@@ -195,6 +216,30 @@ mod tests {
         assert_eq!(pulse.patience(), LEAST);
         pass(1_000).await;
         assert_eq!(pulse.patience(), WITHIN);
+    }
+
+    /// Questions that may take less than that, by the settings, are asked one after the other.
+    #[tokio::test(start_paused = true)]
+    async fn d15_short_questions_in_vain_prove_a_silence_together() {
+        let silent = async |pulse: &Arc<Pulse>, millis| {
+            let mut tried = Duration::ZERO;
+            while pulse.patience() != LEAST && tried < Duration::from_secs(10) {
+                let answer = pulse.hear(async {
+                    pass(millis).await;
+                    Err::<(), _>(Fault::Silent("answer"))
+                });
+                assert!(answer.await.is_err());
+                tried += Duration::from_millis(millis);
+            }
+            tried
+        };
+        for millis in [550, 800, 1_500] {
+            let pulse = pulse();
+            let took = silent(&pulse, millis).await;
+            assert!(took < WITHIN * 2, "{millis}: {took:?}");
+            assert!(pulse.hear(async { Ok(()) }).await.is_ok());
+            assert_eq!(pulse.patience(), WITHIN, "an answer heals");
+        }
     }
 
     /// However many questions a request asks, and whenever it comes into the silence.

@@ -143,13 +143,8 @@ impl Readers {
         let (common, pulse) = (Arc::clone(&self.common), Arc::clone(&self.pulse));
         let made = run(async move {
             // Once every connection is given up, this is all that is asked of a stuck database.
-            let question = pulse.asked();
-            let made = Conn::open(&common.dial, &common.manners, None).await;
-            if !made.as_ref().is_err_and(Fault::loses_connection) {
-                pulse.answered();
-            }
-            drop(question);
-            let made = Arc::new(made?);
+            let made = Conn::open(&common.dial, &common.manners, None);
+            let made = Arc::new(pulse.hear(made).await?);
             *held = Some(Arc::clone(&made));
             Ok(made)
         });
