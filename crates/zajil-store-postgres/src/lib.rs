@@ -30,6 +30,7 @@ mod sweep;
 mod tables;
 mod ticket;
 mod transfer;
+mod turn;
 
 pub use open::{OpenError, Options, PostgresStore};
 pub use transfer::PostgresPort;

@@ -31,6 +31,7 @@ use crate::schema::index::PATIENCE;
 use crate::schema::{self, Day};
 use crate::ticket::{Ticket, ticket};
 use crate::transfer;
+use crate::turn::Walk;
 
 /// How many jobs may wait; beyond it callers are refused with [`Error::Busy`].
 const QUEUE: usize = 8_192;
@@ -97,6 +98,8 @@ pub struct PostgresStore {
     first_end: AtomicI64,
     /// How far the order of endings is known.
     pub(crate) horizon: Horizon,
+    /// How far this node has looked for turns that come near.
+    pub(crate) walk: Walk,
     /// The outbox entries that this process has handed out. Only those are forgotten: one with a
     /// lower place may commit after a higher one was read.
     pub(crate) handed_out: Mutex<BTreeSet<u64>>,
@@ -192,6 +195,7 @@ impl PostgresStore {
             common: shared,
             first_end: AtomicI64::new(0),
             horizon: Horizon::default(),
+            walk: Walk::default(),
             handed_out: Mutex::default(),
             tasks: Mutex::new(tasks),
             closing,
@@ -363,6 +367,7 @@ async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> 
                 Err(fault) => return Err(fault),
             }
             transfer::keep_out(&conn).await?;
+            schema::contract(&conn).await?;
             let rows = conn.ask(Step::bare(crate::cluster::TIME)).await?;
             if let Some(row) = rows.first() {
                 let today = Day::at(Timestamp::from_millis(row.try_get(0)?));

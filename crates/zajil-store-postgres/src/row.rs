@@ -19,6 +19,7 @@ use zajil_store::{Error, record};
 use crate::conn::{Step, bind};
 use crate::error::Done;
 use crate::receipts::ReceiptRows;
+use crate::turn;
 
 /// The queue of messages that neither a route nor a location decides. A message that waits for its
 /// charge is in none: its `dest` is null.
@@ -231,8 +232,9 @@ macro_rules! queue_rows {
     };
 }
 
-/// Rows of `q` that are like nearly all that are new: a frontend was chosen, and nothing else was
-/// said. What they have in common does not travel: an array costs as much as half a column.
+/// Rows of `q` that are like nearly all that are new: a frontend was chosen, the end is far off,
+/// and nothing else was said. What they have in common does not travel: an array costs as much as
+/// half a column.
 #[derive(Debug, Default)]
 struct FreshRows {
     ids: Vec<i64>,
@@ -250,7 +252,7 @@ impl FreshRows {
         else {
             return false;
         };
-        if message.attempts > Attempt::default() {
+        if message.attempts > Attempt::default() || !turn::is_far(message) {
             return false;
         }
         self.ids.push(message.id.as_i64());
@@ -279,7 +281,7 @@ pub(crate) struct QueueRows {
     fresh: FreshRows,
     ids: Vec<i64>,
     dest: Vec<Option<String>>,
-    number: Vec<Option<String>>,
+    number: Vec<String>,
     undecided: Vec<bool>,
     due: Vec<i64>,
     turn: Vec<i64>,
@@ -300,9 +302,13 @@ impl QueueRows {
             Life::Charging { .. } | Life::Ended(_) => (None, None),
         };
         let undecided = message.dest_smsc.is_none();
-        // Found by number: what a location decides, and what a subscriber who returns wakes.
-        let listed = undecided || message.attempts > Attempt::default();
-        let number = listed.then(|| key(message.content.destination.as_str()).into_owned());
+        // Found by number: what a location decides, and what a subscriber who returns wakes. Found
+        // by turn: these, and what is no longer new or has its turn soon.
+        let number = if undecided || message.attempts > Attempt::default() {
+            key(message.content.destination.as_str()).into_owned()
+        } else {
+            turn::BY_TURN.to_owned()
+        };
         self.ids.push(message.id.as_i64());
         self.dest.push(dest);
         self.number.push(number);

@@ -34,6 +34,7 @@ const STEPS: &[Change] = &[
     Change::Tables(V3),
     Change::Tables(V4),
     Change::Index(V5),
+    Change::Index(V6),
 ];
 
 /// The newest form that this version knows.
@@ -225,7 +226,38 @@ const V5: Index = Index {
     name: "fin_seq",
     table: "fin",
     column: "seq",
+    only: "",
+    cut: true,
 };
+
+/// Only messages whose turn may come soon are listed by it.
+const V6: Index = Index {
+    name: "q_sought",
+    table: "q",
+    column: "turn",
+    only: " WHERE number IS NOT NULL",
+    cut: false,
+};
+
+/// What only nodes of former versions use. It goes once none of them can be there.
+const UNUSED: &str = "DROP INDEX IF EXISTS q_turn";
+
+/// Contracts: drops what only former versions use, unless other nodes were there of late. Those of
+/// a former version work on without it, but slowly; they do not start any more.
+pub(crate) async fn contract(conn: &Conn) -> Done<()> {
+    const ALONE: &str = "SELECT to_regclass('q_turn') IS NOT NULL AND NOT EXISTS (SELECT 1 \
+         FROM node WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 600000)";
+    let rows = conn.ask(Step::bare(ALONE)).await?;
+    if !rows.first().map_or(Ok(false), |row| row.try_get(0))? {
+        return Ok(());
+    }
+    let drop = format!("SET lock_timeout = {LOCK_WITHIN}; {UNUSED}");
+    match conn.batch(&drop).await {
+        // Somebody reads it just now: it is for the next start.
+        Err(fault) if fault.is_passing() => Ok(()),
+        done => done,
+    }
+}
 
 /// Brings the schema to this version's form, making it when it is not there.
 ///
@@ -273,6 +305,9 @@ async fn bring(conn: &Conn) -> Done<Option<Index>> {
             }
         }
         reached += 1;
+    }
+    if done == 0 {
+        conn.batch(UNUSED).await?;
     }
     if done < reached {
         conn.batch("DELETE FROM form").await?;

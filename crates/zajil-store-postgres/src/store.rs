@@ -165,9 +165,16 @@ impl Store for PostgresStore {
     }
 
     fn sweep(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Reported>> {
-        Box::pin(chore!(self.long_chore, scene, |tx, scene| sweep::overdue(
-            tx, &scene, limit
-        )))
+        Box::pin(async move {
+            let stretch = self.walk.next(scene.now);
+            let given = (scene, stretch);
+            let sweep = chore!(self.long_chore, given, |tx, it| sweep::overdue(
+                tx, &it, limit
+            ));
+            let (told, walked) = sweep.await?;
+            self.walk.walked(stretch, walked);
+            Ok(told)
+        })
     }
 
     fn purge(&self, keep: Retention, now: Timestamp, limit: u32) -> Reply<'_, Purged> {

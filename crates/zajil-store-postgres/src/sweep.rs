@@ -12,21 +12,25 @@ use crate::report::{self, What};
 use crate::row::{message_id, whole};
 use crate::schema::{self, BY_DAY, Day};
 use crate::tables::only;
+use crate::turn::{self, Stretch};
 
-/// Tells messages whose turn has come that it has. What another node is telling is passed over.
-pub(crate) async fn overdue(tx: &Tx<'_>, scene: &Scene, limit: u32) -> Done<Vec<Reported>> {
-    const OVER: &str = "SELECT id FROM q WHERE turn <= $1 ORDER BY turn, id LIMIT $2 \
-         FOR UPDATE SKIP LOCKED";
-    let step = Step::new(OVER, bind![scene.now.millis(), i64::from(limit)]);
+/// Tells messages whose turn has come that it has, and answers how far the walk went.
+pub(crate) async fn overdue(
+    tx: &Tx<'_>,
+    (scene, stretch): &(Scene, Stretch),
+    limit: u32,
+) -> Done<(Vec<Reported>, Option<i64>)> {
+    let walked = stretch.walk(tx).await?;
     let mut over = Vec::new();
-    for row in tx.ask(step).await? {
+    for row in turn::come(tx, scene.now, limit).await? {
         over.push((message_id(row.try_get(0)?)?, What::Report(Report::Overdue)));
     }
     if over.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), walked));
     }
     let outcomes = report::all(tx, &over, scene).await?;
-    Ok(outcomes.into_iter().filter_map(Result::ok).collect())
+    let told = outcomes.into_iter().filter_map(Result::ok).collect();
+    Ok((told, walked))
 }
 
 /// Removes what retention no longer keeps. Logs go first, so that the log of a message never leaves

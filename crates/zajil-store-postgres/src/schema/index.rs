@@ -1,9 +1,9 @@
-//! An index of a table that is cut into days, made while nodes write to it.
+//! An index of a table that is in use, made while nodes write to it.
 //!
-//! `CREATE INDEX` on such a table keeps writers out until every day is done, which may take hours,
-//! and cannot be done concurrently. So it is made on the table alone, which takes a moment, then on
-//! each day concurrently, and attached. Days that come meanwhile have it from the beginning. What
-//! was interrupted is gone on with.
+//! `CREATE INDEX` on a table that is cut into days keeps writers out until every day is done, which
+//! may take hours, and cannot be done concurrently. So it is made on the table alone, which takes a
+//! moment, then on each day concurrently, and attached. Days that come meanwhile have it from the
+//! beginning. What was interrupted is gone on with.
 
 use std::time::Duration;
 
@@ -18,6 +18,10 @@ pub(crate) struct Index {
     pub(crate) name: &'static str,
     pub(crate) table: &'static str,
     pub(crate) column: &'static str,
+    /// Which rows stand in it, as a clause; nothing = all.
+    pub(crate) only: &'static str,
+    /// Whether the table is cut into days.
+    pub(crate) cut: bool,
 }
 
 /// For so long whoever builds is waited for, and so are others' long transactions.
@@ -31,6 +35,9 @@ const TRY: &str =
     "SELECT pg_try_advisory_lock(2053796726, hashtext(current_setting('search_path')))";
 const RELEASE: &str =
     "SELECT pg_advisory_unlock(2053796726, hashtext(current_setting('search_path')))";
+
+const BROKEN: &str = "SELECT EXISTS (SELECT 1 FROM pg_index \
+     WHERE indexrelid = to_regclass($1) AND NOT indisvalid)";
 
 /// The days of a table that have no part of the index. The index itself is not asked whether it is
 /// valid: it stays invalid when the last day that lacked it was dropped, and serves all the same.
@@ -46,15 +53,22 @@ impl Index {
             name,
             table,
             column,
+            only,
+            ..
         } = self;
-        format!("CREATE INDEX {name} ON {table} ({column})")
+        format!("CREATE INDEX {name} ON {table} ({column}){only}")
     }
 
     /// Whether every day has it.
     pub(super) async fn is_built(&self, conn: &Conn) -> Done<bool> {
         const THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
-        let there = yes(conn, Step::new(THERE, bind![self.name])).await?;
-        Ok(there && self.lacking(conn).await?.is_empty())
+        if !yes(conn, Step::new(THERE, bind![self.name])).await? {
+            return Ok(false);
+        }
+        match self.cut {
+            true => Ok(self.lacking(conn).await?.is_empty()),
+            false => Ok(!yes(conn, Step::new(BROKEN, bind![self.name])).await?),
+        }
     }
 
     /// Builds what is missing of it, outside a transaction; or waits for another node that does.
@@ -79,9 +93,14 @@ impl Index {
             name,
             table,
             column,
+            only,
+            cut,
         } = self;
         conn.batch("SET statement_timeout = 0").await?;
-        let create = format!("CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} ({column})");
+        if !cut {
+            return self.fill_one(conn, table, name).await;
+        }
+        let create = format!("CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} ({column}){only}");
         briefly(conn, &create, watch).await?;
         loop {
             let days = self.lacking(conn).await?;
@@ -99,19 +118,23 @@ impl Index {
     }
 
     async fn fill_day(&self, conn: &Conn, day: &str, watch: Stopwatch) -> Done<()> {
-        const BROKEN: &str = "SELECT EXISTS (SELECT 1 FROM pg_index \
-             WHERE indexrelid = to_regclass($1) AND NOT indisvalid)";
-        let (name, column) = (self.name, self.column);
-        let part = format!("{day}_{column}");
+        let part = format!("{day}_{}", self.column);
+        self.fill_one(conn, day, &part).await?;
+        let attach = format!("ALTER INDEX {} ATTACH PARTITION {part}", self.name);
+        briefly(conn, &attach, watch).await
+    }
+
+    /// Of a table that is not cut into days, or of one day.
+    async fn fill_one(&self, conn: &Conn, table: &str, name: &str) -> Done<()> {
         conn.batch("SET lock_timeout = 0").await?;
-        if yes(conn, Step::new(BROKEN, bind![part.clone()])).await? {
-            let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS {part}");
+        if yes(conn, Step::new(BROKEN, bind![name.to_owned()])).await? {
+            let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS {name}");
             conn.batch(&drop).await?;
         }
-        let create = format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {part} ON {day} ({column})");
-        conn.batch(&create).await?;
-        let attach = format!("ALTER INDEX {name} ATTACH PARTITION {part}");
-        briefly(conn, &attach, watch).await
+        let (column, only) = (self.column, self.only);
+        let create =
+            format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} ({column}){only}");
+        conn.batch(&create).await
     }
 
     async fn lacking(&self, conn: &Conn) -> Done<Vec<String>> {

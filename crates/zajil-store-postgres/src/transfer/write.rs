@@ -10,6 +10,7 @@ use super::{SET_MARK, plain};
 use crate::conn::{Conn, Step, bind};
 use crate::error::Done;
 use crate::row::{damaged, storable};
+use crate::turn::BY_TURN;
 
 /// The ids that rows begin with.
 pub(super) fn ids(rows: &[Row]) -> impl Iterator<Item = i64> {
@@ -144,12 +145,13 @@ fn queued<'a>(pending: &[&MessageRow<'a>]) -> Step<'a> {
         updated_at,
     );
     let undecided = |row: &&MessageRow<'a>| row.dest_smsc.is_none();
-    // Found by number: what a location decides, and what a subscriber who returns wakes.
-    let number = |row: &&MessageRow<'a>| {
-        let listed = undecided(row) || row.attempts > 0;
-        listed.then(|| key(row.destination).into_owned())
+    // Found by number: what a location decides, and what a subscriber who returns wakes. The others
+    // may have their turn soon.
+    let number = |row: &&MessageRow<'a>| match undecided(row) || row.attempts > 0 {
+        true => key(row.destination).into_owned(),
+        false => BY_TURN.to_owned(),
     };
-    let numbers: Vec<Option<String>> = pending.iter().map(number).collect();
+    let numbers: Vec<String> = pending.iter().map(number).collect();
     let undecided: Vec<bool> = pending.iter().map(undecided).collect();
     columns.extend(bind![numbers, undecided]);
     Step::new(QUEUED, columns)

@@ -15,3 +15,4 @@ mod place;
 mod pooler;
 mod rolling;
 mod stuck;
+mod turns;

@@ -14,11 +14,13 @@ use zajil_core::lifecycle::Report;
 use zajil_core::offer::Asker;
 use zajil_database::postgres::Dial;
 use zajil_store::Store as _;
+use zajil_store::cluster::Cluster as _;
 use zajil_store::contract::OfferAsk;
 use zajil_store_postgres::{OpenError, Options, PostgresStore};
 use zajil_testkit::database::DatabaseServer;
 
 use crate::make::{at, draft, id, scene};
+use crate::nodes::called;
 use crate::place::{Schema, database};
 
 /// What it looks like in the next form.
@@ -154,9 +156,10 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
     let load = Load::start(&schema).await;
     let name = &schema.name;
     load.until(20).await;
-    // Form 4 is this one without the index.
+    // Form 4 is this one without two indexes.
     database.sql(&format!(
-        "DROP INDEX {name}.fin_seq; UPDATE {name}.form SET version = 4; \
+        "DROP INDEX {name}.fin_seq; DROP INDEX {name}.q_sought; \
+         UPDATE {name}.form SET version = 4; \
          INSERT INTO {name}.fin \
          SELECT n, 'delivered', 0, 'n1', NULL, 0, NULL, 0, true, 0, 0, '[]', 0 \
          FROM generate_series(1000000, 1050000) AS n"
@@ -199,7 +202,7 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
     load.until(20).await;
     load.stop().await;
     let form = database.sql(&format!("SELECT version FROM {name}.form"));
-    assert_eq!(form.trim(), "5");
+    assert_eq!(form.trim(), "6");
     let days = database.sql(&format!(
         "SELECT count(*) > 1 AND count(*) = (SELECT count(*) FROM pg_inherits i JOIN pg_index x \
          ON x.indexrelid = i.inhrelid AND x.indisvalid \
@@ -209,8 +212,10 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
     assert_eq!(days.trim(), "t", "every day has it");
 }
 
-/// What makes this version's tables those of a former form: what was added since goes.
-const BACK: [(u32, &str); 4] = [
+/// What makes this version's tables those of a former form: what was added since goes, and what was
+/// dropped since is there.
+const BACK: [(u32, &str); 5] = [
+    (5, "DROP INDEX q_sought; CREATE INDEX q_turn ON q (turn)"),
     (4, "DROP INDEX fin_seq"),
     (3, "DROP TABLE awaited"),
     (2, "DROP TABLE transfer"),
@@ -249,12 +254,13 @@ async fn adr15_tables_of_every_former_form_become_those_of_this_one_under_load()
     drop(fresh.node().await);
     let wanted = shape(&database, &fresh.name);
     assert!(
-        wanted.contains("fin_seq") && wanted.contains("receipt_due"),
+        wanted.contains("q_sought") && !wanted.contains("q_turn") && wanted.contains("receipt_due"),
         "{wanted}"
     );
-    for reached in 1..=4 {
+    for reached in 1..=5 {
         let schema = Schema::new(&server);
         let load = Load::start(&schema).await;
+        load.store.join(called("former")).await.unwrap();
         load.until(10).await;
         let mut sql = format!("SET search_path = {};", schema.name);
         for (form, back) in BACK.iter().filter(|(form, _)| *form >= reached) {
@@ -265,7 +271,11 @@ async fn adr15_tables_of_every_former_form_become_those_of_this_one_under_load()
         load.until(10).await;
         let newer = schema.node().await;
         load.until(10).await;
+        let with_both = shape(&database, &schema.name);
+        assert!(with_both.contains("q_turn"), "the former one needs it");
+        load.store.leave().await.unwrap();
         load.stop().await;
+        drop(schema.node().await);
         assert_eq!(shape(&database, &schema.name), wanted, "form {reached}");
         live(&newer, 1_000_000).await;
     }

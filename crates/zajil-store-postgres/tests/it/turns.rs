@@ -1,0 +1,74 @@
+//! Turns that are far off when a message comes.
+
+use std::collections::BTreeSet;
+
+use zajil_store::Store as _;
+
+use crate::make::{at, draft, id, scene};
+use crate::place::{Schema, database};
+
+const DAY: i64 = 86_400;
+const MESSAGES: u64 = 2_500;
+
+/// They stand in no index by turn, and yet each is told once when it comes, by whichever node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s9_1_what_nobody_took_within_a_day_is_told_once_though_no_index_had_it() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let (one, other) = (schema.node().await, schema.node().await);
+    let far = (1..=MESSAGES)
+        .map(|number| draft(number, "gw", 0))
+        .collect();
+    one.accept(far, at(0)).await.unwrap();
+    let mut near = draft(MESSAGES + 1, "gw", 0);
+    near.message.expires = at(60);
+    one.accept(vec![near], at(0)).await.unwrap();
+    let listed = format!(
+        "SELECT count(number), count(*) FROM {}.q WHERE id <= {MESSAGES}",
+        schema.name
+    );
+    assert_eq!(database.sql(&listed).trim(), format!("0|{MESSAGES}"));
+    // In time, without a walk having to come by.
+    let told = one.sweep(scene(60), 10_000).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].message.id, id(MESSAGES + 1));
+    // A walk lists nothing whose turn is hours away.
+    for second in 61..70 {
+        assert!(one.sweep(scene(second), 10_000).await.unwrap().is_empty());
+    }
+    assert_eq!(database.sql(&listed).trim(), format!("0|{MESSAGES}"));
+    // Nobody has swept for a day.
+    let mut ended = BTreeSet::new();
+    for second in 0..8 {
+        let (one, other) = tokio::join!(
+            one.sweep(scene(DAY + second), 10_000),
+            other.sweep(scene(DAY + second), 10_000)
+        );
+        for told in one.unwrap().into_iter().chain(other.unwrap()) {
+            assert!(ended.insert(told.message.id), "told twice");
+        }
+    }
+    assert_eq!(ended, (1..=MESSAGES).map(id).collect());
+    let figures = one.figures().await.unwrap();
+    assert_eq!((figures.pending, figures.outbox), (0, MESSAGES + 1));
+}
+
+/// What a node of the former version has stored is in no index of this one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr15_turns_of_messages_of_a_former_version_are_found() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    let mut soon = draft(1, "gw", 0);
+    soon.message.expires = at(300);
+    store.accept(vec![soon], at(0)).await.unwrap();
+    database.sql(&format!("UPDATE {}.q SET number = NULL", schema.name));
+    assert!(store.sweep(scene(1), 10).await.unwrap().is_empty());
+    let listed = format!("SELECT number = '' FROM {}.q", schema.name);
+    assert_eq!(database.sql(&listed).trim(), "t", "its turn is near");
+    assert_eq!(store.sweep(scene(300), 10).await.unwrap().len(), 1);
+}
