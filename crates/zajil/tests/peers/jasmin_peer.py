@@ -66,6 +66,9 @@ submit_error_retrial = {{'ESME_RSYSERR': {{'count': 2, 'delay': 1}},
     'ESME_RMSGQFUL': {{'count': 2, 'delay': 1}},
     'ESME_RINVSCHED': {{'count': 2, 'delay': 1}}}}
 submit_retrial_delay_smppc_not_ready = 1
+[dlr]
+# A receipt that overtakes the answer within Jasmin is looked at again after that.
+dlr_lookup_retry_delay = 1
 """
 
 
@@ -245,16 +248,23 @@ class Jasmin:
         assert wait(self.router.group_add, group)
         assert wait(self.router.user_add, self.users[name])
 
-    def goes_to(self, order, name, cid):
+    def goes_to(self, name, cid):
         """What this user sends goes to this connector."""
         from jasmin.routing.Filters import UserFilter
         from jasmin.routing.Routes import StaticMTRoute
         from jasmin.routing.jasminApi import SmppClientConnector
 
         filters = [UserFilter(self.users[name])]
-        assert wait(
-            self.router.mtroute_add, StaticMTRoute(filters, SmppClientConnector(cid), 0.0), order
-        )
+        route = StaticMTRoute(filters, SmppClientConnector(cid), 0.0)
+        assert wait(self.router.mtroute_add, route, 10 * len(self.users))
+
+    def comes_to(self, name):
+        """What comes from anywhere goes to this user."""
+        from jasmin.routing.Routes import DefaultRoute
+        from jasmin.routing.jasminApi import SmppServerSystemIdConnector
+
+        route = DefaultRoute(SmppServerSystemIdConnector(name))
+        assert wait(self.router.moroute_add, route, 0)
 
     def submit(self, cid, sm):
         """What its HTTP API has no words for."""

@@ -1,5 +1,5 @@
-//! Jasmin, a gateway whose clients bind to us. It runs as its documents say, with a broker and a
-//! Redis of its own; `cargo xtask test` brings it.
+//! Jasmin on both sides: its clients bind to us, and we to its server. It runs as its documents
+//! say, with a broker and a Redis of its own; `cargo xtask test` brings it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -8,11 +8,11 @@ use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::{Value, json};
 
-use super::phones::Phones;
-use super::{Case, End, Field, Form, PEERS, hex, matrix, quoted};
-use crate::receipts::{PATIENCE, is_slow, sink_saying};
-use crate::server::Client;
-use crate::smpp::variable;
+use super::phones::{Arrived, Phones};
+use super::{Case, End, FarEnd, Field, Form, PEERS, check_cases, hex, matrix, quoted};
+use crate::receipts::{PATIENCE, is_slow, sink_saying, wait_for};
+use crate::server::{Client, Server};
+use crate::smpp::{smpplib, variable};
 
 /// The interpreter that has Jasmin; none when the test is not to run, and why is said.
 fn python(test: &str) -> Option<String> {
@@ -32,6 +32,7 @@ struct Jasmin {
     stdin: Option<ChildStdin>,
     lines: Receiver<Value>,
     http: u64,
+    smpp: u64,
     _folder: tempfile::TempDir,
 }
 
@@ -64,10 +65,12 @@ impl Jasmin {
             child,
             lines,
             http: 0,
+            smpp: 0,
             _folder: folder,
         };
         let ready = jasmin.lines.recv_timeout(PATIENCE).unwrap();
         jasmin.http = ready["http"].as_u64().unwrap();
+        jasmin.smpp = ready["smpp"].as_u64().unwrap();
         jasmin
     }
 
@@ -78,14 +81,17 @@ impl Jasmin {
         answer["answer"].clone()
     }
 
-    /// Binds one of its clients there, as the account `shop`, and has what the user of the same
-    /// name sends go through it.
+    /// Binds one of its clients there, as the account `shop`.
     fn binds(&mut self, name: &str, smpp: &str) {
         let port: u16 = smpp.rsplit_once(':').unwrap().1.parse().unwrap();
         let settings = json!({ "port": port, "username": "shop", "password": "secret08" });
         self.does(&json!(["connector", name, settings]));
-        self.does(&json!(["user", name, "secret08"]));
-        self.does(&json!(["goes_to", 10, name, name]));
+    }
+
+    /// Has what a user sends, who is new, go through this client.
+    fn user(&mut self, user: &str, client: &str) {
+        self.does(&json!(["user", user, "secret08"]));
+        self.does(&json!(["goes_to", user, client]));
     }
 
     /// Sends over HTTP, as this user. What it calls back with the receipt of the terminal
@@ -181,6 +187,7 @@ fn jasmin_sends_every_form_and_gets_the_receipts_it_asks_for() {
     let (sink, heard) = sink_saying("ACK/Jasmin");
     let mut jasmin = Jasmin::start(&python);
     jasmin.binds("zajil", &field.server.smpp);
+    jasmin.user("zajil", "zajil");
     let cases = cases();
     for (n, case) in cases.iter().enumerate() {
         jasmin.submits(case, n, sink);
@@ -228,5 +235,92 @@ fn jasmin_sends_every_form_and_gets_the_receipts_it_asks_for() {
     field.receipts_are(cases.iter().map(Case::owed).sum());
     drop(jasmin);
     assert!(heard.try_recv().is_err());
+    field.end();
+}
+
+/// Jasmin between two of ours: a carrier of the one, and an application of the other, which has the
+/// phones.
+struct Carrier {
+    beyond: Field<Phones>,
+    _jasmin: Jasmin,
+}
+
+impl Carrier {
+    /// It becomes two carriers of the server, one for each form in which long texts go out.
+    fn of(server: &Server, mut jasmin: Jasmin, beyond: Field<Phones>) -> Self {
+        jasmin.binds("beyond", &beyond.server.smpp);
+        let client = server.client();
+        for (name, prefix) in [("udh", "461"), ("sar", "462")] {
+            jasmin.user(name, "beyond");
+            let settings = json!({
+                "name": name, "system_id": name, "password": "secret08",
+                "hosts": [format!("127.0.0.1:{}", jasmin.smpp)], "long_text": name,
+                "delivered_at": "receipt",
+            });
+            let (status, answer) = client.call("POST", "/api/smpp/carriers", &settings);
+            assert_eq!(status, 201, "{answer}");
+            let route = json!({ "called_prefix": format!("+{prefix}"), "dest_smsc": name });
+            assert_eq!(client.call("POST", "/api/routes", &route).0, 201);
+        }
+        jasmin.does(&json!(["comes_to", "udh"]));
+        Self {
+            beyond,
+            _jasmin: jasmin,
+        }
+    }
+
+    /// What comes to Jasmin comes through it.
+    fn sends_messages_of_mobiles(&mut self, server: &Server) {
+        let texts = ["hej @ €", "привет"];
+        for text in texts {
+            let message = json!({
+                "source_msisdn": "+46701133111", "destination_msisdn": "+4672999",
+                "message_body": text, "source_smsc": "test", "dest_smsc": "shop",
+            });
+            let (status, answer) =
+                self.beyond
+                    .server
+                    .client()
+                    .call("POST", "/api/messages", &message);
+            assert_eq!(status, 201, "{answer}");
+        }
+        let come = wait_for(|| {
+            let path = "/api/messages?status=pending&number=4672999";
+            let (_, list) = server.client().call("GET", path, &Value::Null);
+            let all = list["data"].as_array().unwrap().clone();
+            (all.len() == texts.len()).then_some(all)
+        });
+        let mut bodies: Vec<&str> = Vec::new();
+        for message in &come {
+            assert_eq!(message["source_msisdn"], "+46701133111", "{message}");
+            bodies.push(message["message_body"].as_str().unwrap());
+        }
+        bodies.sort_unstable();
+        assert_eq!(bodies, texts);
+    }
+}
+
+impl FarEnd for Carrier {
+    fn arrived(&mut self, parts: usize) -> BTreeMap<String, Vec<Arrived>> {
+        self.beyond.far.arrived(parts)
+    }
+}
+
+/// D9, D10, D19. Its ids are words, and its receipts have neither `sub` nor `dlvrd`. It says that
+/// it took a `message_payload`, and then loses it: none is sent.
+#[test]
+fn jasmin_as_carrier_gets_every_form_and_its_receipts_go_back() {
+    const TEST: &str = "jasmin_as_carrier_gets_every_form_and_its_receipts_go_back";
+    let (Some(smpplib), Some(python)) = (smpplib(TEST), python(TEST)) else {
+        return;
+    };
+    let (beyond, jasmin) = (Field::new(Phones::new), Jasmin::start(&python));
+    let mut command = Command::new(smpplib);
+    command.arg(format!("{PEERS}/esme_smpplib.py"));
+    let mut field = Field::new(async |server: &Server| Carrier::of(server, jasmin, beyond));
+    let mut cases = matrix();
+    cases.retain(|case| case.form != Form::Payload);
+    check_cases(command, &mut field, &cases);
+    field.far.sends_messages_of_mobiles(&field.server);
     field.end();
 }
