@@ -14,7 +14,7 @@ use zajil_store::{Error, record};
 
 use crate::conn::{Parameter, Step, bind};
 use crate::error::Done;
-use crate::lane::Delta;
+use crate::lane::{Delta, mark};
 use crate::location::Serving;
 use crate::row::{EndRows, QueueRows, damaged, message_id, newest, storable};
 use crate::ticket::Ticket;
@@ -155,10 +155,14 @@ pub(crate) fn place<'a>(
     mut keys: Keys,
     serving: &Serving,
     delta: &mut Delta,
-) -> Done<(Vec<Vec<Placed>>, Vec<Step<'a>>)> {
-    let (mut plain, mut messages) = (MessageRows::default(), MessageRows::default());
-    let mut queue = QueueRows::default();
-    let mut ends = EndRows::default();
+) -> Done<(Vec<Vec<Placed>>, Written<'a>)> {
+    let mut written = Written::default();
+    let Written {
+        plain,
+        messages,
+        queue,
+        ends,
+    } = &mut written;
     let mut placed = Vec::with_capacity(jobs.len());
     for &job in jobs {
         let mut answers = Vec::with_capacity(job.drafts.len());
@@ -194,12 +198,62 @@ pub(crate) fn place<'a>(
         }
         placed.push(answers);
     }
-    let mut steps: Vec<Step<'a>> = plain.plain_step().into_iter().collect();
-    steps.extend(messages.steps());
-    steps.extend(queue.insert());
-    steps.extend(ends.steps());
-    Ok((placed, steps))
+    Ok((placed, written))
 }
+
+/// All rows that a batch of drafts becomes.
+#[derive(Default)]
+pub(crate) struct Written<'a> {
+    plain: MessageRows<'a>,
+    messages: MessageRows<'a>,
+    queue: QueueRows,
+    ends: EndRows,
+}
+
+impl<'a> Written<'a> {
+    /// The steps that write them. Where that `may_be_whole`, one step is all of the transaction if
+    /// nothing but plain messages is written: the answer says so.
+    pub(crate) fn steps(self, may_be_whole: bool) -> (bool, Vec<Step<'a>>) {
+        let plain = &self.plain;
+        let waits = (&plain.ids, &plain.inserted_at, &plain.expires);
+        let others = !self.messages.ids.is_empty() || plain.ids.is_empty();
+        if may_be_whole && !others && self.queue.is_all_of(waits) {
+            let step = self.plain.step(WHOLE);
+            return (true, step.into_iter().collect());
+        }
+        let mut steps: Vec<Step<'a>> = self.plain.step(PLAIN).into_iter().collect();
+        steps.extend(self.messages.steps());
+        steps.extend(self.queue.insert());
+        steps.extend(self.ends.steps());
+        (false, steps)
+    }
+}
+
+macro_rules! insert_plain {
+    () => {
+        "INSERT INTO msg (id, source, destination, body, source_smsc, dest_smsc, parts, \
+         inserted_at, expires, charge_failed, origin_node, events, logged_at) \
+         SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::text[]), \
+         unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), 1, unnest($7::bigint[]), \
+         unnest($8::bigint[]), false, $9::text, unnest($10::text[]), unnest($11::bigint[])"
+    };
+}
+
+/// Plain messages.
+const PLAIN: &str = insert_plain!();
+
+/// Plain messages and their rows of `q`, as one transaction: a statement more costs a lone submit a
+/// fifth, and the columns of `q` travel with those of the messages.
+const WHOLE: &str = mark!(
+    concat!(
+        "m AS (",
+        insert_plain!(),
+        "), w AS (INSERT INTO q (id, dest, undecided, due, turn, attempts, updated_at) \
+         SELECT unnest($1::bigint[]), unnest($6::text[]), false, unnest($7::bigint[]), \
+         unnest($8::bigint[]), 0, unnest($7::bigint[])), "
+    );
+    "$12" "$13" "$14" "$15" "$16" "$17"
+);
 
 /// Rows of `msg` and `part`, a vector for each column.
 #[derive(Default)]
@@ -257,12 +311,7 @@ impl<'a> MessageRows<'a> {
     }
 
     /// What they have in common does not travel with each.
-    fn plain_step(self) -> Option<Step<'a>> {
-        const PLAIN: &str = "INSERT INTO msg (id, source, destination, body, source_smsc, \
-             dest_smsc, parts, inserted_at, expires, charge_failed, origin_node, events, \
-             logged_at) SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::text[]), \
-             unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), 1, unnest($7::bigint[]), \
-             unnest($8::bigint[]), false, $9::text, unnest($10::text[]), unnest($11::bigint[])";
+    fn step(self, sql: &'static str) -> Option<Step<'a>> {
         let origin = self.origin_node.first().copied()?;
         let parameters: Vec<Parameter<'a>> = bind![
             self.ids,
@@ -277,7 +326,7 @@ impl<'a> MessageRows<'a> {
             self.events,
             self.logged_at
         ];
-        Some(Step::new(PLAIN, parameters))
+        Some(Step::new(sql, parameters))
     }
 
     fn steps(self) -> Vec<Step<'a>> {

@@ -12,7 +12,7 @@ use zajil_store::contract::{Outcome, Placed};
 use crate::accept::{self, Accept, Keys};
 use crate::conn::{Conn, Step};
 use crate::error::Done;
-use crate::lane::Delta;
+use crate::lane::{Delta, Writes};
 use crate::lease::{Lease, Leased};
 use crate::location::{self, Serving};
 use crate::notify::Hints;
@@ -115,12 +115,15 @@ struct Known {
 
 /// Reads what the batch needs and says what it writes. The transaction is open afterwards, or is
 /// opened by the first step.
-pub(crate) async fn prepare<'a>(conn: &Conn, batch: &'a mut Batch) -> Done<(Vec<Step<'a>>, Delta)> {
+pub(crate) async fn prepare<'a>(conn: &Conn, batch: &'a mut Batch) -> Done<Writes<'a>> {
     let Batch { jobs, answers } = batch;
     let kinds = Kinds::of(jobs);
     let mut known = look(conn, &kinds).await?;
     let mut delta = Delta::default();
     let (placed, written) = accept::place(&kinds.accepts, known.keys, &known.serving, &mut delta)?;
+    // Nothing has been asked, and nothing but this is to be written.
+    let only_accepts = kinds.reports.is_empty() && kinds.leases.is_empty();
+    let (whole, written) = written.steps(!known.begun && only_accepts);
     let mut outcomes = Vec::with_capacity(kinds.reports.len());
     for job in &kinds.reports {
         let mut done = Vec::with_capacity(job.all.len());
@@ -134,7 +137,7 @@ pub(crate) async fn prepare<'a>(conn: &Conn, batch: &'a mut Batch) -> Done<(Vec<
     delta.pending += more.pending;
     delta.outbox += more.outbox;
     let mut steps = Vec::new();
-    if !known.begun {
+    if !known.begun && !whole {
         steps.push(Step::bare("BEGIN"));
     }
     steps.extend(known.desk.steps());
@@ -147,7 +150,11 @@ pub(crate) async fn prepare<'a>(conn: &Conn, batch: &'a mut Batch) -> Done<(Vec<
     };
     // Last, so that what this batch reports is not leased in the same moment.
     steps.extend(kinds.leases.iter().flat_map(|job| job.steps()));
-    Ok((steps, delta))
+    Ok(Writes {
+        steps,
+        delta,
+        whole,
+    })
 }
 
 async fn look(conn: &Conn, kinds: &Kinds<'_>) -> Done<Known> {

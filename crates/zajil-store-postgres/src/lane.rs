@@ -38,6 +38,15 @@ pub(crate) struct Delta {
     pub(crate) outbox: i64,
 }
 
+/// What is left to be sent of a transaction.
+pub(crate) struct Writes<'a> {
+    pub(crate) steps: Vec<Step<'a>>,
+    pub(crate) delta: Delta,
+    /// Whether its only step is all of it, and moves the number on: what [`MARK`] takes comes
+    /// behind its own parameters, and there is no BEGIN and no COMMIT.
+    pub(crate) whole: bool,
+}
+
 /// A transaction in progress, as chores see it.
 #[derive(Debug)]
 pub(crate) struct Tx<'a> {
@@ -327,9 +336,9 @@ impl Lane {
         &self,
         conn: &Conn,
         n: i64,
-        prepared: Done<(Vec<Step<'_>>, Delta)>,
+        prepared: Done<Writes<'_>>,
     ) -> Result<Vec<Vec<tokio_postgres::Row>>, Attempt> {
-        let (mut steps, delta) = match prepared {
+        let writes = match prepared {
             Ok(prepared) => prepared,
             Err(fault) if fault.loses_connection() => return Err(Attempt::Undone(fault)),
             Err(fault) => {
@@ -339,26 +348,40 @@ impl Lane {
                 return Err(Attempt::Undone(fault));
             }
         };
+        conn.ask_all(self.marked(writes, n))
+            .await
+            .map_err(|fault| match fault {
+                fault if fault.loses_connection() => Attempt::Unknown(fault, n + 1),
+                // The commit behind it has undone everything.
+                Fault::Sql(error) if error.code().is_some_and(|code| code.code() == "22012") => {
+                    Attempt::Undone(Fault::Expelled)
+                }
+                fault => Attempt::Undone(fault),
+            })
+    }
+
+    /// With what moves the number on and ends the transaction.
+    fn marked<'a>(&self, writes: Writes<'a>, n: i64) -> Vec<Step<'a>> {
         let place = self.place;
+        let Writes {
+            mut steps,
+            delta,
+            whole,
+        } = writes;
         let Delta {
             messages,
             pending,
             outbox,
         } = delta;
         let mark = bind![place.session, place.lane, n, messages, pending, outbox];
-        steps.push(Step::new(MARK, mark));
-        steps.push(Step::bare("COMMIT"));
-        conn.ask_all(steps).await.map_err(|fault| match fault {
-            fault if fault.loses_connection() => Attempt::Unknown(fault, n + 1),
-            // The commit behind it has undone everything.
-            Fault::Sql(error) if error.code().is_some_and(|code| code.code() == "22012") => {
-                Attempt::Undone(Fault::Expelled)
-            }
-            fault => Attempt::Undone(fault),
-        })
+        match steps.last_mut().filter(|_| whole) {
+            Some(only) => only.parameters.extend(mark),
+            None => steps.extend([Step::new(MARK, mark), Step::bare("COMMIT")]),
+        }
+        steps
     }
 
-    async fn run<'s>(&self, conn: &Conn, chore: &mut dyn Chore) -> Done<(Vec<Step<'s>>, Delta)> {
+    async fn run<'s>(&self, conn: &Conn, chore: &mut dyn Chore) -> Done<Writes<'s>> {
         conn.batch("BEGIN").await?;
         let tx = Tx {
             conn,
@@ -367,7 +390,11 @@ impl Lane {
         };
         chore.run(&tx).await?;
         let delta = *tx.lock();
-        Ok((Vec::new(), delta))
+        Ok(Writes {
+            steps: Vec::new(),
+            delta,
+            whole: false,
+        })
     }
 
     /// Whether the transaction that was to write this number into our row has committed. It does
@@ -463,11 +490,33 @@ const ENTER_PLACE: &str = "INSERT INTO lane AS l SELECT $1, $2, 1, 0, 0, 0 \
 /// Moves the number of our row on.
 const REENTER: &str = "UPDATE lane SET n = n + 1 WHERE session = $1 AND lane = $2 RETURNING n";
 
-/// Fails when the number is another one: dividing by zero undoes the transaction.
-const MARK: &str = "WITH mark AS (UPDATE lane SET n = n + 1, messages = messages + $4, \
-     pending = pending + $5, outbox = outbox + $6 \
-     WHERE session = $1 AND lane = $2 AND n = $3 RETURNING 1) \
-     SELECT 1 / count(*) FROM mark";
+/// Fails when the number is another one: dividing by zero undoes the transaction. What comes before
+/// it in a WITH, and its parameters.
+macro_rules! mark {
+    ($before:expr; $session:literal $lane:literal $n:literal
+     $messages:literal $pending:literal $outbox:literal) => {
+        concat!(
+            "WITH ",
+            $before,
+            "mark AS (UPDATE lane SET n = n + 1, messages = messages + ",
+            $messages,
+            ", pending = pending + ",
+            $pending,
+            ", outbox = outbox + ",
+            $outbox,
+            " WHERE session = ",
+            $session,
+            " AND lane = ",
+            $lane,
+            " AND n = ",
+            $n,
+            " RETURNING 1) SELECT 1 / count(*) FROM mark"
+        )
+    };
+}
+pub(crate) use mark;
+
+const MARK: &str = mark!(""; "$1" "$2" "$3" "$4" "$5" "$6");
 
 const FOLD: &str = "WITH gone AS (DELETE FROM lane WHERE session = $1 AND lane = $2 \
      RETURNING messages, pending, outbox) \

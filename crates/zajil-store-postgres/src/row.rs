@@ -329,6 +329,18 @@ impl QueueRows {
         }
     }
 
+    /// Whether they are the rows of just these messages, which are due as they come, and end when
+    /// their lives do.
+    pub(crate) fn is_all_of(&self, waits: (&Vec<i64>, &Vec<i64>, &Vec<i64>)) -> bool {
+        let (ids, inserted_at, expires) = waits;
+        let fresh = &self.fresh;
+        self.ids.is_empty()
+            && fresh.ids == *ids
+            && fresh.due == *inserted_at
+            && fresh.updated_at == *inserted_at
+            && fresh.turn == *expires
+    }
+
     pub(crate) fn insert<'s>(mut self) -> impl Iterator<Item = Step<'s>> {
         const SQL: &str = concat!("INSERT INTO q ", queue_rows!());
         let fresh: Option<Step<'s>> = std::mem::take(&mut self.fresh).insert();

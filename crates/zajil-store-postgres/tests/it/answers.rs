@@ -1,6 +1,7 @@
 //! Answers of the database that get lost on their way, and what is known afterwards.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,7 +9,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use zajil_core::event::NodeName;
 use zajil_core::id::NodeNumber;
+use zajil_core::message::{Ending, Life};
+use zajil_core::status::FinalStatus;
 use zajil_database::Server;
 use zajil_store::{Cluster as _, Error, Store as _};
 
@@ -95,7 +99,9 @@ async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicBool>, deaf: 
         while let Ok(count @ 1..) = from_server.read(&mut octets).await {
             if deaf.load(Ordering::Acquire) {
                 swallowed.extend_from_slice(&octets[..count]);
-                if swallowed.windows(7).any(|told| told == b"COMMIT\0") {
+                // The end of a submit that is one statement; it leaves the database once that
+                // has committed.
+                if swallowed.windows(9).any(|told| told == b"SELECT 1\0") {
                     return;
                 }
                 continue;
@@ -222,4 +228,56 @@ async fn d4_a_writer_whose_place_was_given_away_does_not_make_itself_another() {
     }
     // What it had counted is counted on.
     assert_eq!(heir.figures().await.unwrap().pending, 2);
+}
+
+/// One statement writes plain messages alone; whatever comes with others is written in several.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d5_plain_messages_and_others_of_one_batch_are_stored_with_all_that_belongs_to_them() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    let plain = |number| draft(number, "gw", 0);
+    let ended = |number| {
+        let mut ended = draft(number, "gw", 0);
+        ended.message.life = Life::Ended(Ending {
+            how: FinalStatus::Failed,
+            at: at(0),
+            node: NodeName::new("n1"),
+        });
+        ended
+    };
+    let mut long = ended(3);
+    long.message.content.parts = NonZeroU32::new(2).unwrap();
+    let mut later = draft(5, "gw", 0);
+    later.message.deliver_after = Some(at(9));
+    let mut soon = draft(7, "gw", 0);
+    soon.message.expires = at(60);
+    let batches = [
+        vec![plain(1)],
+        vec![plain(2), long],
+        vec![plain(4), later],
+        vec![plain(6), soon],
+        vec![plain(8), ended(9)],
+    ];
+    for batch in batches {
+        let stored = store.accept(batch.clone(), at(0)).await.unwrap();
+        assert_eq!(stored.len(), batch.len());
+        for draft in batch {
+            let found = store.message(draft.message.id).await.unwrap();
+            assert_eq!(found, Some(draft.message));
+        }
+    }
+    let figures = store.figures().await.unwrap();
+    assert_eq!(
+        (figures.messages, figures.pending, figures.outbox),
+        (9, 7, 2)
+    );
+    let rows = format!(
+        "SELECT (SELECT count(*) FROM {0}.q), (SELECT count(*) FROM {0}.fin), \
+         (SELECT count(*) FROM {0}.msg)",
+        schema.name
+    );
+    assert_eq!(database.sql(&rows).trim(), "7|2|9");
 }
