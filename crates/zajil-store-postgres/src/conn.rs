@@ -12,6 +12,7 @@ use tokio_postgres::{Row, Statement};
 use zajil_database::postgres::{Dial, Heard, Link};
 
 use crate::error::{Done, Fault};
+use crate::pooler::{self, Seat, Served};
 use crate::pulse::Pulse;
 
 /// A parameter of a step.
@@ -50,6 +51,8 @@ pub(crate) struct Manners {
     pub(crate) statement: Duration,
     /// After so long the connection counts as lost.
     pub(crate) silence: Duration,
+    /// What serves the connections of this process.
+    pub(crate) served: Arc<Served>,
     /// Told of questions and answers; none where an answer may well take long.
     pub(crate) pulse: Option<Arc<Pulse>>,
 }
@@ -70,9 +73,11 @@ const GONE: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 
 /// A connection to the database.
 #[derive(Debug)]
 pub(crate) struct Conn {
-    link: Link,
+    link: Arc<Link>,
     silence: Duration,
     pulse: Option<Arc<Pulse>>,
+    seat: Seat,
+    served: Arc<Served>,
     known: Mutex<HashMap<&'static str, Statement>>,
 }
 
@@ -87,17 +92,28 @@ impl Conn {
              SET default_transaction_isolation = 'read committed'; {PLANS} {GONE} \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') = 'off'; \
-             SELECT pg_advisory_lock_shared({})",
-            manners.schema, manners.session
+             SELECT pg_advisory_lock_shared({}); {}",
+            manners.schema,
+            manners.session,
+            pooler::SERVED_BY
         );
+        let served = &manners.served;
         let made = async {
+            served.look_again(dial, manners.silence).await?;
             let link = dial.connect(heard).await?;
-            link.client.batch_execute(&prepare).await?;
-            Ok(link)
+            let told = link.client.simple_query(&prepare).await?;
+            let link = Arc::new(link);
+            let weak = Arc::downgrade(&link);
+            let is_open = move || weak.upgrade().is_some_and(|link| !link.client.is_closed());
+            let seat = served.seat(pooler::last_row(&told), is_open)?;
+            Ok((link, seat))
         };
         let made = tokio::time::timeout(manners.silence, made).await;
+        let (link, seat) = made.unwrap_or(Err(Fault::Silent("accept a connection")))?;
         Ok(Self {
-            link: made.unwrap_or(Err(Fault::Silent("accept a connection")))?,
+            link,
+            seat,
+            served: Arc::clone(served),
             silence: manners.silence,
             pulse: manners.pulse.clone(),
             known: Mutex::default(),
@@ -111,7 +127,14 @@ impl Conn {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        !self.link.client.is_closed()
+        !self.link.client.is_closed() && !self.served.is_pooled()
+    }
+
+    /// Whether it is still served by what it was served by at first.
+    pub(crate) async fn check(&self) -> Done<()> {
+        let told = self.link.client.simple_query(pooler::SERVED_BY);
+        let told = self.in_time(async { Ok(told.await?) }).await?;
+        self.seat.check(pooler::last_row(&told))
     }
 
     /// Whether the database has moved to another host since.

@@ -4,6 +4,8 @@ use tokio_postgres::error::SqlState;
 use zajil_database::postgres::{NoLink, told};
 use zajil_store::Error;
 
+use crate::pooler::TOLD;
+
 /// What a transaction can end in.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -13,6 +15,8 @@ pub(crate) enum Fault {
     Silent(&'static str),
     /// Somebody else has our place: this process was taken for dead.
     Expelled,
+    /// What is asked is handed on to another process of the database each time.
+    Pooled,
     /// The contract's own answer.
     Answer(Error),
 }
@@ -45,7 +49,7 @@ impl Fault {
     fn code(&self) -> Option<&SqlState> {
         match self {
             Self::Sql(error) => error.code(),
-            Self::Silent(_) | Self::Expelled | Self::Answer(_) => None,
+            Self::Silent(_) | Self::Expelled | Self::Pooled | Self::Answer(_) => None,
         }
     }
 
@@ -53,7 +57,7 @@ impl Fault {
     /// or takes no writes any more.
     pub(crate) fn loses_connection(&self) -> bool {
         match self {
-            Self::Silent(_) | Self::Expelled => true,
+            Self::Silent(_) | Self::Expelled | Self::Pooled => true,
             Self::Answer(_) => false,
             Self::Sql(error) => match error.code() {
                 None => true,
@@ -61,6 +65,8 @@ impl Fault {
                     *code == SqlState::READ_ONLY_SQL_TRANSACTION
                         || matches!(code.code().get(..2), Some("08"))
                         || matches!(code.code(), "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
+                        // Somebody else's statements: a pooler has put itself before the database.
+                        || matches!(code.code(), "26000" | "42P05")
                 }
             },
         }
@@ -79,7 +85,7 @@ impl Fault {
             Self::Sql(error) => error.as_db_error().is_some_and(|told| {
                 *told.code() == SqlState::CHECK_VIOLATION && told.constraint().is_none()
             }),
-            Self::Silent(_) | Self::Expelled | Self::Answer(_) => false,
+            Self::Silent(_) | Self::Expelled | Self::Pooled | Self::Answer(_) => false,
         }
     }
 
@@ -93,6 +99,7 @@ impl Fault {
             Self::Expelled => {
                 return Error::Down("another node has taken the place of this one".into());
             }
+            Self::Pooled => return Error::Down(format!("what store.url leads to {TOLD}")),
             Self::Sql(error) => error,
         };
         let text = told(&error);

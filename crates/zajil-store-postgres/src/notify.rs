@@ -162,7 +162,7 @@ async fn talk(common: &Arc<Common>) -> Done<()> {
     loop {
         let waited = tokio::time::timeout(ALIVE, common.hints.something.notified()).await;
         if waited.is_err() {
-            conn.ask(Step::bare("SELECT 1")).await?;
+            conn.check().await?;
             if !conn.is_open() {
                 return Err(Fault::Silent("stay"));
             }

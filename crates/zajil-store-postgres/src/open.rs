@@ -24,7 +24,7 @@ use crate::hot::Hot;
 use crate::lane::{Common, Job, Lane, Place, Queue, Task, Tx};
 use crate::location;
 use crate::notify::{self, Hints};
-use crate::pooler;
+use crate::pooler::{self, Served};
 use crate::pulse::Pulse;
 use crate::read::Readers;
 use crate::schema::index::PATIENCE;
@@ -150,7 +150,8 @@ impl PostgresStore {
         let dial = Arc::new(Dial::new(server).map_err(OpenError::Settings)?);
         let session = new_session();
         let pulse = Arc::new(Pulse::new(options.answer_within));
-        let mut quick = manners(&options, session, server.statement_timeout);
+        let served = Arc::new(Served::default());
+        let mut quick = manners(&options, session, server.statement_timeout, &served);
         prepare(&dial, &options, &quick).await.map_err(|fault| {
             let place = server.to_string();
             OpenError::Database(place, fault.into_error())
@@ -167,7 +168,7 @@ impl PostgresStore {
             })
         };
         let shared = common(quick);
-        let slow = common(manners(&options, session, SURVEY));
+        let slow = common(manners(&options, session, SURVEY, &served));
         let ((hot, hot_jobs), (chores, chore_jobs)) = (Door::open(), Door::open());
         let (sweeps, sweep_jobs) = Door::open();
         let closing = CancellationToken::new();
@@ -337,13 +338,14 @@ pub(crate) fn check_schema(schema: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn manners(options: &Options, session: i64, statement: Duration) -> Manners {
+fn manners(options: &Options, session: i64, statement: Duration, served: &Arc<Served>) -> Manners {
     Manners {
         schema: options.schema.clone(),
         session,
         statement,
         // The database gives up first, so that its reason is the one that is told.
         silence: statement + Duration::from_millis(500),
+        served: Arc::clone(served),
         pulse: None,
     }
 }

@@ -231,6 +231,7 @@ fn manners(schema: &str) -> Manners {
         session: open::new_session(),
         statement: STATEMENT,
         silence: STATEMENT + Duration::from_secs(1),
+        served: std::sync::Arc::default(),
         pulse: None,
     }
 }

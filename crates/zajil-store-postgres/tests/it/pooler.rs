@@ -22,7 +22,6 @@ use crate::place::{Schema, database};
 /// A pooler for one test; ends with it.
 struct Pooler {
     child: Child,
-    port: u16,
     _folder: TempDir,
 }
 
@@ -41,15 +40,22 @@ fn program() -> PathBuf {
 
 /// Starts one, and lets the way to the server go through it.
 async fn before(server: &mut Server, mode: &str) -> Pooler {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let pooler = start(server, mode, port).await;
+    server.hosts[0].port = port;
+    pooler
+}
+
+/// Starts one at a port, before a server.
+async fn start(server: &Server, mode: &str, port: u16) -> Pooler {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let open = |path: &Path| {
         let all = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(path, all).unwrap();
     };
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
     let (database, host) = (&server.database, &server.hosts[0]);
     let settings = format!(
         "[databases]\n{database} = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
@@ -77,14 +83,12 @@ async fn before(server: &mut Server, mode: &str) -> Pooler {
         .stdout(log);
     let pooler = Pooler {
         child: command.spawn().unwrap(),
-        port,
         _folder: folder,
     };
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     for _ in 0..1_000 {
         tick.tick().await;
         if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            server.hosts[0].port = pooler.port;
             return pooler;
         }
     }
@@ -140,4 +144,46 @@ async fn s11_2_behind_a_pooler_whose_connections_last_two_nodes_work() {
     assert!(reported.unwrap()[0].is_ok());
     one.close().await.unwrap();
     assert_eq!(other.members().await.unwrap().len(), 1);
+}
+
+/// As when somebody changes what a name in the way to the database leads to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s11_2_a_pooler_that_comes_while_a_node_works_is_noticed_and_named_until_it_has_gone() {
+    let Some((_database, straight)) = database().await else {
+        return;
+    };
+    let mut server = straight.clone();
+    let lasting = before(&mut server, "session").await;
+    let port = server.hosts[0].port;
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
+    drop(lasting);
+    let pooler = start(&straight, "transaction", port).await;
+    let mut number = 1;
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    let mut until = async |good: bool| {
+        for _ in 0..1_200 {
+            tick.tick().await;
+            number += 1;
+            let stored = store.accept(vec![draft(number, "gw", 0)], at(0)).await;
+            drop(store.message(id(1)).await);
+            match stored {
+                Ok(_) if good => return,
+                Err(error) if !good && error.to_string().contains("pool_mode = session") => return,
+                _ => {}
+            }
+        }
+        panic!("not so within a minute: {good}");
+    };
+    until(false).await;
+    // It stays so.
+    for number in 1_000_000..1_000_010 {
+        let refused = store.accept(vec![draft(number, "gw", 0)], at(0)).await;
+        refused.unwrap_err();
+    }
+    drop(pooler);
+    let _lasting = start(&straight, "session", port).await;
+    until(true).await;
+    assert!(store.message(id(1)).await.unwrap().is_some());
 }
