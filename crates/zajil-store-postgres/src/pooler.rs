@@ -3,9 +3,9 @@
 //! Prepared statements, settings, advisory locks and LISTEN belong to a connection of the database.
 //! Behind PgBouncer in transaction mode they would be somebody else's now and then: a node would
 //! count as alive that is dead, and another schema would be written to. So it is refused at the
-//! start, where an operator reads it. One that is put before the database while nodes run is noticed
-//! by what serves their connections: no process of the database serves two, and none changes. Then
-//! nothing is asked any more until connections last again.
+//! start, where an operator reads it. One that is put before the database while nodes run is
+//! noticed by what serves their connections: no process of the database serves two, and none
+//! changes. Then nothing is asked any more until connections last again.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -25,6 +25,8 @@ const UNROUTED: [(&str, &str); 1] = [("include-unrouted", "true")];
 /// What clients were told, and when.
 #[derive(Default)]
 pub(crate) struct History {
+    /// How many messages were submitted, whatever came of it.
+    offered: usize,
     pub(crate) accepted: Vec<u64>,
     pub(crate) delivered: Vec<u64>,
     /// Message, and when the lease was asked for and given.
@@ -80,8 +82,9 @@ impl Load {
         #[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
         let rate = history.accepted.len() as f64 / seconds;
         println!(
-            "{} accepted in {seconds:.1} s ({rate:.0}/s), {} delivered, {} leases",
+            "{} of {} accepted in {seconds:.1} s ({rate:.0}/s), {} delivered, {} leases",
             history.accepted.len(),
+            history.offered,
             history.delivered.len(),
             history.leases.len()
         );
@@ -93,12 +96,8 @@ impl Load {
         let mut rounds = 0;
         while !self.stop.load(Ordering::Relaxed) {
             rounds += 1;
-            let client = {
-                let bases = self.bases.lock().unwrap();
-                Client::new(&bases[(worker + rounds as usize) % bases.len()])
-            };
-            self.submit(&client, (worker, rounds));
-            self.deliver(&client);
+            self.submit((worker, rounds));
+            self.deliver(&self.client(worker + rounds as usize));
             // A client that is behind does not wait, so that the rate is kept.
             if let Some(pace) = self.pace {
                 let next = begun + pace * rounds;
@@ -108,8 +107,22 @@ impl Load {
         }
     }
 
+    /// A client of one of the nodes.
+    fn client(&self, turn: usize) -> Client {
+        let bases = self.bases.lock().unwrap();
+        Client::new(&bases[turn % bases.len()])
+    }
+
+    /// Posts to one of the nodes, or to the next where it is not there, as a balancer does.
+    fn post(&self, turn: usize, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let nodes = self.bases.lock().unwrap().len();
+        (turn..turn + nodes).find_map(|turn| self.client(turn).try_call(("POST", path), &[], body))
+    }
+
     /// One message alone, and others in a batch.
-    fn submit(&self, client: &Client, (worker, round): (usize, u32)) {
+    fn submit(&self, (worker, round): (usize, u32)) {
+        let turn = worker + round as usize;
+        self.history.lock().unwrap().offered += BATCH;
         let message = |number| {
             json!({
                 "destination_msisdn": format!("+1555{:07}", round % 1_000),
@@ -117,13 +130,12 @@ impl Load {
                 "source_smsc": "test",
             })
         };
-        if let Some((201, answer)) = client.try_call(("POST", "/api/messages"), &[], &message(0)) {
+        if let Some((201, answer)) = self.post(turn, "/api/messages", &message(0)) {
             self.note_accepted([answer["data"]["id"].as_u64().unwrap()]);
         }
         let batch: Vec<Value> = (1..BATCH).map(message).collect();
         let body = json!({ "messages": batch });
-        let path = "/api/messages/batch";
-        if let Some((201 | 207, answer)) = client.try_call(("POST", path), &[], &body) {
+        if let Some((201 | 207, answer)) = self.post(turn, "/api/messages/batch", &body) {
             self.note_accepted(done(&answer));
         }
     }
