@@ -15,7 +15,7 @@ use crate::server::{Client, Server};
 use crate::smpp::{smpplib, variable};
 
 /// The interpreter that has Jasmin; none when the test is not to run, and why is said.
-fn python(test: &str) -> Option<String> {
+pub(super) fn python(test: &str) -> Option<String> {
     if !is_slow(test) {
         return None;
     }
@@ -27,7 +27,7 @@ fn python(test: &str) -> Option<String> {
 }
 
 /// Its processes; they end with the value.
-struct Jasmin {
+pub(super) struct Jasmin {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<Value>,
@@ -44,7 +44,7 @@ impl Drop for Jasmin {
 }
 
 impl Jasmin {
-    fn start(python: &str) -> Self {
+    pub(super) fn start(python: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(python)
             .arg(format!("{PEERS}/jasmin_peer.py"))
@@ -82,21 +82,20 @@ impl Jasmin {
     }
 
     /// Binds one of its clients there, as the account `shop`.
-    fn binds(&mut self, name: &str, smpp: &str) {
+    pub(super) fn binds(&mut self, name: &str, smpp: &str) {
         let port: u16 = smpp.rsplit_once(':').unwrap().1.parse().unwrap();
         let settings = json!({ "port": port, "username": "shop", "password": "secret08" });
         self.does(&json!(["connector", name, settings]));
     }
 
     /// Has what a user sends, who is new, go through this client.
-    fn user(&mut self, user: &str, client: &str) {
+    pub(super) fn user(&mut self, user: &str, client: &str) {
         self.does(&json!(["user", user, "secret08"]));
         self.does(&json!(["goes_to", user, client]));
     }
 
-    /// Sends over HTTP, as this user. What it calls back with the receipt of the terminal
-    /// (`level` 2), or also with the answer to the submit (3), comes with this path.
-    fn sends(&self, user: &str, rest: &str) {
+    /// Sends over HTTP, as this user.
+    pub(super) fn sends(&self, user: &str, rest: &str) {
         let url = format!(
             "http://127.0.0.1:{}/send?username={user}&password=secret08&{rest}",
             self.http
@@ -154,7 +153,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// The parameters that it calls back with.
-fn parameters(path: &str) -> BTreeMap<&str, &str> {
+pub(super) fn parameters(path: &str) -> BTreeMap<&str, &str> {
     let (_, parameters) = path.split_once('?').unwrap();
     let pairs = parameters.split('&');
     pairs.filter_map(|pair| pair.split_once('=')).collect()
