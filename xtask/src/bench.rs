@@ -8,6 +8,7 @@
 
 mod attack;
 mod idle;
+mod jasmin;
 mod load;
 mod outside;
 mod overload;
@@ -31,18 +32,65 @@ use crate::workspace::{BINARY, Workspace};
 
 const LOADGEN: &str = "loadgen";
 
+/// What is measured.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum What {
+    #[default]
+    Rounds,
+    Queue,
+    Outside,
+    Overload,
+    Telling,
+    Smpp,
+    Jasmin,
+    Scale,
+    Idle,
+    IdleBinds,
+    IdlePolls,
+    Attack,
+}
+
+impl What {
+    /// What `word` asks for; the rates of the API are measured without a word.
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "queue" => Self::Queue,
+            "outside" => Self::Outside,
+            "overload" => Self::Overload,
+            "telling" => Self::Telling,
+            "smpp" => Self::Smpp,
+            "jasmin" => Self::Jasmin,
+            "scale" => Self::Scale,
+            "idle" => Self::Idle,
+            "idle-binds" => Self::IdleBinds,
+            "idle-polls" => Self::IdlePolls,
+            "attack" => Self::Attack,
+            _ => return None,
+        })
+    }
+
+    /// Measures, prints, and answers the figures as JSON.
+    fn run(self, bench: &Bench, options: &Options) -> Result<String> {
+        Ok(match self {
+            Self::Rounds => serde_json::to_string_pretty(&rounds::run(bench, options)?)?,
+            Self::Queue => serde_json::to_string_pretty(&queue::run(bench, options)?)?,
+            Self::Outside => serde_json::to_string_pretty(&outside::run(bench, options)?)?,
+            Self::Overload => serde_json::to_string_pretty(&overload::run(bench, options)?)?,
+            Self::Telling => serde_json::to_string_pretty(&telling::run(bench, options)?)?,
+            Self::Smpp => serde_json::to_string_pretty(&smpp::run(bench, options)?)?,
+            Self::Jasmin => serde_json::to_string_pretty(&jasmin::run(bench, options)?)?,
+            Self::Scale => serde_json::to_string_pretty(&scale::run(bench, options)?)?,
+            Self::Idle => serde_json::to_string_pretty(&idle::run(bench, options)?)?,
+            Self::IdleBinds => serde_json::to_string_pretty(&smpp::idle::run(bench, options)?)?,
+            Self::IdlePolls => serde_json::to_string_pretty(&polls::run(bench, options)?)?,
+            Self::Attack => serde_json::to_string_pretty(&attack::run(bench, options)?)?,
+        })
+    }
+}
+
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
-    queue: bool,
-    outside: bool,
-    overload: bool,
-    telling: bool,
-    smpp: bool,
-    scale: bool,
-    idle: bool,
-    idle_binds: bool,
-    idle_polls: bool,
-    attack: bool,
+    what: What,
     /// Short enough to see that it works, too short to mean much.
     quick: bool,
     rounds: Option<u32>,
@@ -73,16 +121,6 @@ impl Options {
                     .with_context(|| format!("{argument} needs a value"))
             };
             match argument.as_str() {
-                "queue" => options.queue = true,
-                "outside" => options.outside = true,
-                "overload" => options.overload = true,
-                "telling" => options.telling = true,
-                "smpp" => options.smpp = true,
-                "scale" => options.scale = true,
-                "idle" => options.idle = true,
-                "idle-binds" => options.idle_binds = true,
-                "idle-polls" => options.idle_polls = true,
-                "attack" => options.attack = true,
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(number(argument, value()?)?),
                 "--seconds" => options.seconds = Some(number(argument, value()?)?),
@@ -93,7 +131,16 @@ impl Options {
                 "--plot" => options.plot = Some(value()?.into()),
                 "--profile" => options.profile = Some(value()?.clone()),
                 "--binary" => options.binary = Some(value()?.into()),
-                _ => anyhow::bail!("bench does not know '{argument}'"),
+                word => {
+                    let what = What::parse(word);
+                    let what = what.with_context(|| format!("bench does not know '{word}'"))?;
+                    let is_first = options.what == What::Rounds;
+                    ensure!(
+                        is_first,
+                        "bench measures one thing at a time, not '{word}' too"
+                    );
+                    options.what = what;
+                }
             }
         }
         Ok(options)
@@ -128,7 +175,7 @@ struct Bench {
 impl Bench {
     fn prepare(options: &Options) -> Result<Self> {
         let workspace = Workspace::load()?;
-        let wants_own = options.binary.is_none() || options.telling;
+        let wants_own = options.binary.is_none() || options.what == What::Telling;
         let build_zajil = wants_own && workspace.has(BINARY);
         let profile = options.profile.as_deref().unwrap_or("release");
         let mut build = cargo([
@@ -181,29 +228,7 @@ impl Drop for Bench {
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let options = Options::parse(arguments)?;
     let bench = Bench::prepare(&options)?;
-    let json = if options.queue {
-        serde_json::to_string_pretty(&queue::run(&bench, &options)?)?
-    } else if options.outside {
-        serde_json::to_string_pretty(&outside::run(&bench, &options)?)?
-    } else if options.overload {
-        serde_json::to_string_pretty(&overload::run(&bench, &options)?)?
-    } else if options.telling {
-        serde_json::to_string_pretty(&telling::run(&bench, &options)?)?
-    } else if options.smpp {
-        serde_json::to_string_pretty(&smpp::run(&bench, &options)?)?
-    } else if options.idle {
-        serde_json::to_string_pretty(&idle::run(&bench, &options)?)?
-    } else if options.scale {
-        serde_json::to_string_pretty(&scale::run(&bench, &options)?)?
-    } else if options.idle_polls {
-        serde_json::to_string_pretty(&polls::run(&bench, &options)?)?
-    } else if options.attack {
-        serde_json::to_string_pretty(&attack::run(&bench, &options)?)?
-    } else if options.idle_binds {
-        serde_json::to_string_pretty(&smpp::idle::run(&bench, &options)?)?
-    } else {
-        serde_json::to_string_pretty(&rounds::run(&bench, &options)?)?
-    };
+    let json = options.what.run(&bench, &options)?;
     if let Some(path) = &options.json {
         write(path, &json)?;
     }
@@ -227,7 +252,7 @@ mod tests {
     fn options_come_in_any_order() {
         let options = parse("--json out.json queue --quick --rounds 3").expect("all are known");
         let expected = Options {
-            queue: true,
+            what: What::Queue,
             quick: true,
             rounds: Some(3),
             json: Some("out.json".into()),
@@ -241,6 +266,10 @@ mod tests {
     fn what_is_not_understood_is_named() {
         let error = |line: &str| parse(line).expect_err("a bad line").to_string();
         assert_eq!(error("--fast"), "bench does not know '--fast'");
+        assert_eq!(
+            error("smpp idle"),
+            "bench measures one thing at a time, not 'idle' too"
+        );
         assert_eq!(error("--json"), "--json needs a value");
         assert_eq!(error("--rounds many"), "--rounds needs a number");
         assert_eq!(error("--rounds 0"), "--rounds needs a positive number");

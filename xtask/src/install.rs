@@ -91,6 +91,19 @@ pub(crate) fn ensure_python_package(folder: &Path, package: &str, module: &str) 
     )
 }
 
+/// A gateway, which is bound to us and which we bind to. 0.11.1 forgets the receipts of messages in
+/// one part.
+const JASMIN: &str = "jasmin==0.11.0";
+
+/// Makes a Python environment with Jasmin, installs what that keeps its messages in, and answers
+/// the interpreter.
+pub(crate) fn ensure_jasmin(target: &Path) -> Result<PathBuf> {
+    for package in ["rabbitmq-server", "redis-server"] {
+        ensure_debian_package(package, package)?;
+    }
+    ensure_python_package(&target.join(JASMIN), JASMIN, "jasmin")
+}
+
 /// Brings a package of npm in exactly this version, such as `smpp@0.5.1`, into a folder of its own,
 /// and answers where node finds it.
 pub(crate) fn ensure_npm_package(folder: &Path, package: &str) -> Result<PathBuf> {

@@ -29,6 +29,7 @@ cargo xtask <chore>
   bench queue       listing latency, memory and restart time with a long queue
   bench outside     submits while charging and ENUM do not answer
   bench smpp        submit_sm and whole lives with receipts next to the null SMPP server
+  bench jasmin      whole lives with receipts through Jasmin and through Zajil, in turns
   bench idle        size, start, memory and CPU of a server that has nothing to do
   bench scale       10,000 frontends, 100,000 routes and 1,000,000 locations against few
   bench overload    three times as many submits as the server can take

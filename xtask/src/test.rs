@@ -93,15 +93,6 @@ const NEEDS: &[Need] = &[
         binary: "promtool",
         package: "prometheus",
     },
-    // What Jasmin keeps its messages in.
-    Need {
-        binary: "rabbitmq-server",
-        package: "rabbitmq-server",
-    },
-    Need {
-        binary: "redis-server",
-        package: "redis-server",
-    },
 ];
 
 /// Asked what PDUs mean. Another version may know other errors: change it with the list of what
@@ -116,9 +107,6 @@ const SMPPLIB: &str = "smpplib==2.2.4";
 
 /// Where the tests find the interpreter that has smpplib.
 const SMPPLIB_PYTHON: &str = "SMPPLIB_PYTHON";
-
-/// A gateway on both sides. 0.11.1 forgets the receipts of messages in one part.
-const JASMIN: &str = "jasmin==0.11.0";
 
 /// Where the tests find the interpreter that has Jasmin.
 const JASMIN_PYTHON: &str = "JASMIN_PYTHON";
@@ -191,7 +179,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         python(PYCRATE, "pycrate_mobile")?,
         python(SMPPLIB, "smpplib")?,
     );
-    let jasmin = python(JASMIN, "jasmin")?;
+    let jasmin = install::ensure_jasmin(&target)?;
     let smpp = install::ensure_npm_package(&target.join(SMPP), SMPP)?;
     let rusmpp = install::ensure_binary(Path::new(ESME_RUSMPP_PACKAGE), &target.join("peers"))?;
     let schemathesis = python(SCHEMATHESIS, "schemathesis")?;

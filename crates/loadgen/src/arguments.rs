@@ -23,9 +23,9 @@ pub(crate) struct Run {
     /// How many requests to send.
     #[arg(long)]
     count: Option<u64>,
-    /// Report this process's CPU time as the server's.
-    #[arg(long)]
-    pub(crate) server_pid: Option<u32>,
+    /// Report this process's CPU time as the server's; of several together.
+    #[arg(long = "server-pid")]
+    pub(crate) server_pids: Vec<u32>,
     /// Write the report as JSON to this file, `-` for standard output instead of the text.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
@@ -85,7 +85,7 @@ pub(crate) struct Smpp {
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
     patience: Duration,
     /// Only bind, hold the binds for so long, and report the server's memory as JSON.
-    #[arg(long, value_parser = parse_duration, requires = "server_pid")]
+    #[arg(long, value_parser = parse_duration, requires = "server_pids")]
     pub(crate) idle: Option<Duration>,
 }
 
@@ -137,7 +137,7 @@ impl Smpp {
             destination: self.destination.clone(),
             patience: self.patience,
             threads: self.run.threads,
-            server_pid: self.run.server_pid,
+            server_pids: self.run.server_pids.clone(),
             ..Options::new(&self.address)
         })
     }

@@ -100,7 +100,7 @@ pub struct Options {
     pub pollers: usize,
     pub deliverers: usize,
     /// Whose CPU time is reported as the server's.
-    pub server_pid: Option<u32>,
+    pub server_pids: Vec<u32>,
 }
 
 impl Options {
@@ -121,7 +121,7 @@ impl Options {
             batch: 500,
             pollers: 2,
             deliverers: 64,
-            server_pid: None,
+            server_pids: Vec::new(),
         }
     }
 
@@ -217,11 +217,11 @@ pub fn run(options: &Options) -> Result<Report> {
     let schedule = Arc::new(Schedule::new(start, options.rate, options.limit));
     let delivered = Arc::new(AtomicU64::new(0));
     let work = workers(options, &target, &schedule, &delivered)?;
-    let cpu_before = workers::cpu_times(options.server_pid)?;
+    let cpu_before = workers::cpu_times(&options.server_pids)?;
     let finished = workers::spawn(work, options.threads)?;
     let tallies = runtime.block_on(collect(finished, &target, &options.frontend))?;
     let seconds = clock::now().saturating_duration_since(start).as_secs_f64();
-    let cpu_after = workers::cpu_times(options.server_pid)?;
+    let cpu_after = workers::cpu_times(&options.server_pids)?;
 
     let operations: BTreeMap<_, _> = tallies
         .into_iter()

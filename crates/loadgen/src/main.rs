@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadgen::http::{self, Options};
-use loadgen::null_smpp::{self, Receipts};
+use loadgen::null_smpp::{self, Receipts, Ways};
 use loadgen::report::Report;
 use loadgen::{attack, null, polls, smpp};
 
@@ -76,6 +76,9 @@ enum Command {
         /// Send a receipt behind the response, where one is asked for.
         #[arg(long)]
         receipts: bool,
+        /// Acknowledge what comes at once (`TCP_QUICKACK`).
+        #[arg(long)]
+        quick_ack: bool,
     },
 }
 
@@ -170,9 +173,11 @@ fn main() -> ExitCode {
             duration,
         } => attack(kind, &url, duration),
         Command::Null { listen } => serve_null(listen).map(|()| ExitCode::SUCCESS),
-        Command::NullSmpp { listen, receipts } => {
-            serve_null_smpp(listen, receipts).map(|()| ExitCode::SUCCESS)
-        }
+        Command::NullSmpp {
+            listen,
+            receipts,
+            quick_ack,
+        } => serve_null_smpp(listen, receipts, quick_ack).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
         // Nothing is left to do when even this cannot be said.
@@ -199,14 +204,18 @@ fn serve_null(listen: SocketAddr) -> Result<()> {
     null::run(listen, ready).with_context(|| format!("cannot serve on {listen}"))
 }
 
-fn serve_null_smpp(listen: SocketAddr, receipts: bool) -> Result<()> {
+fn serve_null_smpp(listen: SocketAddr, receipts: bool, quick_ack: bool) -> Result<()> {
     let ready = |address| writeln!(io::stdout(), "null SMPP server on {address}");
     let receipts = if receipts {
         Receipts::AtOnce
     } else {
         Receipts::Never
     };
-    null_smpp::run(listen, receipts, ready).with_context(|| format!("cannot serve on {listen}"))
+    let ways = Ways {
+        receipts,
+        quick_ack,
+    };
+    null_smpp::run(listen, ways, ready).with_context(|| format!("cannot serve on {listen}"))
 }
 
 fn send_load(http: &Http) -> Result<ExitCode> {
@@ -261,7 +270,7 @@ fn options(http: &Http) -> Options {
         batch: http.batch,
         pollers: http.pollers,
         deliverers: http.deliverers,
-        server_pid: http.run.server_pid,
+        server_pids: http.run.server_pids.clone(),
         ..Options::new(http.scenario.into(), &http.url)
     }
 }

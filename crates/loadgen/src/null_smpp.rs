@@ -19,6 +19,7 @@ use smpp_codec::receipt::Receipt;
 use smpp_codec::state::MessageState;
 use smpp_codec::text::{ShortMessage, Text};
 use smpp_codec::{Header, Pdu, Status};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -33,15 +34,25 @@ const MOST_CONNECTIONS: usize = 20_000;
 const DONE_MS: i64 = 1_800_000_000_000;
 
 /// What it sends of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Receipts {
+    #[default]
     Never,
     /// Behind the response to a submit that asks for one.
     AtOnce,
 }
 
+/// How it treats its peers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Ways {
+    pub receipts: Receipts,
+    /// What comes is acknowledged at once (`TCP_QUICKACK`), for peers whose next segment waits for
+    /// that.
+    pub quick_ack: bool,
+}
+
 /// Serves until the process ends.
-pub async fn serve(listener: TcpListener, receipts: Receipts) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, ways: Ways) -> io::Result<()> {
     let last = Arc::new(AtomicU64::new(0));
     let mut sessions = JoinSet::new();
     loop {
@@ -52,7 +63,7 @@ pub async fn serve(listener: TcpListener, receipts: Receipts) -> io::Result<()> 
         let (stream, _) = listener.accept().await?;
         let session = Session {
             last: Arc::clone(&last),
-            receipts,
+            ways,
             out: BytesMut::new(),
             behind: BytesMut::new(),
             sequence: 0,
@@ -64,15 +75,15 @@ pub async fn serve(listener: TcpListener, receipts: Receipts) -> io::Result<()> 
 /// Serves on `address` with one worker per core; `ready` is told the real address.
 pub fn run(
     address: SocketAddr,
-    receipts: Receipts,
+    ways: Ways,
     ready: impl FnOnce(SocketAddr) -> io::Result<()>,
 ) -> io::Result<()> {
-    listen::on(address, ready, |listener| serve(listener, receipts))
+    listen::on(address, ready, |listener| serve(listener, ways))
 }
 
 struct Session {
     last: Arc<AtomicU64>,
-    receipts: Receipts,
+    ways: Ways,
     out: BytesMut,
     /// Receipts, which leave after the responses of the same turn.
     behind: BytesMut,
@@ -90,6 +101,10 @@ impl Session {
             match stream.read_buf(&mut input).await {
                 Ok(count) if count > 0 => {}
                 _ => return,
+            }
+            if self.ways.quick_ack {
+                // Linux forgets it in time; failing is harmless.
+                SockRef::from(&stream).set_tcp_quickack(true).ok();
             }
             let goes_on = self.answer_all(&mut input);
             self.out.unsplit(self.behind.split());
@@ -139,7 +154,7 @@ impl Session {
     fn submit(&mut self, header: Header, sm: &Sm) -> bool {
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let id = format!("{id:010}");
-        if self.receipts == Receipts::AtOnce && sm.registered_delivery.0 & 3 != 0 {
+        if self.ways.receipts == Receipts::AtOnce && sm.registered_delivery.0 & 3 != 0 {
             self.receipt(&id, sm);
         }
         let response = Pdu::SubmitSmResp(SmResp {

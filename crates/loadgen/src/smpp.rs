@@ -73,7 +73,7 @@ pub struct Options {
     pub patience: Duration,
     pub threads: usize,
     /// Whose CPU time is reported as the server's.
-    pub server_pid: Option<u32>,
+    pub server_pids: Vec<u32>,
 }
 
 impl Options {
@@ -98,7 +98,7 @@ impl Options {
             destination: "1555%07d".to_owned(),
             patience: Duration::from_secs(10),
             threads: 1,
-            server_pid: None,
+            server_pids: Vec::new(),
         }
     }
 
@@ -168,7 +168,7 @@ pub fn run(options: &Options) -> Result<Report> {
         submitters: AtomicUsize::new(options.binds),
         book: Mutex::new(Book::new(options.receipts, start)?),
     });
-    let before = workers::cpu_times(options.server_pid)?;
+    let before = workers::cpu_times(&options.server_pids)?;
     let work = streams.into_iter().map(|(role, bound)| {
         let esme = Esme::new(bound, role, Arc::clone(&run));
         Box::pin(esme.run()) as Worker<()>
@@ -178,7 +178,7 @@ pub fn run(options: &Options) -> Result<Report> {
         outcome?;
     }
     let seconds = clock::now().saturating_duration_since(start).as_secs_f64();
-    let after = workers::cpu_times(options.server_pid)?;
+    let after = workers::cpu_times(&options.server_pids)?;
     let run = Arc::into_inner(run).context("a bind has not ended")?;
     let mut report = report(options, run, (start, seconds));
     report.set_cpu(after.since(before));
@@ -255,7 +255,10 @@ pub struct Idle {
 /// Binds `options.binds` transceivers, holds them for `hold`, and looks at the server's memory.
 pub fn idle(options: &Options, hold: Duration) -> Result<Idle> {
     let address = options.check()?;
-    let pid = options.server_pid.context("whose memory? --server-pid")?;
+    let pid = *options
+        .server_pids
+        .first()
+        .context("whose memory? --server-pid")?;
     let before_kib = process::resident_kib(pid)?;
     let start = clock::now();
     let held = bind_all(options, address)?;

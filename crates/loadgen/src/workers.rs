@@ -46,11 +46,11 @@ pub(crate) fn spawn<T: Send + 'static>(
     Ok(finished)
 }
 
-/// What this process and the server have used so far.
-pub(crate) fn cpu_times(server: Option<u32>) -> Result<Cpu> {
+/// What this process and those of the server have used so far.
+pub(crate) fn cpu_times(server: &[u32]) -> Result<Cpu> {
     let client = process::cpu_time(std::process::id())?;
-    Ok(Cpu {
-        client,
-        server: server.map(process::cpu_time).transpose()?,
-    })
+    let times = server.iter().map(|pid| process::cpu_time(*pid));
+    let sum = times.reduce(|sum, time| Ok(sum? + time?));
+    let server = sum.transpose()?;
+    Ok(Cpu { client, server })
 }

@@ -20,8 +20,8 @@ const WINDOW: u32 = 100;
 const NULL: &str = "null submit_sm";
 const NULL_LIFE: &str = "null, receipt";
 const SUBMIT: &str = "submit_sm";
-const BY_CARRIER: &str = "life, carrier";
-const BY_RECEIPT: &str = "life, receipt";
+pub(super) const BY_CARRIER: &str = "life, carrier";
+pub(super) const BY_RECEIPT: &str = "life, receipt";
 const BY_APPLICATION: &str = "life, ESME";
 const ROWS: [&str; 6] = [
     NULL,
@@ -65,8 +65,6 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Rounds> {
 }
 
 fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
-    let binary = bench.zajil.as_ref();
-    let binary = binary.context("there is no package zajil yet")?;
     let seconds = options.seconds();
     let mut round = Round::new();
     let mut null = |row, arguments: &[&str]| {
@@ -76,17 +74,28 @@ fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
     };
     null(NULL, &[])?;
     null(NULL_LIFE, &["--receipts"])?;
-    // Each row has a server and a store of its own: none finds what another left.
     for row in [SUBMIT, BY_CARRIER, BY_RECEIPT, BY_APPLICATION] {
-        let carrier = Server::null_smpp(bench, &["--receipts"])?;
-        let data = bench.data_folder(&format!("smpp-{number}-{}", row.replace([' ', ','], "")));
-        let zajil = Server::zajil(bench, binary, &data)?;
-        furnish(&zajil, &carrier)?;
-        round.insert(row, measure(bench, &zajil, row, seconds)?);
-        zajil.stop()?;
-        carrier.stop()?;
+        round.insert(row, through_zajil(bench, (row, number), seconds)?);
     }
     Ok(round)
+}
+
+/// Each row has a server and a store of its own: none finds what another left.
+pub(super) fn through_zajil(
+    bench: &Bench,
+    (row, number): (&str, u32),
+    seconds: u32,
+) -> Result<Measured> {
+    let binary = bench.zajil.as_ref();
+    let binary = binary.context("there is no package zajil yet")?;
+    let carrier = Server::null_smpp(bench, &["--receipts"])?;
+    let data = bench.data_folder(&format!("smpp-{number}-{}", row.replace([' ', ','], "")));
+    let zajil = Server::zajil(bench, binary, &data)?;
+    furnish(&zajil, &carrier)?;
+    let measured = measure(bench, &zajil, row, seconds)?;
+    zajil.stop()?;
+    carrier.stop()?;
+    Ok(measured)
 }
 
 /// Accounts, a carrier in two ways, and a route to each.

@@ -63,7 +63,7 @@ fn several_threads_share_one_count() {
         connections: 5,
         threads: 2,
         limit: Limit::Count(101),
-        server_pid: Some(std::process::id()),
+        server_pids: vec![std::process::id()],
         ..Options::new(Scenario::Submit, null_server())
     };
     let report = run(&options);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use loadgen::http::{Limit, Rate};
-use loadgen::null_smpp::{self, Receipts};
+use loadgen::null_smpp::{self, Receipts, Ways};
 use loadgen::report::Report;
 use loadgen::smpp::{self, Form, Options};
 use smpp_codec::flags::EsmClass;
@@ -24,7 +24,11 @@ fn null_server(receipts: Receipts) -> Options {
             .unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            null_smpp::serve(listener, receipts).await.unwrap();
+            let ways = Ways {
+                receipts,
+                quick_ack: receipts == Receipts::AtOnce,
+            };
+            null_smpp::serve(listener, ways).await.unwrap();
         });
     });
     Options::new(url.strip_prefix("http://").unwrap())
@@ -44,7 +48,7 @@ fn every_submit_of_a_count_is_answered_in_every_form_and_window() {
                 binds: 3,
                 threads: 2,
                 limit: Limit::Count(500),
-                server_pid: Some(std::process::id()),
+                server_pids: vec![std::process::id()],
                 form,
                 window,
                 ..server.clone()
@@ -214,7 +218,7 @@ fn a_connection_that_falls_is_no_measurement() {
 fn idle_binds_show_what_a_server_holds() {
     let options = Options {
         binds: 20,
-        server_pid: Some(std::process::id()),
+        server_pids: vec![std::process::id()],
         ..null_server(Receipts::Never)
     };
     let idle = smpp::idle(&options, Duration::ZERO).unwrap();

@@ -64,7 +64,7 @@ impl Handler for Centre {
         *count += 1;
         let refuses = to.starts_with(ALWAYS) || to.starts_with(ONCE) && *count == 1;
         if refuses {
-            let which: usize = to[to.len() - 2..].parse().unwrap();
+            let which: usize = to.get(to.len() - 2..).unwrap().parse().unwrap();
             return Reaction::Now(Answer::refusal(header, statuses()[which]));
         }
         Reaction::Now(Answer::done(Pdu::SubmitSmResp(SmResp {
