@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use zajil_database::Server;
@@ -76,26 +77,10 @@ async fn run(messages: u64, callers: u64, (nodes, writers): (u64, u64)) -> Resul
     let begin = meter.begin().await?;
     raw(messages, &meter).await?;
     let bare = meter.tell("bare rows", messages, begin, None).await?;
-    let next = Arc::new(AtomicU64::new(0));
     let begin = meter.begin().await?;
-    let submit = |store: Arc<PostgresStore>, next: Arc<AtomicU64>| async move {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed) + 1;
-            if number > messages {
-                return Ok::<(), zajil_store::Error>(());
-            }
-            let drafts = vec![make::draft(number, "gw", 0)];
-            store.accept(drafts, make::at(0)).await?;
-        }
-    };
-    let mut running = JoinSet::new();
-    for (store, _) in stores.iter().cycle().zip(0..callers) {
-        running.spawn(submit(Arc::clone(store), Arc::clone(&next)));
-    }
-    while let Some(done) = running.join_next().await {
-        done??;
-    }
+    let waits = submit(&stores, messages, callers).await?;
     meter.tell("submits", messages, begin, Some(&bare)).await?;
+    tell_waits(waits);
     let begin = meter.begin().await?;
     let mut running = JoinSet::new();
     for (store, _) in stores.iter().cycle().zip(0..16) {
@@ -112,6 +97,52 @@ async fn run(messages: u64, callers: u64, (nodes, writers): (u64, u64)) -> Resul
         println!("{}", database.ask(&costs(messages))?);
     }
     Ok(())
+}
+
+/// Lets so many callers submit one message after the other; how long each has waited.
+async fn submit(
+    stores: &[Arc<PostgresStore>],
+    messages: u64,
+    callers: u64,
+) -> Result<Vec<Duration>, Failed> {
+    let next = Arc::new(AtomicU64::new(0));
+    let caller = |store: Arc<PostgresStore>, next: Arc<AtomicU64>| async move {
+        let mut waits = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed) + 1;
+            if number > messages {
+                return Ok::<_, zajil_store::Error>(waits);
+            }
+            let drafts = vec![make::draft(number, "gw", 0)];
+            let watch = Stopwatch::start();
+            store.accept(drafts, make::at(0)).await?;
+            waits.push(watch.elapsed());
+        }
+    };
+    let mut running = JoinSet::new();
+    for (store, _) in stores.iter().cycle().zip(0..callers) {
+        running.spawn(caller(Arc::clone(store), Arc::clone(&next)));
+    }
+    let mut waits = Vec::new();
+    while let Some(done) = running.join_next().await {
+        waits.extend(done??);
+    }
+    Ok(waits)
+}
+
+fn tell_waits(mut waits: Vec<Duration>) {
+    waits.sort_unstable();
+    let part = |of: usize| {
+        waits
+            .get(waits.len() * of / 1_000)
+            .unwrap_or(&Duration::ZERO)
+    };
+    println!(
+        "a caller waits {:.1?}, one of a hundred {:.1?}, of a thousand {:.1?}",
+        part(500),
+        part(990),
+        part(999)
+    );
 }
 
 /// Asks what the statements cost for each message: microseconds (waiting included), pages looked

@@ -4,6 +4,8 @@
 //! writing, claiming and the commit go out together after it. So a batch costs one or two round
 //! trips, however many callers share it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
 use zajil_store::Error;
@@ -115,10 +117,17 @@ struct Known {
 
 /// Reads what the batch needs and says what it writes. The transaction is open afterwards, or is
 /// opened by the first step.
-pub(crate) async fn prepare<'a>(conn: &Conn, batch: &'a mut Batch) -> Done<Writes<'a>> {
+///
+/// `missed` says whether the batch before had reports of messages that do not wait. They seldom
+/// come, and then many: of a frontend that repeats itself, or reports what is not its own.
+pub(crate) async fn prepare<'a>(
+    conn: &Conn,
+    batch: &'a mut Batch,
+    missed: &AtomicBool,
+) -> Done<Writes<'a>> {
     let Batch { jobs, answers } = batch;
     let kinds = Kinds::of(jobs);
-    let mut known = look(conn, &kinds).await?;
+    let mut known = look(conn, &kinds, missed).await?;
     let mut delta = Delta::default();
     let (placed, written) = accept::place(&kinds.accepts, known.keys, &known.serving, &mut delta)?;
     // Nothing has been asked, and nothing but this is to be written.
@@ -157,7 +166,7 @@ pub(crate) async fn prepare<'a>(conn: &Conn, batch: &'a mut Batch) -> Done<Write
     })
 }
 
-async fn look(conn: &Conn, kinds: &Kinds<'_>) -> Done<Known> {
+async fn look(conn: &Conn, kinds: &Kinds<'_>, missed: &AtomicBool) -> Done<Known> {
     let now = kinds.now();
     let numbers = accept::numbers(&kinds.accepts);
     let keys = accept::key_steps(&kinds.accepts, now);
@@ -175,6 +184,9 @@ async fn look(conn: &Conn, kinds: &Kinds<'_>) -> Done<Known> {
         looks = look.len();
         steps.extend(look);
     }
+    // With the others where it is likely to be asked, so that rows are not held for a round trip.
+    let asks_ended = has_ids && missed.load(Ordering::Relaxed);
+    steps.extend(asks_ended.then(|| report::ended(ids.clone())));
     if steps.len() == 1 {
         return Ok(Known::default());
     }
@@ -194,7 +206,11 @@ async fn look(conn: &Conn, kinds: &Kinds<'_>) -> Done<Known> {
     }
     if has_ids {
         known.desk = Desk::read(&answers.by_ref().take(looks).collect::<Vec<_>>())?;
-        known.desk.find_ended(conn, &ids).await?;
+        missed.store(!known.desk.missing(&ids).is_empty(), Ordering::Relaxed);
+        match answers.next().filter(|_| asks_ended) {
+            Some(ended) => known.desk.read_ended(&ended)?,
+            None => known.desk.find_ended(conn, &ids).await?,
+        }
         let numbers = known.desk.numbers(kinds.reported());
         let at = kinds.reports.iter().map(|job| job.scene.now).max();
         if let (false, Some(at)) = (numbers.is_empty(), at) {

@@ -170,6 +170,8 @@ pub(crate) struct Lane {
     n: Option<i64>,
     /// Whether our row has been made.
     entered: bool,
+    /// Whether the last reports were of messages that do not wait.
+    missed: AtomicBool,
 }
 
 /// How far an attempt came.
@@ -189,6 +191,7 @@ impl Lane {
             conn: None,
             n: None,
             entered: false,
+            missed: AtomicBool::default(),
         }
     }
 
@@ -316,7 +319,7 @@ impl Lane {
     async fn attempt(&self, conn: &Conn, n: i64, work: &mut Work<'_>) -> Attempt {
         let outcome = match work {
             Work::Hot(batch) => {
-                let prepared = hot::prepare(conn, batch).await;
+                let prepared = hot::prepare(conn, batch, &self.missed).await;
                 let outcome = self.finish(conn, n, prepared).await;
                 outcome.map(|rows| batch.take_rows(rows))
             }

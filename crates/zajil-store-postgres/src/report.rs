@@ -75,8 +75,8 @@ pub(crate) fn look(ids: &[i64]) -> Vec<Step<'static>> {
     steps
 }
 
-/// Reads messages that have ended.
-fn ended(ids: Vec<i64>) -> Step<'static> {
+/// Reads messages that have ended, after [`look`] has locked those that have not.
+pub(crate) fn ended(ids: Vec<i64>) -> Step<'static> {
     const ENDED: &str = concat!(
         "SELECT ",
         message_columns!(),
@@ -148,16 +148,29 @@ impl Desk {
     /// Reads those of them that have ended, when there are any: what is not locked by then waits no
     /// more, or never did.
     pub(crate) async fn find_ended(&mut self, conn: &Conn, ids: &[i64]) -> Done<()> {
-        let known: HashSet<i64> = self.messages.keys().map(|id| id.as_i64()).collect();
-        let missing = ids.iter().copied().filter(|id| !known.contains(id));
-        let missing: BTreeSet<i64> = missing.collect();
+        let missing = self.missing(ids);
         if missing.is_empty() {
             return Ok(());
         }
-        for row in conn.ask(ended(missing.into_iter().collect())).await? {
-            let message = message(&row)?;
+        let rows = conn.ask(ended(missing.into_iter().collect())).await?;
+        self.read_ended(&rows)
+    }
+
+    /// Those that do not wait.
+    pub(crate) fn missing(&self, ids: &[i64]) -> BTreeSet<i64> {
+        let known: HashSet<i64> = self.messages.keys().map(|id| id.as_i64()).collect();
+        let missing = ids.iter().copied().filter(|id| !known.contains(id));
+        missing.collect()
+    }
+
+    /// What [`ended`] has found.
+    pub(crate) fn read_ended(&mut self, rows: &[Row]) -> Done<()> {
+        for row in rows {
+            let message = message(row)?;
             let dest = None;
-            self.messages.insert(message.id, Current { message, dest });
+            self.messages
+                .entry(message.id)
+                .or_insert(Current { message, dest });
         }
         Ok(())
     }

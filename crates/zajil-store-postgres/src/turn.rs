@@ -29,6 +29,8 @@ const LATE: Duration = Duration::from_secs(60);
 /// In how many stretches all that waits is walked over; sweeps are a second apart.
 const STRETCHES: i64 = 256;
 const STRETCHES_IN_HASTE: i64 = 16;
+/// So many are listed at once: each is written anew, and a statement has little time.
+const LISTED: i64 = 5_000;
 
 /// Whether a new message need not be listed by its turn.
 pub(crate) fn is_far(message: &Message) -> bool {
@@ -100,17 +102,18 @@ impl Stretch {
     /// Walks it; answers up to which id, or none at the end. What somebody else is about to change
     /// is passed over until the next walk.
     pub(crate) async fn walk(self, tx: &Tx<'_>) -> Done<Option<i64>> {
-        const WALK: &str = "WITH n AS MATERIALIZED (SELECT greatest(1000, \
-               (SELECT (sum(pending) / $3::bigint)::bigint FROM lane)) AS most), \
+        const WALK: &str = "WITH n AS MATERIALIZED (SELECT greatest(1000, least(200000, \
+               (SELECT (sum(pending) / $3::bigint)::bigint FROM lane))) AS most), \
              w AS MATERIALIZED (SELECT id, turn, number FROM q WHERE id > $1 \
                ORDER BY id LIMIT (SELECT most FROM n)), \
              near AS MATERIALIZED (SELECT q.id FROM w JOIN q ON q.id = w.id \
                WHERE w.turn <= $2 AND w.number IS NULL AND q.number IS NULL \
-               FOR UPDATE OF q SKIP LOCKED), \
+               ORDER BY w.id LIMIT $5 FOR UPDATE OF q SKIP LOCKED), \
              listed AS (UPDATE q SET number = $4 FROM near WHERE q.id = near.id) \
-             SELECT CASE WHEN count(*) < (SELECT most FROM n) THEN NULL ELSE max(id) END FROM w";
+             SELECT CASE WHEN (SELECT count(*) FROM near) = $5 THEN (SELECT max(id) FROM near) \
+               WHEN count(*) < (SELECT most FROM n) THEN NULL ELSE max(id) END FROM w";
         let near = self.at.plus(NEAR).millis();
-        let parameters = bind![self.behind, near, self.stretches, BY_TURN];
+        let parameters = bind![self.behind, near, self.stretches, BY_TURN, LISTED];
         let rows = tx.ask(Step::new(WALK, parameters)).await?;
         rows.first().map_or(Ok(None), |row| Ok(row.try_get(0)?))
     }

@@ -11,12 +11,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use zajil_core::event::NodeName;
 use zajil_core::id::NodeNumber;
+use zajil_core::lifecycle::Report;
 use zajil_core::message::{Ending, Life};
 use zajil_core::status::FinalStatus;
 use zajil_database::Server;
+use zajil_store::contract::{NotDone, Outcome};
 use zajil_store::{Cluster as _, Error, Store as _};
 
-use crate::make::{at, draft, id};
+use crate::make::{at, draft, id, scene};
 use crate::nodes::called;
 use crate::place::{Schema, database};
 
@@ -280,4 +282,36 @@ async fn d5_plain_messages_and_others_of_one_batch_are_stored_with_all_that_belo
         schema.name
     );
     assert_eq!(database.sql(&rows).trim(), "7|2|9");
+}
+
+/// The first batch finds out by a question more, those behind it ask at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d11_reports_of_what_has_ended_or_never_was_are_answered_in_every_batch() {
+    let Some((_database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = schema.node_with(&server, 1).await;
+    let delivered = || Report::Delivered { by: None, at: None };
+    let report = async |numbers: &[u64]| {
+        let reports = numbers.iter().map(|number| (id(*number), delivered()));
+        let told = store.report(reports.collect(), scene(6)).await.unwrap();
+        let word = |outcome: Outcome| match outcome {
+            Ok(_) => "done",
+            Err(NotDone::AlreadyFinal(_)) => "final",
+            Err(NotDone::NotFound) => "unknown",
+            Err(_) => "else",
+        };
+        told.into_iter().map(word).collect::<Vec<_>>()
+    };
+    let drafts = (1..=4).map(|number| draft(number, "gw", 0)).collect();
+    store.accept(drafts, at(0)).await.unwrap();
+    assert_eq!(report(&[1]).await, ["done"]);
+    for number in 2..=3 {
+        let told = report(&[number, 1, 99]).await;
+        assert_eq!(told, ["done", "final", "unknown"], "{number}");
+    }
+    assert_eq!(report(&[4]).await, ["done"]);
+    assert_eq!(report(&[4]).await, ["final"]);
+    assert_eq!(store.figures().await.unwrap().pending, 0);
 }
