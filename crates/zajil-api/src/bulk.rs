@@ -1,5 +1,7 @@
 //! Many messages at once: cancelled, retried, routed again, or submitted again after their end.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -245,7 +247,7 @@ async fn submit_again(api: &Api, former: &Message) -> Result<Message, Refusal> {
         let of = format!("of message {}", former.id);
         note(api, accepted.message.id, of).await;
     }
-    Ok(accepted.message)
+    Ok(Arc::unwrap_or_clone(accepted.message))
 }
 
 async fn note(api: &Api, id: MessageId, description: String) {

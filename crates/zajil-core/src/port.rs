@@ -93,7 +93,7 @@ pub struct Dedupe {
 #[derive(Debug, Clone)]
 pub struct Accepted {
     /// The message as it stands after translation and routing.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// Whether this is the first answer given again for a repeated submit.
     pub repeated: bool,
 }

@@ -68,9 +68,9 @@ impl Turned {
 /// A submit whose drafts are with the store.
 #[derive(Debug)]
 pub(crate) struct Handed {
-    message: Message,
+    message: Arc<Message>,
     /// The reply that is stored with it.
-    answered: Option<Message>,
+    answered: Option<Arc<Message>>,
     /// The reply that is stored after it.
     later: Option<(Box<Draft>, Option<Event>)>,
     watch: Stopwatch,
@@ -91,8 +91,8 @@ impl Handed {
             Some(_) => reply.take().map(|reply| (reply, take_line(&mut draft))),
             None => None,
         };
-        let message = draft.message.clone();
-        let answered = reply.as_ref().map(|reply| reply.message.clone());
+        let message = Arc::clone(&draft.message);
+        let answered = reply.as_ref().map(|reply| Arc::clone(&reply.message));
         drafts.push(draft);
         drafts.extend(reply.map(|reply| *reply));
         Self {
@@ -234,6 +234,35 @@ impl Shared {
         submission: Submission,
         watch: Stopwatch,
     ) -> Result<Decided, Refusal> {
+        if self.parts.lookup.is_none() {
+            return self.decide_at_once(submission, watch);
+        }
+        let mut begun = self.begin(&submission, watch)?;
+        let lookup = match submission.dest_smsc {
+            Some(_) => None,
+            None => self.ask_enum(&begun.numbers.called).await,
+        };
+        if let Some(lookup) = &lookup {
+            // What was waited for may have taken its time.
+            begun.scene = self.scene();
+            begun.events.push(enum_event(lookup, &begun.scene));
+        }
+        let domain = lookup.as_ref().and_then(Lookup::domain);
+        Ok(self.place(submission, begun, domain))
+    }
+
+    /// The same where ENUM is not asked, so that nothing is waited for.
+    pub(crate) fn decide_at_once(
+        &self,
+        submission: Submission,
+        watch: Stopwatch,
+    ) -> Result<Decided, Refusal> {
+        let begun = self.begin(&submission, watch)?;
+        Ok(self.place(submission, begun, None))
+    }
+
+    /// All that comes before ENUM.
+    fn begin(&self, submission: &Submission, watch: Stopwatch) -> Result<Begun, Refusal> {
         self.refuse_when_stopping()?;
         if let Some(name) = &submission.dest_smsc {
             self.check_frontend(name)?;
@@ -250,47 +279,24 @@ impl Shared {
         if let Some(translated) = &numbers.translated {
             events.extend(translation_events(came, translated, &scene));
         }
-        let counted = count(&submission)?;
-        let lookup = match submission.dest_smsc {
-            Some(_) => None,
-            None => self.ask_enum(&numbers.called).await,
-        };
-        // What was waited for may have taken its time.
-        let scene = match &lookup {
-            Some(_) => self.scene(),
-            None => scene,
-        };
-        if let Some(lookup) = &lookup {
-            events.push(enum_event(lookup, &scene));
-        }
-        let domain = lookup.as_ref().and_then(Lookup::domain);
-        Ok(self.place(
-            submission,
-            Known {
-                numbers,
-                counted,
-                domain,
-                scene,
-                watch,
-            },
-            events,
-        ))
-    }
-
-    /// Routes a message whose numbers are settled.
-    fn place(
-        &self,
-        mut submission: Submission,
-        known: Known<'_>,
-        mut events: Vec<Event>,
-    ) -> Decided {
-        let Known {
+        Ok(Begun {
             numbers,
-            counted: (parts, tp),
-            domain,
+            counted: count(submission)?,
             scene,
             watch,
-        } = known;
+            events,
+        })
+    }
+
+    /// Routes a message whose numbers are settled, and whose domain, if ENUM knows one.
+    fn place(&self, mut submission: Submission, begun: Begun, domain: Option<&str>) -> Decided {
+        let Begun {
+            numbers,
+            counted: (parts, tp),
+            scene,
+            watch,
+            mut events,
+        } = begun;
         let query = Query {
             calling: numbers.calling.as_str(),
             called: numbers.called.as_str(),
@@ -332,7 +338,7 @@ impl Shared {
         self.tell_route(&watch, &message, routed.route);
         Decided {
             draft: Draft {
-                message,
+                message: Arc::new(message),
                 events,
                 dedupe,
             },
@@ -396,7 +402,7 @@ impl Shared {
                 match charge::refusal_again(first, &events) {
                     Some(refusal) => Err(refusal),
                     None => Ok(Accepted {
-                        message,
+                        message: Arc::new(message),
                         repeated: true,
                     }),
                 }
@@ -406,7 +412,7 @@ impl Shared {
                 Err(Refusal::new(Reason::Overloaded, detail))
             }
             Some(message) => Ok(Accepted {
-                message,
+                message: Arc::new(message),
                 repeated: true,
             }),
             None => {
@@ -418,12 +424,13 @@ impl Shared {
 }
 
 /// What is known of a submit before it is routed.
-struct Known<'a> {
+struct Begun {
     numbers: Numbers,
     counted: (NonZeroU32, TransferFields),
-    domain: Option<&'a str>,
     scene: Scene,
     watch: Stopwatch,
+    /// The first lines of its log.
+    events: Vec<Event>,
 }
 
 pub(crate) fn is_pending(message: &Message) -> bool {

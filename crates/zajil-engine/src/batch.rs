@@ -54,7 +54,7 @@ impl Shared {
         if rejected.is_none() {
             self.draft_reply_to(&mut decided);
         }
-        let message = decided.draft.message.clone();
+        let message = Arc::clone(&decided.draft.message);
         self.telemetry().metrics.intake.inc();
         place.send(decided);
         if let Some((reason, why)) = rejected {

@@ -1,6 +1,7 @@
 //! Charging on the way in (S7, D14): asked before a message is stored, or, where money moves,
 //! written down first, so that a crash never charges twice and never charges for nothing known.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -153,8 +154,9 @@ impl Shared {
         let scene = self.scene();
         let draft = &mut decided.draft;
         // It is accepted now: a location that ran out meanwhile decides nothing (S3.3).
-        draft.message.inserted_at = scene.now;
-        let events = lifecycle::settle(&mut draft.message, &settlement, &scene);
+        let message = Arc::make_mut(&mut draft.message);
+        message.inserted_at = scene.now;
+        let events = lifecycle::settle(message, &settlement, &scene);
         draft.events.extend(events);
         rejected
     }
@@ -166,12 +168,11 @@ impl Shared {
             return Err(Refusal::new(Reason::Internal, "internal error"));
         };
         let options = &self.options.charging;
-        let message = &mut decided.draft.message;
-        message.life = Life::Charging {
+        Arc::make_mut(&mut decided.draft.message).life = Life::Charging {
             until: self.parts.clock.now().plus(options.hold),
             on_failure: options.on_failure,
         };
-        let waiting = message.clone();
+        let waiting = Arc::clone(&decided.draft.message);
         let drafts = vec![decided.draft.clone()];
         let now = self.parts.clock.now();
         let storing = Stopwatch::start();
@@ -199,9 +200,9 @@ impl Shared {
             // looked up now.
             Err(NotDone::NotYet | NotDone::AlreadyFinal(_) | NotDone::NotFound) => {
                 let stored = self.parts.store.message(waiting.id).await;
-                stored.ok().flatten().unwrap_or(waiting)
+                stored.ok().flatten().map_or(waiting, Arc::new)
             }
-            outcome => self.take_effect(waiting.id, outcome)?,
+            outcome => Arc::new(self.take_effect(waiting.id, outcome)?),
         };
         self.record(&Fact::Accepted {
             message: &done,

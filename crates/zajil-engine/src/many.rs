@@ -17,9 +17,9 @@ enum Prepared {
     /// Nothing is stored of it.
     Refused(Refusal),
     /// It goes into the transaction; rejected by charging, or not.
-    Ready(Box<Decided>, Option<Turned>),
+    Ready(Decided, Option<Box<Turned>>),
     /// Money moves: it has transactions of its own, as a single submit has.
-    Alone(Box<Decided>),
+    Alone(Decided),
 }
 
 impl Shared {
@@ -53,10 +53,10 @@ impl Shared {
             waiting.push(match prepared {
                 Prepared::Refused(refusal) => Waiting::Refused(refusal),
                 Prepared::Ready(decided, turned) => {
-                    Waiting::Stored(Box::new(Handed::of(*decided, &mut drafts)), turned)
+                    Waiting::Stored(Handed::of(decided, &mut drafts), turned)
                 }
                 Prepared::Alone(decided) => {
-                    alone.push(self.charge_to_the_end(*decided));
+                    alone.push(self.charge_to_the_end(decided));
                     Waiting::Charged
                 }
             });
@@ -75,8 +75,8 @@ impl Shared {
             answers.push(match waiting {
                 Waiting::Refused(refusal) => Err(refusal),
                 Waiting::Charged => charged.next().unwrap_or_else(|| Err(refuse::internal())),
-                Waiting::Stored(handed, turned) => match self.placed(*handed, &mut places).await {
-                    Ok(stored) => self.answer(stored, turned).await,
+                Waiting::Stored(handed, turned) => match self.placed(handed, &mut places).await {
+                    Ok(stored) => self.answer(stored, turned.map(|turned| *turned)).await,
                     Err(refusal) => Err(refusal),
                 },
             });
@@ -90,11 +90,14 @@ impl Shared {
             return join_all(submissions.into_iter().map(|s| self.prepare(s))).await;
         }
         // Where nothing is waited for, keeping hundreds of them half done only costs.
-        let mut prepared = Vec::with_capacity(submissions.len());
-        for submission in submissions {
-            prepared.push(self.prepare(submission).await);
-        }
-        prepared
+        let at_once = |submission| match self.decide_at_once(submission, Stopwatch::start()) {
+            Ok(mut decided) => {
+                self.draft_reply_to(&mut decided);
+                Prepared::Ready(decided, None)
+            }
+            Err(refusal) => Prepared::Refused(refusal),
+        };
+        submissions.into_iter().map(at_once).collect()
     }
 
     async fn prepare(self: &Arc<Self>, submission: Submission) -> Prepared {
@@ -106,20 +109,20 @@ impl Shared {
             None => None,
             Some(When::Never(failed)) => self.leave_uncharged(&mut decided, failed),
             Some(When::BeforeItIsStored) => self.authorize(&mut decided).await,
-            Some(When::OnceItIsStored) => return Prepared::Alone(Box::new(decided)),
+            Some(When::OnceItIsStored) => return Prepared::Alone(decided),
         };
         if rejected.is_none() {
             self.draft_reply_to(&mut decided);
         }
-        let turned = rejected.map(|why| Turned::away(&decided, why));
-        Prepared::Ready(Box::new(decided), turned)
+        let turned = rejected.map(|why| Box::new(Turned::away(&decided, why)));
+        Prepared::Ready(decided, turned)
     }
 }
 
 /// A submit between the store's call and its answer.
 enum Waiting {
     Refused(Refusal),
-    Stored(Box<Handed>, Option<Turned>),
+    Stored(Handed, Option<Box<Turned>>),
     /// Charged and stored by itself.
     Charged,
 }

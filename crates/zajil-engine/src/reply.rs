@@ -1,5 +1,6 @@
 //! Auto-reply: a message from the destination back to the sender, never a second time (S4.3).
 
+use std::sync::Arc;
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::id::MessageId;
@@ -194,7 +195,7 @@ impl Shared {
             )
         });
         Draft {
-            message,
+            message: Arc::new(message),
             events,
             dedupe,
         }

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use zajil_core::cdr::Cdr;
@@ -75,8 +76,8 @@ pub enum Error {
 /// (a drop route): then its outbox entry is written with it.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// The message, numbered by the caller.
-    pub message: Message,
+    /// The message, numbered by the caller, who also tells of it once it is stored.
+    pub message: Arc<Message>,
     /// The first lines of its log.
     pub events: Vec<Event>,
     /// How a repetition is recognised, and until when.

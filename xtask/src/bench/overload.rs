@@ -6,6 +6,8 @@
 //! Server and generator have a core each, so that the generator can ask for more than the server
 //! can do.
 
+use std::fs;
+
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -16,9 +18,10 @@ use super::{Bench, Options};
 const FRONTEND: &str = "bench_gw";
 /// Connections that find out what the server can do.
 const ENOUGH: u32 = 64;
-/// Connections that ask for more; also what the system allows one process to open, without being
-/// asked, is above it.
-const TOO_MANY: u32 = 900;
+/// Connections that ask for more, if the system allows one process so many.
+const TOO_MANY: u32 = 4_000;
+/// Files that the generator opens besides.
+const OTHER_FILES: u32 = 100;
 const TIMES: f64 = 3.0;
 
 /// One round.
@@ -38,6 +41,8 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
         .as_ref()
         .context("there is no package zajil yet")?;
     let mut rounds = Vec::new();
+    let too_many = TOO_MANY.min(most_files()?.saturating_sub(OTHER_FILES));
+    println!("{ENOUGH} connections, then {too_many}");
     println!(
         "{:<13} {:>8} {:>9} {:>9} {:>6} {:>8} {:>8} {:>15} {:>10}",
         "", "peak/s", "asked/s", "taken/s", "share", "p99 peak", "p99 over", "RSS MiB", "not sent"
@@ -61,11 +66,11 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
                 load.run(bench, &server)
             };
             once(ENOUGH, None, Amount::Seconds(1))?;
-            once(TOO_MANY, None, Amount::Seconds(1))?;
+            once(too_many, None, Amount::Seconds(1))?;
             let peak = once(ENOUGH, None, seconds)?;
             let resident_mib_before = server.resident_mib()?;
             let asked_per_second = peak.rate * TIMES;
-            let overload = once(TOO_MANY, Some(asked_per_second), seconds)?;
+            let overload = once(too_many, Some(asked_per_second), seconds)?;
             let round = Round {
                 path,
                 peak,
@@ -80,6 +85,18 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
         }
     }
     Ok(rounds)
+}
+
+/// How many files a process may open that does not ask for more.
+fn most_files() -> Result<u32> {
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits
+        .lines()
+        .find_map(|l| l.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next());
+    let soft = soft.context("the system tells no limit of open files")?;
+    // "unlimited" is no number.
+    Ok(soft.parse().unwrap_or(u32::MAX))
 }
 
 impl Round {

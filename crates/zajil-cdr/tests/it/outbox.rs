@@ -108,7 +108,7 @@ pub(super) fn finished(id: u64) -> Draft {
         }),
     };
     Draft {
-        message,
+        message: std::sync::Arc::new(message),
         events: Vec::new(),
         dedupe: None,
     }

@@ -118,7 +118,7 @@ async fn d13_edits_under_load_never_yield_a_wrong_or_missing_decision() {
     let id = engine.routing().routes.last().unwrap().id;
     let chosen = async |engine: &Engine| {
         let accepted = engine.submit(build::submission("111", "44700", "x"));
-        let dest = accepted.await.unwrap().message.dest_smsc.unwrap();
+        let dest = accepted.await.unwrap().message.dest_smsc.clone().unwrap();
         dest.as_str()
             .strip_prefix("gw")
             .unwrap()

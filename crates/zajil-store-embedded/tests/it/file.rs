@@ -67,8 +67,8 @@ async fn foreign_and_newer_files_are_refused_untouched() {
 async fn a_file_of_an_older_version_gains_what_it_lacks() {
     let part = |number| {
         let mut draft = draft(number, "gw", 0);
-        draft.message.content.destination = Msisdn::restore("+15550000001");
-        draft.message.content.tp.concatenation = Some(Concatenation {
+        Arc::make_mut(&mut draft.message).content.destination = Msisdn::restore("+15550000001");
+        Arc::make_mut(&mut draft.message).content.tp.concatenation = Some(Concatenation {
             reference: Reference::Bits8(7),
             total: 2,
             sequence: 1,

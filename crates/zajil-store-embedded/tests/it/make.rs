@@ -57,7 +57,7 @@ pub(crate) fn draft(number: u64, dest: &str, secs: i64) -> Draft {
     };
     let events = vec![scene(secs).event(EventName::Inserted, "")];
     Draft {
-        message,
+        message: std::sync::Arc::new(message),
         events,
         dedupe: None,
     }

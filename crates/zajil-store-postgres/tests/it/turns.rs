@@ -1,5 +1,7 @@
 //! Turns that are far off when a message comes.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use zajil_store::Store as _;
@@ -23,7 +25,7 @@ async fn s9_1_what_nobody_took_within_a_day_is_told_once_though_no_index_had_it(
         .collect();
     one.accept(far, at(0)).await.unwrap();
     let mut near = draft(MESSAGES + 1, "gw", 0);
-    near.message.expires = at(60);
+    Arc::make_mut(&mut near.message).expires = at(60);
     one.accept(vec![near], at(0)).await.unwrap();
     let listed = format!(
         "SELECT count(number), count(*) FROM {}.q WHERE id <= {MESSAGES}",
@@ -64,7 +66,7 @@ async fn adr15_turns_of_messages_of_a_former_version_are_found() {
     let schema = Schema::new(&server);
     let store = schema.node().await;
     let mut soon = draft(1, "gw", 0);
-    soon.message.expires = at(300);
+    Arc::make_mut(&mut soon.message).expires = at(300);
     store.accept(vec![soon], at(0)).await.unwrap();
     database.sql(&format!("UPDATE {}.q SET number = NULL", schema.name));
     assert!(store.sweep(scene(1), 10).await.unwrap().is_empty());

@@ -1,5 +1,7 @@
 //! Accepting: durable, visible, all or none, and repetitions recognised (D5, D6).
 
+use std::sync::Arc;
+
 use std::num::NonZeroU32;
 
 use zajil_core::cdr;
@@ -59,7 +61,7 @@ pub async fn d5_an_accepted_message_is_visible_with_every_field(s: Subject) {
     full.events
         .push(scene(at(0)).event(EventName::Routed, "route 3, to \"gw\""));
     s.accept(vec![full.clone(), unrouted(8)]).await;
-    assert_eq!(s.get(7).await, full.message);
+    assert_eq!(s.get(7).await, *full.message);
     assert_eq!(s.store.events(id(7)).await.unwrap(), full.events);
     assert_eq!(s.get(8).await, message(8));
     assert_eq!(
@@ -67,7 +69,7 @@ pub async fn d5_an_accepted_message_is_visible_with_every_field(s: Subject) {
             .offer(super::subject::ask(plain("gw"), at(5)))
             .await
             .unwrap(),
-        [full.message]
+        [Arc::unwrap_or_clone(full.message)]
     );
     assert_eq!(s.find(9).await, None);
 }
@@ -83,8 +85,9 @@ pub async fn d5_any_text_comes_back_as_it_was(s: Subject) {
     ];
     let drafts = (1..).zip(texts).map(|(number, text)| {
         let mut draft = unrouted(number);
-        draft.message.content.body = text.into();
-        draft.message.content.source_imsi = Some(text.chars().take(50).collect());
+        Arc::make_mut(&mut draft.message).content.body = text.into();
+        Arc::make_mut(&mut draft.message).content.source_imsi =
+            Some(text.chars().take(50).collect());
         draft
             .events
             .push(scene(at(0)).event(EventName::Other("said".into()), text));
@@ -93,7 +96,7 @@ pub async fn d5_any_text_comes_back_as_it_was(s: Subject) {
     let drafts: Vec<_> = drafts.collect();
     s.accept(drafts.clone()).await;
     for draft in drafts {
-        assert_eq!(s.get(draft.message.id.get()).await, draft.message);
+        assert_eq!(s.get(draft.message.id.get()).await, *draft.message);
         assert_eq!(
             s.store.events(draft.message.id).await.unwrap(),
             draft.events
@@ -127,7 +130,7 @@ pub async fn d5_a_batch_is_stored_whole_or_not_at_all(s: Subject) {
     }
     assert_eq!(s.cdrs().await, []);
     assert_eq!(s.offered(fallback("gw"), at(0)).await, [5]);
-    assert_eq!(s.get(5).await, routed(5, "gw").message);
+    assert_eq!(s.get(5).await, *routed(5, "gw").message);
     assert_eq!(s.store.figures().await.unwrap(), before);
     assert_eq!(
         s.accept(vec![twin]).await,
@@ -165,7 +168,7 @@ pub async fn d5_many_callers_at_once_are_all_stored(s: Subject) {
 pub async fn s3_1_an_answer_names_the_queue(s: Subject) {
     s.locate(sighting("001", "15550000001", "ims"), at(0)).await;
     let mut explicit = to_number(2, "+15550000001");
-    explicit.message.dest_smsc = Some(name("gw"));
+    Arc::make_mut(&mut explicit.message).dest_smsc = Some(name("gw"));
     let drafts = vec![
         to_number(1, "+15550000001"),
         explicit,
@@ -237,7 +240,7 @@ pub async fn d6_the_same_key_with_another_body_is_refused_alone(s: Subject) {
 pub async fn d6_a_key_is_known_until_its_instant(s: Subject) {
     let submit = |number, second: i64| {
         let mut draft = keyed(unrouted(number), 9, 1, at(second + 300));
-        draft.message.inserted_at = at(second);
+        Arc::make_mut(&mut draft.message).inserted_at = at(second);
         vec![draft]
     };
     assert_eq!(s.accept(submit(1, 0)).await, [Placed::Stored(None)]);
@@ -257,7 +260,7 @@ pub async fn d6_a_key_outlives_its_message(s: Subject) {
 pub async fn s4_3_a_message_that_ended_on_arrival_has_its_cdr(s: Subject) {
     let draft = dropped(1);
     assert_eq!(s.accept(vec![draft.clone()]).await, [Placed::Stored(None)]);
-    assert_eq!(s.get(1).await, draft.message);
+    assert_eq!(s.get(1).await, *draft.message);
     assert_eq!(s.log(1).await, ["message_inserted", "message_dropped"]);
     assert_eq!(s.cdrs().await, [cdr::of(&draft.message).unwrap()]);
     assert_eq!(s.offered(fallback("gw"), at(1)).await, [0; 0]);
@@ -267,7 +270,10 @@ pub async fn s4_3_a_message_that_ended_on_arrival_has_its_cdr(s: Subject) {
         limit: 10,
         ..Filter::default()
     };
-    assert_eq!(s.store.messages(filter).await.unwrap(), [draft.message]);
+    assert_eq!(
+        s.store.messages(filter).await.unwrap(),
+        [Arc::unwrap_or_clone(draft.message)]
+    );
     let figures = s.store.figures().await.unwrap();
     assert_eq!(
         (figures.messages, figures.pending, figures.outbox),

@@ -1,5 +1,7 @@
 //! Messages that wait for their charge (D14), that have further frontends (D12), and refunds.
 
+use std::sync::Arc;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use crate::contract::{Draft, NotDone, Placed, Refund};
 
 /// Waits for its charge until this second.
 pub(super) fn charging(mut draft: Draft, until: i64, on_failure: FailureAction) -> Draft {
-    draft.message.life = Life::Charging {
+    Arc::make_mut(&mut draft.message).life = Life::Charging {
         until: at(until),
         on_failure,
     };
@@ -28,7 +30,7 @@ pub(super) fn charging(mut draft: Draft, until: i64, on_failure: FailureAction) 
 /// For `gw` until this second, then for the others.
 pub(super) fn followed(number: u64, rest: &[&str], until: i64) -> Draft {
     let mut draft = routed(number, "gw");
-    draft.message.arranged.fallback = Some(Fallback {
+    Arc::make_mut(&mut draft.message).arranged.fallback = Some(Fallback {
         rest: rest.iter().map(|text| name(text)).collect(),
         after: Duration::from_secs(60),
         at: at(until),
@@ -39,7 +41,7 @@ pub(super) fn followed(number: u64, rest: &[&str], until: i64) -> Draft {
 /// Paid for: three parts.
 fn debited(number: u64) -> Draft {
     let mut draft = routed(number, "gw");
-    draft.message.arranged.debited = NonZeroU32::new(3);
+    Arc::make_mut(&mut draft.message).arranged.debited = NonZeroU32::new(3);
     draft
 }
 
@@ -133,7 +135,7 @@ pub async fn d14_an_answer_that_never_comes_is_swept(s: Subject) {
 
 pub async fn d14_nothing_else_ends_a_message_that_waits_for_its_charge(s: Subject) {
     let mut brief = charging(routed(2, "gw"), 60, FailureAction::Allow);
-    brief.message.expires = at(20);
+    Arc::make_mut(&mut brief.message).expires = at(20);
     let drafts = vec![charging(routed(1, "gw"), 60, FailureAction::Allow), brief];
     s.accept(drafts).await;
     let removed = s.store.remove(id(1), scene(at(1))).await.unwrap();

@@ -1,5 +1,7 @@
 //! Makers of what the cases store: short to write, the same each time.
 
+use std::sync::Arc;
+
 use std::num::NonZeroU32;
 
 use zajil_core::clock::Timestamp;
@@ -93,7 +95,7 @@ pub(super) fn message(number: u64) -> Message {
 pub(super) fn draft(message: Message) -> Draft {
     let events = vec![scene(message.inserted_at).event(EventName::Inserted, "")];
     Draft {
-        message,
+        message: Arc::new(message),
         events,
         dedupe: None,
     }
@@ -135,7 +137,7 @@ pub(super) fn keyed(mut draft: Draft, key: u8, body: u8, until: Timestamp) -> Dr
 pub(super) fn dropped(number: u64) -> Draft {
     let mut draft = unrouted(number);
     let at = draft.message.inserted_at;
-    draft.message.life = Life::Ended(Ending {
+    Arc::make_mut(&mut draft.message).life = Life::Ended(Ending {
         how: FinalStatus::Dropped,
         at,
         node: node(),

@@ -1,5 +1,7 @@
 //! Edits: what a PATCH changes on a pending message.
 
+use std::sync::Arc;
+
 use std::num::NonZeroU32;
 
 use zajil_core::lifecycle::Edit;
@@ -57,7 +59,7 @@ pub async fn s3_every_field_of_a_patch_is_taken_over(s: Subject) {
     );
     assert_eq!(
         s.get(2).await,
-        routed(2, "gw").message,
+        *routed(2, "gw").message,
         "no other message is touched"
     );
     assert_eq!(s.offered(plain("other"), at(39)).await, NOBODY);
@@ -149,7 +151,7 @@ pub async fn s3_3_an_edit_can_give_the_decision_back_to_the_location(s: Subject)
     s.locate(sighting("001", "+15550000001", "ims"), at(0))
         .await;
     let mut explicit = to_number(1, "+15550000001");
-    explicit.message.dest_smsc = Some(name("gw"));
+    Arc::make_mut(&mut explicit.message).dest_smsc = Some(name("gw"));
     s.accept(vec![explicit, routed(2, "gw")]).await;
     let release = || Edit {
         dest_smsc: Some(None),
@@ -185,7 +187,7 @@ pub async fn s3_deliver_after_moves_the_message_in_the_order(s: Subject) {
 
 pub async fn s9_1_a_longer_life_is_not_swept_and_a_shorter_one_is(s: Subject) {
     let mut short = routed(1, "gw");
-    short.message.expires = at(60);
+    Arc::make_mut(&mut short.message).expires = at(60);
     s.accept(vec![short, routed(2, "gw")]).await;
     let life = |end| Edit {
         expires: Some(end),

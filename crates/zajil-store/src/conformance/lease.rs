@@ -1,5 +1,7 @@
 //! Leases: a message in the hands of one poller (D7).
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use zajil_core::lifecycle::Report;
@@ -76,7 +78,7 @@ pub async fn d7_a_lease_changes_nothing_but_the_hold(s: Subject) {
     };
     let held = Message {
         life,
-        ..routed(1, "gw").message
+        ..Arc::unwrap_or_clone(routed(1, "gw").message)
     };
     assert_eq!(s.get(1).await, held);
     assert_eq!(given, [held]);
@@ -86,7 +88,7 @@ pub async fn d7_a_lease_changes_nothing_but_the_hold(s: Subject) {
 pub async fn d7_a_lease_honours_limit_and_order(s: Subject) {
     let timed = |number, second: i64| {
         let mut draft = routed(number, "gw");
-        draft.message.inserted_at = at(second);
+        Arc::make_mut(&mut draft.message).inserted_at = at(second);
         draft
     };
     s.accept(vec![timed(1, 30), timed(2, 20), timed(3, 10), timed(4, 20)])
@@ -139,7 +141,7 @@ pub async fn d7_a_report_after_the_lease_ran_out_still_counts(s: Subject) {
 
 pub async fn s9_1_a_held_message_expires_all_the_same(s: Subject) {
     let mut short = routed(1, "gw");
-    short.message.expires = at(30);
+    Arc::make_mut(&mut short.message).expires = at(30);
     s.accept(vec![short]).await;
     assert_eq!(s.leased(plain("gw"), at(0), at(60)).await, [1]);
     assert_eq!(s.store.sweep(scene(at(30)), ALL).await.unwrap().len(), 1);

@@ -1,5 +1,7 @@
 //! Lists and logs: what operators see (S3, S8, S13.1).
 
+use std::sync::Arc;
+
 use zajil_core::event::{Event, EventName, NodeName};
 use zajil_core::lifecycle::Report;
 use zajil_core::number::{Msisdn, Sender};
@@ -56,7 +58,7 @@ pub async fn s3_limit_and_offset_page_through_all(s: Subject) {
 pub async fn s3_what_is_scheduled_is_selected_until_it_is_due_or_tried(s: Subject) {
     let scheduled = |n: u64, second: i64| {
         let mut draft = routed(n, "gw");
-        draft.message.deliver_after = Some(at(second));
+        Arc::make_mut(&mut draft.message).deliver_after = Some(at(second));
         draft
     };
     s.accept(vec![routed(1, "gw"), scheduled(2, 50), scheduled(3, 60)])
@@ -107,8 +109,8 @@ pub async fn s3_status_selects(s: Subject) {
 pub async fn s13_1_digits_select_by_either_number(s: Subject) {
     let between = |id, from: &str, to: &str| {
         let mut draft = unrouted(id);
-        draft.message.content.source = Sender::restore(from);
-        draft.message.content.destination = Msisdn::restore(to);
+        Arc::make_mut(&mut draft.message).content.source = Sender::restore(from);
+        Arc::make_mut(&mut draft.message).content.destination = Msisdn::restore(to);
         draft
     };
     let drafts = vec![
@@ -228,7 +230,7 @@ pub async fn s8_outside_systems_add_their_own_events(s: Subject) {
     assert_eq!(events[4], event("after the end"));
     assert_eq!(events.len(), 5);
     assert_eq!(s.log(2).await, ["message_inserted"]);
-    assert_eq!(s.get(2).await, routed(2, "gw").message);
+    assert_eq!(s.get(2).await, *routed(2, "gw").message);
 }
 
 pub async fn s8_an_unknown_message_has_no_log(s: Subject) {
@@ -245,10 +247,10 @@ pub async fn s8_an_unknown_message_has_no_log(s: Subject) {
 
 pub async fn s3_frontend_client_time_and_place_select(s: Subject) {
     let mut drafts: Vec<_> = (1..=6).map(|n| routed(n, "gw")).collect();
-    drafts[1].message.dest_smsc = None;
-    drafts[2].message.content.source_smsc = Some(name("other"));
+    Arc::make_mut(&mut drafts[1].message).dest_smsc = None;
+    Arc::make_mut(&mut drafts[2].message).content.source_smsc = Some(name("other"));
     for (second, draft) in (0..).zip(&mut drafts) {
-        draft.message.inserted_at = at(second);
+        Arc::make_mut(&mut draft.message).inserted_at = at(second);
     }
     s.accept(drafts).await;
     let by = Report::Delivered {

@@ -1,5 +1,7 @@
 //! Routing by location: a message without a frontend follows its subscriber (S3.3).
 
+use std::sync::Arc;
+
 use zajil_core::location::Sighting;
 
 use super::Subject;
@@ -123,7 +125,7 @@ pub async fn s3_3_an_expired_location_routes_nothing(s: Subject) {
     assert_eq!(s.offered(plain("ims"), at(61)).await, NOBODY);
     assert_eq!(s.leased(fallback("gw"), at(61), at(90)).await, [1]);
     let mut late = to_number(2, HOME);
-    late.message.inserted_at = at(62);
+    Arc::make_mut(&mut late.message).inserted_at = at(62);
     assert_eq!(s.accept(vec![late]).await, [Placed::Stored(None)]);
 }
 
@@ -165,7 +167,7 @@ pub async fn s3_3_a_location_without_a_frontend_decides_nothing(s: Subject) {
 
 pub async fn s3_3_an_explicit_route_beats_the_location(s: Subject) {
     let mut explicit = to_number(1, HOME);
-    explicit.message.dest_smsc = Some(name("gw"));
+    Arc::make_mut(&mut explicit.message).dest_smsc = Some(name("gw"));
     s.accept(vec![explicit]).await;
     s.locate(until(sighting("001", HOME, "ims"), 60), at(0))
         .await;
@@ -250,7 +252,7 @@ pub async fn d10_a_location_names_the_queues_that_must_hear_of_it(s: Subject) {
     assert_eq!(queues(moved, 3).await, ["", "msc"]);
     // One that was decided otherwise waits to be tried again: it is due at once.
     let mut explicit = to_number(3, "+15550000002");
-    explicit.message.dest_smsc = Some(name("gw"));
+    Arc::make_mut(&mut explicit.message).dest_smsc = Some(name("gw"));
     s.accept(vec![explicit]).await;
     s.report(3, failed_attempt(), at(4)).await;
     let back = sighting("001", "+15550000002", "msc");

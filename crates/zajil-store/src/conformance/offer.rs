@@ -1,5 +1,7 @@
 //! Offering: who is offered what, and in which order (S3.1).
 
+use std::sync::Arc;
+
 use zajil_core::status::FinalStatus;
 
 use super::Subject;
@@ -43,9 +45,9 @@ pub async fn s3_1_include_unrouted_adds_to_the_askers_own(s: Subject) {
 
 pub async fn s3_1_nothing_is_offered_once_it_expires(s: Subject) {
     let mut routed = routed(1, "gw");
-    routed.message.expires = at(60);
+    Arc::make_mut(&mut routed.message).expires = at(60);
     let mut unrouted = unrouted(2);
-    unrouted.message.expires = at(60);
+    Arc::make_mut(&mut unrouted.message).expires = at(60);
     s.accept(vec![routed, unrouted]).await;
     assert_eq!(s.offered(fallback("gw"), at(59)).await, [1, 2]);
     assert_eq!(
@@ -59,7 +61,7 @@ pub async fn s3_1_nothing_is_offered_once_it_expires(s: Subject) {
 
 pub async fn s3_1_nothing_is_offered_before_deliver_after(s: Subject) {
     let mut later = routed(1, "gw");
-    later.message.deliver_after = Some(at(60));
+    Arc::make_mut(&mut later.message).deliver_after = Some(at(60));
     s.accept(vec![later]).await;
     assert_eq!(s.offered(plain("gw"), at(59)).await, NOBODY);
     assert_eq!(s.leased(plain("gw"), at(59), at(90)).await, NOBODY);
@@ -80,8 +82,8 @@ pub async fn s3_1_nothing_is_offered_after_its_end(s: Subject) {
 pub async fn s3_1_the_longest_due_comes_first_then_the_lower_id(s: Subject) {
     let entry = |number, inserted: i64, after: Option<i64>| {
         let mut draft = routed(number, "gw");
-        draft.message.inserted_at = at(inserted);
-        draft.message.deliver_after = after.map(at);
+        Arc::make_mut(&mut draft.message).inserted_at = at(inserted);
+        Arc::make_mut(&mut draft.message).deliver_after = after.map(at);
         draft
     };
     let drafts = vec![
@@ -102,7 +104,7 @@ pub async fn s3_1_the_longest_due_comes_first_then_the_lower_id(s: Subject) {
 pub async fn s3_1_the_limit_cuts_one_order_over_all_queues(s: Subject) {
     s.locate(sighting("001", "+15550000003", "gw"), at(0)).await;
     let timed = |mut draft: crate::contract::Draft, second: i64| {
-        draft.message.inserted_at = at(second);
+        Arc::make_mut(&mut draft.message).inserted_at = at(second);
         draft
     };
     let drafts = vec![
@@ -142,7 +144,7 @@ pub async fn d7_next_due_is_never_late(s: Subject) {
     let next = |asker| async { s.store.next_due(asker, at(0)).await.unwrap() };
     let not_after = |next: Option<_>, secs| assert!(next.unwrap() <= at(secs), "{next:?}");
     let mut later = routed(1, "gw");
-    later.message.deliver_after = Some(at(60));
+    Arc::make_mut(&mut later.message).deliver_after = Some(at(60));
     s.accept(vec![later, unrouted(2)]).await;
     not_after(next(plain("gw")).await, 60);
     not_after(next(fallback("gw")).await, 0);

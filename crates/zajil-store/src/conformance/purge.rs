@@ -75,7 +75,7 @@ pub async fn s9_3_finished_messages_leave_after_their_retention(s: Subject) {
 pub async fn s9_3_pending_messages_never_leave(s: Subject) {
     s.accept(vec![routed(1, "gw"), unrouted(2)]).await;
     everything(&s, at(1_000 * DAY)).await;
-    assert_eq!(s.get(1).await, routed(1, "gw").message);
+    assert_eq!(s.get(1).await, *routed(1, "gw").message);
     assert_eq!(s.log(2).await, ["message_inserted"]);
     assert_eq!(s.store.figures().await.unwrap().pending, 2);
 }

@@ -104,8 +104,8 @@ pub async fn d19_an_ending_owes_the_receipt_that_was_asked_for(s: Subject) {
 pub async fn d19_every_way_to_end_owes_its_receipt(s: Subject) {
     s.accept((1..=5).map(always).collect()).await;
     let mut at_once = dropped(6);
-    at_once.message.content.source_smsc = Some(name("shop"));
-    at_once.message.arranged.origin = Some(Box::new(origin(On::Always)));
+    Arc::make_mut(&mut at_once.message).content.source_smsc = Some(name("shop"));
+    Arc::make_mut(&mut at_once.message).arranged.origin = Some(Box::new(origin(On::Always)));
     s.accept(vec![at_once]).await;
     s.report(1, ended(FinalStatus::Rejected), at(1)).await;
     s.report(2, Report::Removed, at(2)).await;
@@ -134,20 +134,20 @@ pub async fn d19_every_way_to_end_owes_its_receipt(s: Subject) {
 /// The submit was answered with a refusal: its sender knows of no message.
 pub async fn d19_a_refused_submit_owes_nothing(s: Subject) {
     let mut charging = always(1);
-    charging.message.life = Life::Charging {
+    Arc::make_mut(&mut charging.message).life = Life::Charging {
         until: at(30),
         on_failure: zajil_core::charge::FailureAction::Deny,
     };
     let mut lost = charging.clone();
-    lost.message.id = id(2);
+    Arc::make_mut(&mut lost.message).id = id(2);
     s.accept(vec![charging, lost]).await;
     let rejected = Settlement::Rejected { why: "no".into() };
     s.report(1, Report::Charged(rejected), at(1)).await;
     assert_eq!(s.store.sweep(scene(at(40)), ALL).await.unwrap().len(), 1);
     let mut at_once = dropped(3);
-    at_once.message.content.source_smsc = Some(name("shop"));
-    at_once.message.arranged.origin = Some(Box::new(origin(On::Always)));
-    if let Life::Ended(ending) = &mut at_once.message.life {
+    Arc::make_mut(&mut at_once.message).content.source_smsc = Some(name("shop"));
+    Arc::make_mut(&mut at_once.message).arranged.origin = Some(Box::new(origin(On::Always)));
+    if let Life::Ended(ending) = &mut Arc::make_mut(&mut at_once.message).life {
         ending.how = FinalStatus::Rejected;
     }
     let line = scene(at(0)).event(EventName::ChargingFailed, "no");

@@ -1,5 +1,7 @@
 //! The sweep that ends lives that are over (S9.1).
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use zajil_core::id::MessageId;
@@ -11,7 +13,7 @@ use super::subject::{ALL, all_at_once};
 use crate::contract::{Draft, Reported};
 
 fn until(mut draft: Draft, second: i64) -> Draft {
-    draft.message.expires = at(second);
+    Arc::make_mut(&mut draft.message).expires = at(second);
     draft
 }
 

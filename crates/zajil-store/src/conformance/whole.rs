@@ -1,5 +1,7 @@
 //! The store as a whole: its figures, and its end.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use zajil_core::charge::FailureAction;
@@ -32,8 +34,8 @@ pub async fn s12_the_figures_follow_every_change(s: Subject) {
     is(0, 0, None, 0).await;
     let drafts = (1..=4).map(|number| {
         let mut draft = routed(number, "gw");
-        draft.message.inserted_at = at(i64::try_from(number).unwrap() * 10);
-        draft.message.expires = at(1_000);
+        Arc::make_mut(&mut draft.message).inserted_at = at(i64::try_from(number).unwrap() * 10);
+        Arc::make_mut(&mut draft.message).expires = at(1_000);
         draft
     });
     s.accept(drafts.collect()).await;
@@ -62,7 +64,7 @@ pub async fn s12_the_figures_follow_every_change(s: Subject) {
 pub async fn s12_messages_are_counted_by_whose_they_are_and_their_state(s: Subject) {
     s.locate(sighting("1", "+15550000005", "ims"), at(0)).await;
     let mut later = routed(4, "gw");
-    later.message.deliver_after = Some(at(500));
+    Arc::make_mut(&mut later.message).deliver_after = Some(at(500));
     let unpaid = charging(routed(7, "gw"), 30, FailureAction::Allow);
     let drafts = vec![
         routed(1, "gw"),

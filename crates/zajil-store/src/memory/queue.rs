@@ -1,6 +1,7 @@
 //! Messages: accepted, offered, reported, changed, removed, expired.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use zajil_core::cdr;
 use zajil_core::charge;
@@ -67,7 +68,7 @@ impl State {
         }
         self.highest = self.highest.max(Some(message.id));
         let placed = Placed::Stored(self.queued_for(&message, now));
-        self.commit(message, events);
+        self.commit(Arc::unwrap_or_clone(message), events);
         placed
     }
 

@@ -1,6 +1,7 @@
 //! The random operations: each is made once, applied to both, and its answers compared.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use zajil_core::charge::FailureAction;
@@ -65,7 +66,7 @@ impl Lockstep {
         } else {
             super::super::build::draft(message(number))
         };
-        let message = &mut draft.message;
+        let message = Arc::make_mut(&mut draft.message);
         message.inserted_at = self.now;
         message.updated_at = self.now;
         message.content.destination = Msisdn::restore(&self.destination());
