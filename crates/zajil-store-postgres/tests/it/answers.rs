@@ -243,7 +243,7 @@ async fn d5_plain_messages_and_others_of_one_batch_are_stored_with_all_that_belo
     let plain = |number| draft(number, "gw", 0);
     let ended = |number| {
         let mut ended = draft(number, "gw", 0);
-        ended.message.life = Life::Ended(Ending {
+        Arc::make_mut(&mut ended.message).life = Life::Ended(Ending {
             how: FinalStatus::Failed,
             at: at(0),
             node: NodeName::new("n1"),
@@ -251,11 +251,11 @@ async fn d5_plain_messages_and_others_of_one_batch_are_stored_with_all_that_belo
         ended
     };
     let mut long = ended(3);
-    long.message.content.parts = NonZeroU32::new(2).unwrap();
+    Arc::make_mut(&mut long.message).content.parts = NonZeroU32::new(2).unwrap();
     let mut later = draft(5, "gw", 0);
-    later.message.deliver_after = Some(at(9));
+    Arc::make_mut(&mut later.message).deliver_after = Some(at(9));
     let mut soon = draft(7, "gw", 0);
-    soon.message.expires = at(60);
+    Arc::make_mut(&mut soon.message).expires = at(60);
     let batches = [
         vec![plain(1)],
         vec![plain(2), long],
@@ -268,7 +268,7 @@ async fn d5_plain_messages_and_others_of_one_batch_are_stored_with_all_that_belo
         assert_eq!(stored.len(), batch.len());
         for draft in batch {
             let found = store.message(draft.message.id).await.unwrap();
-            assert_eq!(found, Some(draft.message));
+            assert_eq!(found, Some(Arc::unwrap_or_clone(draft.message)));
         }
     }
     let figures = store.figures().await.unwrap();
