@@ -29,12 +29,16 @@ fn node_with_clock_off(
     database: &DatabaseServer,
     (name, seconds): (&str, i64),
 ) -> Server {
+    let settings = settings(database, name);
+    Server::with_clock_off(&data.join(name), &settings, seconds)
+}
+
+fn settings(database: &DatabaseServer, name: &str) -> String {
     let url = database.url();
-    let settings = format!(
+    format!(
         "[node]\nsmsc_node_name = \"{name}\"\n[store]\nurl = \"{url}\"\n\
          [cdr]\ncdr_url = \"{url}\"\n"
-    );
-    Server::with_clock_off(&data.join(name), &settings, seconds)
+    )
 }
 
 fn submit(client: &Client, text: &str) -> (u16, Value) {
@@ -196,6 +200,48 @@ async fn d5_d11_three_nodes_that_die_at_random_lose_nothing_and_double_nothing()
     history.check(&clients, sql);
     finish(&clients, sql);
     for server in servers.into_iter().flatten() {
+        assert_eq!(server.stop(), Some(0));
+    }
+}
+
+/// `FORMER_ZAJIL` names the program of a former version; without it there is none to replace.
+#[tokio::test(flavor = "multi_thread")]
+async fn adr15_nodes_of_a_former_version_are_replaced_one_by_one_under_load() {
+    let Some(former) = std::env::var_os("FORMER_ZAJIL") else {
+        println!("SKIPPED: set FORMER_ZAJIL to the program of a former version to run it");
+        return;
+    };
+    let database = DatabaseServer::open(Engine::Postgres).await;
+    let data = tempfile::tempdir().unwrap();
+    let names = ["a", "b", "c"];
+    let mut servers = names.map(|name| {
+        let settings = settings(&database, name);
+        Server::of_program(Path::new(&former), &data.path().join(name), &settings)
+    });
+    let form = || database.sql("SELECT version FROM zajil.form");
+    let before = form();
+    let bases = servers.iter().map(|server| server.base.clone());
+    let load = Load::new(bases.collect(), None);
+    let clients = load.start(3);
+    let works = || {
+        let (_, accepted) = load.progress();
+        until("the cluster goes on", || load.progress().1 > accepted + 300);
+    };
+    works();
+    for (place, name) in names.into_iter().enumerate() {
+        let next = node(data.path(), &database, &format!("{name}-next"));
+        load.bases.lock().unwrap()[place].clone_from(&next.base);
+        let stopped = std::mem::replace(&mut servers[place], next).stop();
+        assert_eq!(stopped, Some(0), "{name}");
+        works();
+    }
+    println!("tables of form {}, then {}", before.trim(), form().trim());
+    let history = load.end(clients);
+    let clients: Vec<_> = servers.iter().map(Server::client).collect();
+    let sql = |text: &str| database.sql(text);
+    history.check(&clients, sql);
+    finish(&clients, sql);
+    for server in servers {
         assert_eq!(server.stop(), Some(0));
     }
 }

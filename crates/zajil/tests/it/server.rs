@@ -50,6 +50,15 @@ impl Server {
         Self::spawn(command, data, &["--config", file.to_str().unwrap()])
     }
 
+    /// Another program, of a former version.
+    pub(crate) fn of_program(program: &Path, data: &Path, settings: &str) -> Self {
+        std::fs::create_dir_all(data).unwrap();
+        let file = data.join("zajil.toml");
+        std::fs::write(&file, settings).unwrap();
+        let arguments = ["--config", file.to_str().unwrap()];
+        Self::spawn(Command::new(program), data, &arguments)
+    }
+
     /// Where its settings say.
     pub(crate) fn at_its_address(data: &Path, settings: &str) -> Self {
         std::fs::create_dir_all(data).unwrap();
