@@ -14,6 +14,7 @@ mod pace;
 mod said;
 mod session;
 mod settle;
+mod sisters;
 mod standing;
 mod taken;
 mod tls;
@@ -87,12 +88,31 @@ struct Upstream {
     parts: Parts,
     ledger: Arc<Ledger>,
     carrier: Arc<Carrier>,
+    /// All of them, as they change.
+    carriers: watch::Receiver<Carriers>,
     pace: Mutex<Pace>,
     standing: Standing,
     counts: CarrierCounts,
 }
 
 impl Upstream {
+    fn new(
+        parts: Parts,
+        ledger: Arc<Ledger>,
+        (carrier, carriers): (&Arc<Carrier>, watch::Receiver<Carriers>),
+        standing: Standing,
+    ) -> Self {
+        Self {
+            ledger,
+            carrier: Arc::clone(carrier),
+            carriers,
+            pace: Mutex::new(Pace::new(carrier.rate, Instant::now())),
+            standing,
+            counts: parts.telemetry.metrics.carriers.of(carrier.name.as_str()),
+            parts,
+        }
+    }
+
     fn pace<T>(&self, change: impl FnOnce(&mut Pace, Instant) -> T) -> T {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut pace, Instant::now())
@@ -135,7 +155,7 @@ impl Client {
                 looking = Some(tasks.spawn(look));
             }
             let wanted = carriers.borrow_and_update().clone();
-            self.reconcile(&wanted, &mut workers, &mut tasks);
+            self.reconcile((&wanted, &carriers), &mut workers, &mut tasks);
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = carriers.changed() => if changed.is_err() {
@@ -160,22 +180,20 @@ impl Client {
         }
     }
 
-    fn upstream(&self, carrier: &Arc<Carrier>, standing: Standing) -> Upstream {
-        let carriers = &self.parts.telemetry.metrics.carriers;
-        Upstream {
-            parts: self.parts.clone(),
-            ledger: Arc::clone(&self.ledger),
-            carrier: Arc::clone(carrier),
-            pace: Mutex::new(Pace::new(carrier.rate, Instant::now())),
-            standing,
-            counts: carriers.of(carrier.name.as_str()),
-        }
+    fn upstream(
+        &self,
+        carrier: &Arc<Carrier>,
+        carriers: &watch::Receiver<Carriers>,
+        standing: Standing,
+    ) -> Upstream {
+        let (parts, ledger) = (self.parts.clone(), Arc::clone(&self.ledger));
+        Upstream::new(parts, ledger, (carrier, carriers.clone()), standing)
     }
 
     /// Stops what is not wanted any more, starts what is.
     fn reconcile(
         &self,
-        wanted: &[Arc<Carrier>],
+        (wanted, carriers): (&[Arc<Carrier>], &watch::Receiver<Carriers>),
         workers: &mut HashMap<FrontendName, Worker>,
         tasks: &mut JoinSet<()>,
     ) {
@@ -191,7 +209,7 @@ impl Client {
             workers.entry(carrier.name.clone()).or_insert_with(|| {
                 let stop = CancellationToken::new();
                 let standing = self.parts.standings.of(&carrier.name);
-                let upstream = Arc::new(self.upstream(carrier, standing));
+                let upstream = Arc::new(self.upstream(carrier, carriers, standing));
                 Worker {
                     carrier: Arc::clone(carrier),
                     task: tasks.spawn(work(upstream, stop.clone())),

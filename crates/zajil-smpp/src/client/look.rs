@@ -126,7 +126,7 @@ async fn look_again(client: &Arc<Client>, carriers: &Watched, (back, pages): (Du
             };
             let carrier = known.iter().find(|carrier| carrier.name == kept.carrier);
             if let Some(carrier) = carrier {
-                let upstream = client.upstream(carrier, Standing::default());
+                let upstream = client.upstream(carrier, carriers, Standing::default());
                 if upstream.again(record.id, &Said::kept(&kept)).await.is_err() {
                     tracing::warn!(id = record.id, "a kept receipt was not used");
                 }

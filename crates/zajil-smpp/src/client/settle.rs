@@ -92,7 +92,15 @@ impl Upstream {
             Found::Nothing => {}
         }
         let now = self.parts.clock.now();
-        if carrier.delivered_at == DeliveredAt::Response {
+        match self.sister(said).await? {
+            Some((sister, Found::Part(part))) => return sister.settle(&part, said).await,
+            Some((sister, Found::Ended)) => {
+                ledger.remember_ended(&sister.carrier, said, now);
+                return Ok(());
+            }
+            Some((_, Found::Nothing)) | None => {}
+        }
+        if carrier.delivered_at == DeliveredAt::Response && !self.has_sisters() {
             // Nothing waits for it, and nobody will look for it.
             self.counts.unmatched.inc();
             return Ok(());
@@ -118,7 +126,11 @@ impl Upstream {
             Found::Part(part) => self.settle(&part, said).await?,
             // It came twice, and was used the other time.
             Found::Ended => {}
-            Found::Nothing => return Ok(()),
+            Found::Nothing => match self.sister(said).await? {
+                Some((sister, Found::Part(part))) => sister.settle(&part, said).await?,
+                Some((_, Found::Ended)) => {}
+                Some((_, Found::Nothing)) | None => return Ok(()),
+            },
         }
         let now = self.parts.clock.now();
         self.ledger.used(&self.carrier, said, now).await?;

@@ -226,6 +226,34 @@ async fn d19_a_long_message_waits_for_all_its_receipts() {
     nothing_waits(&up).await;
 }
 
+/// D19: a peer may send the receipts of an account to any of its sessions: those of another carrier
+/// too, that binds as the same account.
+#[tokio::test]
+async fn d19_a_receipt_may_come_to_another_carrier_of_the_same_account() {
+    for early in [false, true] {
+        let sim = sim(Receipts {
+            early,
+            ..Receipts::default()
+        })
+        .await;
+        let mut other = receipting(&sim);
+        other.name = zajil_testkit::build::name("other");
+        let up = upstream(vec![receipting(&sim), other]).await;
+        wait_for(async || (sim.carrier.receivers() == 2).then_some(())).await;
+        let mut all = Vec::new();
+        for number in 0..4 {
+            all.push(up.submit("up", &format!("text {number}")).await);
+            all.push(up.submit("other", &format!("text {number}")).await);
+        }
+        for id in all {
+            up.delivered(id).await;
+        }
+        assert_eq!(sim.texts().len(), 8, "{early}");
+        nothing_waits(&up).await;
+        assert_eq!(shelf(&up, Kind::SmppUnmatched).await, []);
+    }
+}
+
 /// What waits for receipts outlives the sessions that submitted it.
 #[tokio::test]
 async fn d19_a_receipt_finds_its_message_on_a_later_session() {

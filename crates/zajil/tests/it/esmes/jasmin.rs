@@ -245,14 +245,16 @@ struct Carrier {
 }
 
 impl Carrier {
-    /// It becomes two carriers of the server, one for each form in which long texts go out.
+    /// It becomes two carriers of the server, one for each form in which long texts go out. Both bind
+    /// as one account, and Jasmin sends the receipts of either to both in turns.
     fn of(server: &Server, mut jasmin: Jasmin, beyond: Field<Phones>) -> Self {
         jasmin.binds("beyond", &beyond.server.smpp);
+        jasmin.user("zajil", "beyond");
+        jasmin.does(&json!(["comes_to", "zajil"]));
         let client = server.client();
         for (name, prefix) in [("udh", "461"), ("sar", "462")] {
-            jasmin.user(name, "beyond");
             let settings = json!({
-                "name": name, "system_id": name, "password": "secret08",
+                "name": name, "system_id": "zajil", "password": "secret08",
                 "hosts": [format!("127.0.0.1:{}", jasmin.smpp)], "long_text": name,
                 "delivered_at": "receipt",
             });
@@ -261,7 +263,6 @@ impl Carrier {
             let route = json!({ "called_prefix": format!("+{prefix}"), "dest_smsc": name });
             assert_eq!(client.call("POST", "/api/routes", &route).0, 201);
         }
-        jasmin.does(&json!(["comes_to", "udh"]));
         Self {
             beyond,
             _jasmin: jasmin,

@@ -1,0 +1,81 @@
+//! Carriers that are one account of one peer, which sends the receipts of all of them to any of
+//! their sessions (D19).
+
+use std::sync::Arc;
+
+use zajil_core::smpp::carrier::{Carrier, DeliveredAt};
+
+use super::Upstream;
+use super::ledger::Found;
+use super::said::Said;
+use super::settle::Again;
+use super::standing::Standing;
+
+/// Those whose receipts may come to `carrier`.
+fn of<'a>(carrier: &'a Carrier, all: &'a [Arc<Carrier>]) -> impl Iterator<Item = &'a Arc<Carrier>> {
+    all.iter().filter(|other| {
+        other.name != carrier.name
+            && other.system_id == carrier.system_id
+            && other.delivered_at == DeliveredAt::Receipt
+            && other.hosts.iter().any(|host| carrier.hosts.contains(host))
+    })
+}
+
+impl Upstream {
+    /// Whether receipts of others may come here.
+    pub(super) fn has_sisters(&self) -> bool {
+        of(&self.carrier, &self.carriers.borrow()).next().is_some()
+    }
+
+    /// Whose message a receipt ends that is none of this carrier's, and what that is.
+    pub(super) async fn sister(&self, said: &Said) -> Result<Option<(Self, Found)>, Again> {
+        let all = self.carriers.borrow().clone();
+        for sister in of(&self.carrier, &all) {
+            match self.ledger.find(sister, said).await? {
+                Found::Nothing => {}
+                found => return Ok(Some((self.as_sister(sister), found))),
+            }
+        }
+        Ok(None)
+    }
+
+    fn as_sister(&self, sister: &Arc<Carrier>) -> Self {
+        let (ledger, carriers) = (Arc::clone(&self.ledger), self.carriers.clone());
+        let standing = Standing::default();
+        Self::new(self.parts.clone(), ledger, (sister, carriers), standing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zajil_core::frontend::FrontendName;
+    use zajil_core::smpp::carrier::{Host, Password};
+
+    use super::*;
+
+    fn carrier(name: &str, system_id: &str, host: &str) -> Arc<Carrier> {
+        let us = (system_id.to_owned(), Password::new("secret08".to_owned()));
+        let name = FrontendName::parse(name).unwrap();
+        Arc::new(Carrier {
+            delivered_at: DeliveredAt::Receipt,
+            ..Carrier::new(name, Host::parse(host).unwrap(), us)
+        })
+    }
+
+    #[test]
+    fn sisters_are_one_account_of_one_peer() {
+        let us = carrier("us", "shop", "192.0.2.1:2775");
+        let all = [
+            Arc::clone(&us),
+            carrier("sister", "shop", "192.0.2.1:2775"),
+            carrier("another-account", "depot", "192.0.2.1:2775"),
+            carrier("another-peer", "shop", "192.0.2.2:2775"),
+            Arc::new(Carrier {
+                delivered_at: DeliveredAt::Response,
+                ..Carrier::clone(&carrier("without-receipts", "shop", "192.0.2.1:2775"))
+            }),
+        ];
+        let names: Vec<&str> = of(&us, &all).map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["sister"]);
+    }
+}
