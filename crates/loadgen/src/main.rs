@@ -76,6 +76,9 @@ enum Command {
         /// Send a receipt behind the response, where one is asked for.
         #[arg(long)]
         receipts: bool,
+        /// So long after it, such as 200ms.
+        #[arg(long, value_parser = arguments::parse_duration, requires = "receipts")]
+        receipt_delay: Option<Duration>,
         /// Acknowledge what comes at once (`TCP_QUICKACK`).
         #[arg(long)]
         quick_ack: bool,
@@ -176,8 +179,10 @@ fn main() -> ExitCode {
         Command::NullSmpp {
             listen,
             receipts,
+            receipt_delay,
             quick_ack,
-        } => serve_null_smpp(listen, receipts, quick_ack).map(|()| ExitCode::SUCCESS),
+        } => serve_null_smpp(listen, (receipts, receipt_delay), quick_ack)
+            .map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
         // Nothing is left to do when even this cannot be said.
@@ -204,12 +209,16 @@ fn serve_null(listen: SocketAddr) -> Result<()> {
     null::run(listen, ready).with_context(|| format!("cannot serve on {listen}"))
 }
 
-fn serve_null_smpp(listen: SocketAddr, receipts: bool, quick_ack: bool) -> Result<()> {
+fn serve_null_smpp(
+    listen: SocketAddr,
+    (receipts, delay): (bool, Option<Duration>),
+    quick_ack: bool,
+) -> Result<()> {
     let ready = |address| writeln!(io::stdout(), "null SMPP server on {address}");
-    let receipts = if receipts {
-        Receipts::AtOnce
-    } else {
-        Receipts::Never
+    let receipts = match delay {
+        _ if !receipts => Receipts::Never,
+        None => Receipts::AtOnce,
+        Some(delay) => Receipts::After(delay),
     };
     let ways = Ways {
         receipts,

@@ -5,11 +5,13 @@
 //! answers to what came at once leave at once. Asked to, it sends the receipt behind the response:
 //! then it is a carrier that costs next to nothing. It checks, counts and remembers nothing.
 
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use smpp_codec::flags::EsmClass;
@@ -23,6 +25,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use crate::listen;
 
@@ -40,6 +43,8 @@ pub enum Receipts {
     Never,
     /// Behind the response to a submit that asks for one.
     AtOnce,
+    /// So long after it.
+    After(Duration),
 }
 
 /// How it treats its peers.
@@ -66,6 +71,7 @@ pub async fn serve(listener: TcpListener, ways: Ways) -> io::Result<()> {
             ways,
             out: BytesMut::new(),
             behind: BytesMut::new(),
+            later: VecDeque::new(),
             sequence: 0,
         };
         sessions.spawn(session.run(stream));
@@ -81,12 +87,22 @@ pub fn run(
     listen::on(address, ready, |listener| serve(listener, ways))
 }
 
+/// Returns when the first of them is due; never, where there is none.
+async fn due(later: &VecDeque<(Instant, BytesMut)>) {
+    match later.front() {
+        Some((at, _)) => sleep_until(*at).await,
+        None => std::future::pending().await,
+    }
+}
+
 struct Session {
     last: Arc<AtomicU64>,
     ways: Ways,
     out: BytesMut,
     /// Receipts, which leave after the responses of the same turn.
     behind: BytesMut,
+    /// And those whose time has not come: their peer bounds them by its window and its rate.
+    later: VecDeque<(Instant, BytesMut)>,
     sequence: u32,
 }
 
@@ -98,19 +114,36 @@ impl Session {
         let mut input = BytesMut::new();
         loop {
             input.reserve(READ_AT_ONCE / 4);
-            match stream.read_buf(&mut input).await {
-                Ok(count) if count > 0 => {}
-                _ => return,
+            tokio::select! {
+                read = stream.read_buf(&mut input) => match read {
+                    Ok(count) if count > 0 => {}
+                    _ => return,
+                },
+                () = due(&self.later) => {}
             }
             if self.ways.quick_ack {
                 // Linux forgets it in time; failing is harmless.
                 SockRef::from(&stream).set_tcp_quickack(true).ok();
             }
             let goes_on = self.answer_all(&mut input);
-            self.out.unsplit(self.behind.split());
+            self.put_behind();
             if stream.write_all_buf(&mut self.out).await.is_err() || !goes_on {
                 return;
             }
+        }
+    }
+
+    /// What leaves behind the responses: the receipts of this turn, or those that are due.
+    fn put_behind(&mut self) {
+        let Receipts::After(delay) = self.ways.receipts else {
+            return self.out.unsplit(self.behind.split());
+        };
+        let now = Instant::now();
+        if !self.behind.is_empty() {
+            self.later.push_back((now + delay, self.behind.split()));
+        }
+        while let Some((_, receipts)) = self.later.pop_front_if(|(at, _)| *at <= now) {
+            self.out.extend_from_slice(&receipts);
         }
     }
 
@@ -154,7 +187,7 @@ impl Session {
     fn submit(&mut self, header: Header, sm: &Sm) -> bool {
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let id = format!("{id:010}");
-        if self.ways.receipts == Receipts::AtOnce && sm.registered_delivery.0 & 3 != 0 {
+        if self.ways.receipts != Receipts::Never && sm.registered_delivery.0 & 3 != 0 {
             self.receipt(&id, sm);
         }
         let response = Pdu::SubmitSmResp(SmResp {

@@ -75,20 +75,23 @@ fn round(bench: &Bench, options: &Options, number: u32) -> Result<Round> {
     null(NULL, &[])?;
     null(NULL_LIFE, &["--receipts"])?;
     for row in [SUBMIT, BY_CARRIER, BY_RECEIPT, BY_APPLICATION] {
-        round.insert(row, through_zajil(bench, (row, number), seconds)?);
+        let measured = through_zajil(bench, (row, number), &["--receipts"], seconds)?;
+        round.insert(row, measured);
     }
     Ok(round)
 }
 
-/// Each row has a server and a store of its own: none finds what another left.
+/// Each row has a server and a store of its own, and a carrier of this kind: none finds what
+/// another left.
 pub(super) fn through_zajil(
     bench: &Bench,
     (row, number): (&str, u32),
+    carrier: &[&str],
     seconds: u32,
 ) -> Result<Measured> {
     let binary = bench.zajil.as_ref();
     let binary = binary.context("there is no package zajil yet")?;
-    let carrier = Server::null_smpp(bench, &["--receipts"])?;
+    let carrier = Server::null_smpp(bench, carrier)?;
     let data = bench.data_folder(&format!("smpp-{number}-{}", row.replace([' ', ','], "")));
     let zajil = Server::zajil(bench, binary, &data)?;
     furnish(&zajil, &carrier)?;

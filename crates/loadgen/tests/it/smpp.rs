@@ -64,15 +64,18 @@ fn every_submit_of_a_count_is_answered_in_every_form_and_window() {
 
 #[test]
 fn every_receipt_that_was_asked_for_is_matched() {
-    let options = Options {
-        receipts: true,
-        limit: Limit::Count(500),
-        ..null_server(Receipts::AtOnce)
-    };
-    let report = smpp::run(&options).unwrap();
-    assert_eq!(counts(&report, "receipt"), (500, 500));
-    assert_eq!(report.messages, 500);
-    assert!(report.is_clean(), "{report}");
+    let delay = Duration::from_millis(50);
+    for receipts in [Receipts::AtOnce, Receipts::After(delay)] {
+        let options = Options {
+            receipts: true,
+            limit: Limit::Count(500),
+            ..null_server(receipts)
+        };
+        let report = smpp::run(&options).unwrap();
+        assert_eq!(counts(&report, "receipt"), (500, 500));
+        assert_eq!(report.messages, 500);
+        assert!(report.is_clean(), "{report}");
+    }
 }
 
 #[test]

@@ -245,8 +245,8 @@ struct Carrier {
 }
 
 impl Carrier {
-    /// It becomes two carriers of the server, one for each form in which long texts go out. Both bind
-    /// as one account, and Jasmin sends the receipts of either to both in turns.
+    /// It becomes two carriers of the server, one for each form in which long texts go out. Both
+    /// bind as one account, and Jasmin sends the receipts of either to both in turns.
     fn of(server: &Server, mut jasmin: Jasmin, beyond: Field<Phones>) -> Self {
         jasmin.binds("beyond", &beyond.server.smpp);
         jasmin.user("zajil", "beyond");
