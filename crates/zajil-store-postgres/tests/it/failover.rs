@@ -96,7 +96,7 @@ async fn d5_a_failover_to_a_synchronous_standby_loses_nothing_that_was_acknowled
         until_more(&told, 100).await;
         let port = leader.port();
         leader.kill();
-        standby.promote();
+        standby.promote().await;
         let took = until_more(&told, 1).await;
         println!("service {took:?} after the new leader took writes");
         // What died comes back as the standby of the other.

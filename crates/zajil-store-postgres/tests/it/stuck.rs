@@ -38,7 +38,7 @@ async fn d15_a_leader_that_is_stuck_does_not_hide_the_one_that_took_its_place() 
         assert!(store.message(id(1)).await.unwrap().is_some());
     }
     leader.signal("-STOP", true);
-    standby.promote();
+    standby.promote().await;
     let watch = Stopwatch::start();
     let mut number = 2;
     while store

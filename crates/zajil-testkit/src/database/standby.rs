@@ -64,7 +64,18 @@ impl DatabaseServer {
     ///
     /// # Panics
     /// When it does not.
-    pub fn promote(&self) {
-        assert_eq!(self.sql("SELECT pg_promote(true, 60)").trim(), "t");
+    pub async fn promote(&self) {
+        // It does not wait for the end: the snapshot that it would wait with may be in the way of
+        // what is still to be replayed.
+        assert_eq!(self.sql("SELECT pg_promote(false)").trim(), "t");
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        for _ in 0..3_000 {
+            tick.tick().await;
+            let follows = self.ask("SELECT pg_is_in_recovery()");
+            if follows.is_ok_and(|told| told.trim() == "f") {
+                return;
+            }
+        }
+        panic!("the standby still follows");
     }
 }
