@@ -106,7 +106,7 @@ pub enum Reaction {
     /// The answer.
     Now(Answer),
     /// The answer will come; meanwhile others are worked on. Their answers may overtake it.
-    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Later(Coming),
     /// The same, with those of others that came at the same time: [`Handler::gathered`] works on
     /// all of them at once.
     Together,
@@ -125,8 +125,38 @@ impl fmt::Debug for Reaction {
     }
 }
 
-/// The answers to requests that were gathered; each of them has one.
-pub type Answers = Pin<Box<dyn Future<Output = Vec<(Header, Answer)>> + Send>>;
+/// An answer that will come.
+pub type Coming = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What became of requests that were gathered: each of them has one answer.
+#[derive(Default)]
+pub struct Answered {
+    /// The answers that are there.
+    pub now: Vec<(Header, Answer)>,
+    /// Those that take longer, each for itself: nobody waits for them who need not.
+    pub later: Vec<(Header, Coming)>,
+}
+
+impl fmt::Debug for Answered {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Answered")
+            .field("now", &self.now)
+            .field("later", &self.later.len())
+            .finish()
+    }
+}
+
+impl FromIterator<(Header, Answer)> for Answered {
+    fn from_iter<I: IntoIterator<Item = (Header, Answer)>>(all: I) -> Self {
+        Self {
+            now: all.into_iter().collect(),
+            later: Vec::new(),
+        }
+    }
+}
+
+/// The answers to requests that were gathered.
+pub type Answers = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// What a side does. Called by the link one call at a time, and must not block.
 pub trait Handler: Send {

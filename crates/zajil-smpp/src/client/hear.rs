@@ -12,8 +12,8 @@ use zajil_telemetry::{Door, Fact};
 
 use super::Upstream;
 use super::said::Said;
-use super::settle::Again;
-use crate::link::{Answer, Answers, Handler, Reaction};
+use super::settle::{Again, Told};
+use crate::link::{Answer, Answered, Answers, Handler, Reaction};
 use crate::submit::Request;
 use crate::text::Unusable;
 
@@ -78,17 +78,29 @@ impl Hear {
 }
 
 impl Upstream {
-    async fn hear(&self, all: Vec<Heard>) -> Vec<(Header, Answer)> {
-        let (said, to): (_, Vec<_>) = all
+    /// What ends at once is answered together; the rest each for itself, as it is looked for.
+    async fn hear(self: Arc<Self>, all: Vec<Heard>) -> Answered {
+        let (said, to): (Vec<Said>, Vec<_>) = all
             .into_iter()
             .map(|one| (one.said, (one.header, one.response)))
             .unzip();
-        let told = self.receipts(said).await.into_iter().zip(to);
-        let answers = told.map(|(told, (header, response))| match told {
-            Ok(()) => (header, Answer::done(response(SmResp::default()))),
-            Err(Again) => (header, Answer::refusal(header, Status::RX_T_APPN)),
-        });
-        answers.collect()
+        let mut answered = Answered::default();
+        let told = self.receipts(&said).await;
+        for ((told, said), (header, response)) in told.into_iter().zip(said).zip(to) {
+            let answer = move |told: Result<(), Again>| match told {
+                Ok(()) => Answer::done(response(SmResp::default())),
+                Err(Again) => Answer::refusal(header, Status::RX_T_APPN),
+            };
+            match told {
+                Told::Done(told) => answered.now.push((header, answer(told))),
+                Told::Unsettled(ended) => {
+                    let upstream = Arc::clone(&self);
+                    let later = async move { answer(upstream.receipt(&said, ended).await) };
+                    answered.later.push((header, Box::pin(later)));
+                }
+            }
+        }
+        answered
     }
 
     /// Hands in a message of a mobile; answers when it is on stable storage (D5).
@@ -141,7 +153,7 @@ impl Handler for Hear {
         }
         let all = std::mem::take(&mut self.gathered);
         let upstream = Arc::clone(&self.upstream);
-        Some(Box::pin(async move { upstream.hear(all).await }))
+        Some(Box::pin(upstream.hear(all)))
     }
 
     fn state(&mut self, state: State) {

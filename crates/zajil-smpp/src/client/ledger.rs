@@ -210,15 +210,6 @@ impl Ledger {
         self.written.coming(names.collect())
     }
 
-    /// A message was written down as taken, not after `at`.
-    pub(super) fn add(&self, message: MessageId, awaited: &Awaited, at: Timestamp) {
-        // Several parts end together, which the store counts.
-        if let [id] = awaited.ids.as_slice() {
-            let name = name(&awaited.carrier, id);
-            self.written.add(name, message, awaited, at);
-        }
-    }
-
     /// The parts that these receipts end, of those that this node has written down; it waits for
     /// what is about to be. Only once: whoever comes again asks the store.
     pub(super) async fn near(&self, carrier: &Carrier, all: &[Said]) -> Vec<Option<AwaitedPart>> {

@@ -22,6 +22,14 @@ use super::{Parts, Upstream};
 /// late must come before it is offered again.
 pub(super) const MARGIN: Duration = Duration::from_secs(3_600);
 
+/// What became of a receipt.
+#[derive(Debug)]
+pub(super) enum Told {
+    Done(Result<(), Again>),
+    /// The store must be asked what it is about; not about this message any more, if there is one.
+    Unsettled(Option<MessageId>),
+}
+
 /// It could not be done now; the carrier must say it again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Again;
@@ -34,56 +42,51 @@ impl From<zajil_store::Error> for Again {
 }
 
 impl Upstream {
-    /// Receipts have come at the same time; answers each once what it says is on stable storage.
-    /// What this node has written down itself, and is delivered, ends in one transaction: most
-    /// receipts are such.
-    pub(super) async fn receipts(&self, all: Vec<Said>) -> Vec<Result<(), Again>> {
-        let near = self.ledger.near(&self.carrier, &all).await;
+    /// Receipts have come at the same time; says of each when it is on stable storage what became
+    /// of it. What this node has written down itself, and is delivered, ends in one transaction:
+    /// most receipts are such.
+    pub(super) async fn receipts(&self, all: &[Said]) -> Vec<Told> {
+        let near = self.ledger.near(&self.carrier, all).await;
         let now = self.parts.clock.now();
-        let ending: Vec<(usize, AwaitedPart)> = near
-            .into_iter()
-            .enumerate()
-            .filter_map(|(place, part)| Some((place, part?)))
-            .collect();
-        let reports = ending.iter().map(|(_, part)| {
+        let ending = near.iter().flatten().map(|part| {
             let by = Some(self.carrier.name.clone());
             let report = Report::Delivered { by, at: Some(now) };
             (part.message, heard(part, report))
         });
+        let ending: Vec<(MessageId, Report)> = ending.collect();
         let told = match ending.is_empty() {
             true => Vec::new(),
-            false => told(&self.parts, reports.collect()).await,
+            false => told(&self.parts, ending).await,
         };
-        let mut answers: Vec<Option<Result<(), Again>>> = vec![None; all.len()];
-        for ((place, part), told) in ending.into_iter().zip(told) {
-            let answer = match told {
-                Ok(true) => {
+        let mut told = told.into_iter();
+        let each = near.into_iter().map(|part| {
+            let Some(part) = part else {
+                return Told::Unsettled(None);
+            };
+            match told.next() {
+                Some(Ok(true)) => {
                     self.counts.delivered.inc();
                     self.ledger.close(&part);
-                    Some(Ok(()))
+                    Told::Done(Ok(()))
                 }
                 // It is with somebody else, so the id may mean another message by now.
-                Ok(false) => None,
-                Err(again) => Some(Err(again)),
-            };
-            if let Some(slot) = answers.get_mut(place) {
-                *slot = answer;
+                Some(Ok(false)) => Told::Unsettled(Some(part.message)),
+                Some(Err(Again)) | None => Told::Done(Err(Again)),
             }
-        }
-        let each = answers
-            .into_iter()
-            .zip(&all)
-            .map(async |(answer, said)| match answer {
-                Some(answer) => answer,
-                None => self.receipt(said).await,
-            });
-        futures_util::future::join_all(each).await
+        });
+        each.collect()
     }
 
-    /// A receipt has come. Answered after this is on stable storage, so it may come twice.
-    pub(super) async fn receipt(&self, said: &Said) -> Result<(), Again> {
+    /// A receipt has come that tells nothing new of the message `over`. Answered after this is on
+    /// stable storage, so it may come twice.
+    pub(super) async fn receipt(&self, said: &Said, over: Option<MessageId>) -> Result<(), Again> {
         let (ledger, carrier) = (&self.ledger, &*self.carrier);
         match ledger.find(carrier, said).await? {
+            Found::Part(part) if Some(part.message) == over => {
+                self.counts.delivered.inc();
+                ledger.close(&part);
+                return Ok(());
+            }
             Found::Part(part) => return self.settle(&part, said).await,
             Found::Ended => {
                 ledger.remember_ended(carrier, said, self.parts.clock.now());

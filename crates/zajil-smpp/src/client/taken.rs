@@ -60,7 +60,8 @@ impl Upstream {
         for turn in apart(all) {
             let (waiting, reports) = turn.into_iter().map(|one| self.wait(one, now)).unzip();
             let waiting: Vec<Waits> = waiting;
-            if self.release(&waiting).await.is_err() {
+            let released = self.release(&waiting).await;
+            if released.is_err() {
                 let count = waiting.len();
                 tracing::warn!(count, "the waits of what had these ids before did not end");
             }
@@ -78,9 +79,11 @@ impl Upstream {
                     self.counts.unanswered.inc();
                     return None;
                 }
-                self.ledger.add(id, &awaited, at);
-                // Receipts that wait for this go on; others came before the response did.
-                drop(coming);
+                // Receipts that wait for this go on; others came before the response did. Where the
+                // former meaning of an id was not ended, only the store says what it means.
+                if released.is_ok() {
+                    coming.end(id, &awaited, at);
+                }
                 let early = self.ledger.early(&awaited, at);
                 (!early.is_empty()).then_some((id, early))
             });
@@ -149,7 +152,7 @@ impl Upstream {
     async fn use_early(&self, id: MessageId, early: Vec<Said>, now: Timestamp) {
         for said in early {
             // Forgotten after it was used: until then it is looked at again.
-            let used = match self.receipt(&said).await {
+            let used = match self.receipt(&said, None).await {
                 Ok(()) => self.ledger.used(&self.carrier, &said, now).await,
                 Err(Again) => continue,
             };

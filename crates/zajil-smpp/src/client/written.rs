@@ -28,6 +28,14 @@ struct Known {
     order: VecDeque<String>,
 }
 
+impl Known {
+    /// Whether this is the latest to give the name, and has not written it down yet.
+    fn is_given_by(&self, name: &str, serial: u64) -> bool {
+        let latest = self.coming.get(name);
+        latest.is_some_and(|(latest, _)| *latest == serial)
+    }
+}
+
 /// Ids whose responses have come and which are not written down yet: they are when this is dropped,
 /// or never will be.
 #[derive(Debug)]
@@ -51,6 +59,8 @@ impl Written {
             for name in &names {
                 let coming = (known.serial, done.clone());
                 known.coming.insert(name.clone(), coming);
+                // It meant another message before.
+                known.parts.remove(name);
             }
             known.serial
         });
@@ -81,9 +91,20 @@ impl Written {
         }
     }
 
-    /// A message of one part was written down as taken, not after `at`.
-    pub(super) fn add(&self, name: String, message: MessageId, awaited: &Awaited, at: Timestamp) {
-        let [id] = awaited.ids.as_slice() else {
+    /// The part that was written down by this name, once.
+    pub(super) fn take(&self, name: &str, tail: &str) -> Option<AwaitedPart> {
+        self.known(|known| {
+            let part = known.parts.remove(name)?;
+            (part.tail == tail).then_some(part)
+        })
+    }
+}
+
+impl Coming {
+    /// The message was written down as taken, not after `at`. Of several parts the store counts
+    /// which have ended; and an id that was given again meanwhile means another message.
+    pub(super) fn end(self, message: MessageId, awaited: &Awaited, at: Timestamp) {
+        let ([name], [id]) = (self.names.as_slice(), awaited.ids.as_slice()) else {
             return;
         };
         let part = AwaitedPart {
@@ -96,23 +117,18 @@ impl Written {
             parts: 1,
             delivered: false,
         };
-        self.known(|known| {
+        self.written.known(|known| {
+            if !known.is_given_by(name, self.serial) {
+                return;
+            }
             known.order.push_back(name.clone());
-            known.parts.insert(name, part);
+            known.parts.insert(name.clone(), part);
             while known.order.len() > MOST_PARTS {
                 if let Some(oldest) = known.order.pop_front() {
                     known.parts.remove(&oldest);
                 }
             }
         });
-    }
-
-    /// The part that was written down by this name, once.
-    pub(super) fn take(&self, name: &str, tail: &str) -> Option<AwaitedPart> {
-        self.known(|known| {
-            let part = known.parts.remove(name)?;
-            (part.tail == tail).then_some(part)
-        })
     }
 }
 
@@ -121,9 +137,7 @@ impl Drop for Coming {
         let names = std::mem::take(&mut self.names);
         self.written.known(|known| {
             for name in names {
-                // Given again meanwhile, it is another's.
-                let ours = |(serial, _): &(u64, _)| *serial == self.serial;
-                if known.coming.get(&name).is_some_and(ours) {
+                if known.is_given_by(&name, self.serial) {
                     known.coming.remove(&name);
                 }
             }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::handle::{Request, Requests};
 use super::timers::{Bound, Due, Timers};
 use super::window::{Lost, Response, Window};
-use super::{Answer, Ended, Handler, Link, Next, Options, Reaction};
+use super::{Answer, Answered, Coming, Ended, Handler, Link, Next, Options, Reaction};
 use crate::tap::{Tap, Way};
 
 /// Nothing more is read while so many octets wait to be sent.
@@ -37,7 +37,7 @@ type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 #[expect(clippy::large_enum_variant, reason = "made, returned and used at once")]
 enum Done {
     One(Header, Answer),
-    Many(Vec<(Header, Answer)>),
+    Many(Answered),
 }
 
 /// A link at work.
@@ -226,10 +226,13 @@ impl<H: Handler> Running<H> {
                 self.under_way = self.under_way.saturating_sub(1);
                 self.answer(header, answer);
             }
-            Done::Many(answers) => {
-                self.under_way = self.under_way.saturating_sub(answers.len());
-                for (header, answer) in answers {
+            Done::Many(Answered { now, later }) => {
+                self.under_way = self.under_way.saturating_sub(now.len());
+                for (header, answer) in now {
                     self.answer(header, answer);
+                }
+                for (header, coming) in later {
+                    self.wait_for(header, coming);
                 }
             }
         }
@@ -294,13 +297,16 @@ impl<H: Handler> Running<H> {
             Reaction::Now(answer) => self.answer(header, answer),
             Reaction::Later(answer) => {
                 self.under_way += 1;
-                self.working.push(Box::pin(
-                    answer.map(move |answer| Done::One(header, answer)),
-                ));
+                self.wait_for(header, answer);
             }
             Reaction::Together => self.under_way += 1,
             Reaction::Never => {}
         }
+    }
+
+    fn wait_for(&self, header: Header, coming: Coming) {
+        let one = coming.map(move |answer| Done::One(header, answer));
+        self.working.push(Box::pin(one));
     }
 
     fn take_response(&mut self, header: Header, pdu: Pdu) {

@@ -421,6 +421,8 @@ async fn both_sides_speak_to_each_other() {
 #[derive(Debug, Default)]
 struct Gatherer {
     go_on: Arc<Notify>,
+    /// When it has been told to go on, the first of a turn is answered only after this.
+    first_late: Option<Arc<Notify>>,
     gathered: Vec<Header>,
     turns: Arc<Mutex<Vec<usize>>>,
 }
@@ -445,11 +447,66 @@ impl Handler for Gatherer {
         }
         self.turns.lock().unwrap().push(headers.len());
         let go_on = Arc::clone(&self.go_on);
+        let first_late = self.first_late.clone();
         Some(Box::pin(async move {
             go_on.notified().await;
-            headers.into_iter().map(|one| (one, taken(one))).collect()
+            let mut answered: Answered = headers.into_iter().map(|one| (one, taken(one))).collect();
+            if let Some(late) = first_late {
+                let (header, answer) = answered.now.remove(0);
+                let coming = Box::pin(async move {
+                    late.notified().await;
+                    answer
+                });
+                answered.later.push((header, coming));
+            }
+            answered
         }))
     }
+}
+
+/// One that takes longer than those that came with it keeps none of them waiting, and keeps its
+/// place in the window.
+#[tokio::test(start_paused = true)]
+async fn what_was_gathered_and_takes_longer_is_answered_by_itself() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (link, _handle) = Link::new(Options {
+        window_in: 3,
+        ..centre_options()
+    });
+    let (go_on, late) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let gatherer = Gatherer {
+        go_on: Arc::clone(&go_on),
+        first_late: Some(Arc::clone(&late)),
+        ..Gatherer::default()
+    };
+    let turns = Arc::clone(&gatherer.turns);
+    let test = async {
+        let mut peer = Peer(theirs, BytesMut::new());
+        peer.bind().await;
+        let mut all = BytesMut::new();
+        for sequence in 2..8 {
+            submit().encode(Status::ROK, sequence, &mut all);
+        }
+        Pdu::Unbind(Bare::default()).encode(Status::ROK, 8, &mut all);
+        peer.0.write_all(&all).await.unwrap();
+        go_on.notify_one();
+        for sequence in [3, 4] {
+            peer.expect("submit_sm_resp", Status::ROK, sequence).await;
+        }
+        go_on.notify_one();
+        peer.expect("submit_sm_resp", Status::ROK, 6).await;
+        for sequence in [2, 5] {
+            late.notify_one();
+            peer.expect("submit_sm_resp", Status::ROK, sequence).await;
+        }
+        go_on.notify_one();
+        late.notify_one();
+        peer.expect("submit_sm_resp", Status::ROK, 7).await;
+        peer.expect("unbind_resp", Status::ROK, 8).await;
+    };
+    let (ended, ()) = tokio::join!(link.run(ours, gatherer), test);
+    assert_eq!(ended, Ended::Unbound);
+    assert_eq!(*turns.lock().unwrap(), [3, 2, 1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -360,7 +360,10 @@ impl Handler for Session {
         }
         let gathered = std::mem::take(&mut self.gathered);
         let server = Arc::clone(&self.server);
-        Some(Box::pin(async move { server.take_all(gathered).await }))
+        Some(Box::pin(async move {
+            let answers = server.take_all(gathered).await;
+            answers.into_iter().collect()
+        }))
     }
 
     /// 5.0, 4.8.4.18: an application may slow down before it has to.

@@ -51,7 +51,8 @@ impl Handler for Centre {
         let all = std::mem::take(&mut self.together);
         let answers = all.into_iter().map(|header| (header, taken(header)));
         let answers: Vec<_> = answers.collect();
-        (!answers.is_empty()).then(|| -> Answers { Box::pin(std::future::ready(answers)) })
+        (!answers.is_empty())
+            .then(|| -> Answers { Box::pin(async { answers.into_iter().collect() }) })
     }
 }
 

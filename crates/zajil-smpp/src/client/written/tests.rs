@@ -46,8 +46,7 @@ async fn d19_a_receipt_waits_for_what_is_being_written_down() {
     for _ in 0..3 {
         assert!(waiting.as_mut().now_or_never().is_none());
     }
-    written.add(name("7"), message(1), &awaited(&["7"]), at());
-    drop(coming);
+    coming.end(message(1), &awaited(&["7"]), at());
     waiting.await;
     assert_eq!(taken(&written, "7"), Some(1));
     assert_eq!(taken(&written, "7"), None, "who comes again asks the store");
@@ -63,8 +62,7 @@ async fn who_has_read_a_response_has_a_turn_before_its_receipt() {
     let reader = async {
         tokio::task::yield_now().await;
         let coming = written.coming(vec![name("7")]);
-        written.add(name("7"), message(1), &awaited(&["7"]), at());
-        drop(coming);
+        coming.end(message(1), &awaited(&["7"]), at());
     };
     tokio::join!(reader, written.settled(names.iter()));
     assert_eq!(taken(&written, "7"), Some(1));
@@ -73,32 +71,45 @@ async fn who_has_read_a_response_has_a_turn_before_its_receipt() {
 /// D19: a carrier that gives an id again means the later message, whichever is written down first.
 #[tokio::test]
 async fn d19_an_id_that_is_given_again_means_the_later_message() {
-    let written = Written::default();
-    let names = [name("7")];
-    let former = written.coming(vec![name("7")]);
-    let later = written.coming(vec![name("7")]);
-    written.add(name("7"), message(1), &awaited(&["7"]), at());
-    drop(former);
-    let mut waiting = Box::pin(written.settled(names.iter()));
-    assert!(waiting.as_mut().now_or_never().is_none());
-    written.add(name("7"), message(2), &awaited(&["7"]), at());
-    drop(later);
-    waiting.await;
-    assert_eq!(taken(&written, "7"), Some(2));
+    for later_first in [false, true] {
+        let written = Written::default();
+        let names = [name("7")];
+        let former = written.coming(vec![name("7")]);
+        let later = written.coming(vec![name("7")]);
+        let mut waiting = Box::pin(written.settled(names.iter()));
+        if later_first {
+            later.end(message(2), &awaited(&["7"]), at());
+            former.end(message(1), &awaited(&["7"]), at());
+        } else {
+            former.end(message(1), &awaited(&["7"]), at());
+            assert!(waiting.as_mut().now_or_never().is_none());
+            later.end(message(2), &awaited(&["7"]), at());
+        }
+        waiting.await;
+        assert_eq!(taken(&written, "7"), Some(2));
+    }
 }
 
-/// What is not certain is the store's: another number, several parts, and what was long ago.
+/// What is not certain is the store's: another number, several parts, what was not written down,
+/// and what was long ago.
 #[test]
 fn what_is_not_certain_is_left_to_the_store() {
     let written = Written::default();
-    written.add(name("7"), message(1), &awaited(&["7"]), at());
+    let write = |id: &str, number: u64| {
+        let coming = written.coming(vec![name(id)]);
+        coming.end(message(number), &awaited(&[id]), at());
+    };
+    write("7", 1);
     assert!(written.take(&name("7"), "4711").is_none());
-    written.add(name("8"), message(2), &awaited(&["8", "9"]), at());
+    let parts = written.coming(vec![name("8"), name("9")]);
+    parts.end(message(2), &awaited(&["8", "9"]), at());
     assert_eq!(taken(&written, "8"), None);
+    write("7", 3);
+    drop(written.coming(vec![name("7")]));
+    assert_eq!(taken(&written, "7"), None, "it was given again");
     for number in 0..=MOST_PARTS {
-        let id = format!("m{number}");
-        written.add(name(&id), message(3), &awaited(&[&id]), at());
+        write(&format!("m{number}"), 4);
     }
     assert_eq!(taken(&written, "m0"), None, "the oldest have made room");
-    assert_eq!(taken(&written, "m1"), Some(3));
+    assert_eq!(taken(&written, "m1"), Some(4));
 }
