@@ -469,7 +469,8 @@ fn apply(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Event>,
         &mut changed,
     );
     if let Some(origin) = edit.origin {
-        message.arranged.origin = Some(origin);
+        let before = message.arranged.origin.take();
+        message.arranged.origin = Some(Box::new(origin.found_like(before.as_deref())));
         changed.push("registered_delivery");
     }
     let mut events = Vec::new();

@@ -146,12 +146,15 @@ pub struct ReceiptAsk {
     pub wait: Duration,
 }
 
-/// The messages that an application submitted to a number, and that wait.
+/// The messages that an application submitted from one address to another, that wait, and that it
+/// said it would look for ([`Origin::findable`]).
 #[derive(Debug, Clone)]
 pub struct Waiting {
     /// Who submitted them.
     pub account: FrontendName,
-    /// Their destination, compared as D8 says.
+    /// Their sender, as the application named it, compared as D8 says.
+    pub source: String,
+    /// Their destination, likewise.
     pub destination: String,
     /// Only those with a lower id.
     pub before: Option<MessageId>,
@@ -197,7 +200,7 @@ pub trait Desk: Send + Sync {
     /// A message and its log, as long as there is one.
     fn find(&self, id: MessageId) -> Answer<'_, Option<(Message, Vec<Event>)>>;
 
-    /// Messages that wait, newest first. May read all that waits.
+    /// Messages that wait, newest first: what is read is what is answered.
     fn waiting(&self, of: Waiting) -> Answer<'_, Vec<Message>>;
 
     /// Says what became of receipts, in one transaction.

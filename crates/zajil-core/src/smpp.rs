@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use crate::clock::Timestamp;
 use crate::frontend::FrontendName;
 use crate::id::MessageId;
+use crate::number::key;
 use crate::receipt::On;
 
 mod awaited;
@@ -209,6 +210,45 @@ pub struct Origin {
     pub coding: u8,
     /// The id under which the application knows it, where that is not the message's own.
     pub known_as: Option<MessageId>,
+    /// Whether it is found by its addresses while it waits, which costs an entry in an index.
+    pub findable: bool,
+}
+
+impl Origin {
+    /// Stores have written down where a message is found: it is found there as long as it waits.
+    #[must_use]
+    pub fn found_like(self, before: Option<&Self>) -> Self {
+        match before.filter(|before| before.findable) {
+            Some(before) => Self {
+                findable: true,
+                source: before.source.clone(),
+                destination: before.destination.clone(),
+                ..self
+            },
+            None => Self {
+                findable: false,
+                ..self
+            },
+        }
+    }
+}
+
+/// Where the messages of an account from one address to another are found, as it named them (D8).
+#[must_use]
+pub fn place(account: &FrontendName, source: &str, destination: &str) -> String {
+    // A destination has no control characters, so no two places read the same.
+    format!("{account}\t{}\t{}", key(source), key(destination))
+}
+
+/// Where a message is found while it waits, if its application wants that.
+#[must_use]
+pub fn place_of(source_smsc: Option<&FrontendName>, origin: Option<&Origin>) -> Option<String> {
+    let origin = origin.filter(|origin| origin.findable)?;
+    Some(place(
+        source_smsc?,
+        &origin.source.value,
+        &origin.destination.value,
+    ))
 }
 
 /// An application's account.
@@ -244,6 +284,8 @@ pub struct Account {
     pub long_text: LongText,
     /// Whether a submit that it sends again is recognised by its reference (D6).
     pub idempotent: bool,
+    /// Whether its messages are found by their addresses, to be taken back or replaced.
+    pub by_address: bool,
 }
 
 impl Account {
@@ -253,8 +295,8 @@ impl Account {
         if let Some(forced) = &self.forced_sender {
             return Some(forced);
         }
-        let key = crate::number::key(sender);
-        let is_allowed = |allowed: &String| crate::number::key(allowed) == key;
+        let wanted = key(sender);
+        let is_allowed = |allowed: &String| key(allowed) == wanted;
         (self.senders.is_empty() || self.senders.iter().any(is_allowed)).then_some(sender)
     }
 }

@@ -8,7 +8,8 @@ use zajil_core::location::{Location, Sighting};
 use zajil_core::message::Message;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::Waiting;
-use zajil_core::status::{FinalStatus, Status};
+use zajil_core::smpp::place;
+use zajil_core::status::FinalStatus;
 use zajil_store::contract::{Filter, NotDone, Outcome, Reported};
 use zajil_telemetry::{Fact, HandedFact, Stopwatch};
 
@@ -150,9 +151,7 @@ impl Shared {
 
     pub(crate) async fn waiting(&self, of: Waiting) -> Result<Vec<Message>, Refusal> {
         let filter = Filter {
-            status: Some(Status::Pending),
-            number: Some(of.destination),
-            source_smsc: Some(of.account),
+            place: Some(place(&of.account, &of.source, &of.destination)),
             before: of.before,
             limit: of.limit,
             ..Filter::default()

@@ -112,6 +112,7 @@ pub(crate) struct Bind {
 struct Seats {
     binds: Vec<Bind>,
     bucket: Option<Bucket>,
+    searching: Option<Arc<Semaphore>>,
 }
 
 /// Who is bound, by account.
@@ -151,6 +152,16 @@ impl Roster {
         self.with(name, |seats| {
             seats.binds.retain(|bind| bind.number != number)
         });
+    }
+
+    /// The account's turn to search what waits.
+    pub(crate) fn search(&self, name: &FrontendName) -> Arc<Semaphore> {
+        self.with(name, |seats| {
+            let turn = seats
+                .searching
+                .get_or_insert_with(|| Semaphore::new(1).into());
+            Arc::clone(turn)
+        })
     }
 
     /// Whether the account may submit one more message now.

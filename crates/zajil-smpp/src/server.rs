@@ -84,8 +84,6 @@ pub struct Server {
     roster: Roster,
     verified: Verified,
     connections: AtomicU64,
-    /// A search reads all that waits: one at a time.
-    searching: Semaphore,
     /// One for each connection that there may be.
     slots: Arc<Semaphore>,
 }
@@ -102,7 +100,6 @@ impl Server {
             roster: Roster::default(),
             verified: Verified::default(),
             connections: AtomicU64::new(0),
-            searching: Semaphore::new(1),
         })
     }
 

@@ -129,7 +129,9 @@ impl<'p> Request<'p> {
         let sender = allowed.ok_or(not_sender)?;
         let from = (&account.system_id, account.alphabet);
         let mut submission = self.submission((sender, destination), from, now)?;
-        submission.origin = self.origin(destination).map(Box::new);
+        // Who replaces what is there looks for it by its addresses.
+        let findable = account.by_address || self.replace == 1;
+        submission.origin = self.origin(destination, findable).map(Box::new);
         submission.dedupe = repeat::fingerprint(self, destination, account);
         let replaces = (self.replace == 1).then(|| (named, number::read(destination)));
         if replaces.is_some() && submission.raw_pdu.is_some() {
@@ -209,12 +211,12 @@ impl<'p> Request<'p> {
     }
 
     /// What the application said besides, where it said anything.
-    fn origin(&self, destination: &Address) -> Option<Origin> {
+    fn origin(&self, destination: &Address, findable: bool) -> Option<Origin> {
         let asked = self.registered_delivery;
         let kind = self.esm_class.kind();
         let reference = self.tlvs.u16(Tag::USER_MESSAGE_REFERENCE);
         let plain = asked.0 == 0 && kind == 0 && self.data_coding == 0 && reference.is_none();
-        (!plain || !self.service_type.is_empty()).then(|| Origin {
+        (!plain || findable || !self.service_type.is_empty()).then(|| Origin {
             receipt: receipt(asked),
             intermediate: asked.wants_intermediate(),
             acks: asked.acks(),
@@ -225,6 +227,7 @@ impl<'p> Request<'p> {
             service_type: self.service_type.to_str().into_owned(),
             coding: self.data_coding,
             known_as: None,
+            findable,
         })
     }
 

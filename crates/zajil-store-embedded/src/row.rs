@@ -13,6 +13,7 @@ use zajil_core::location::Location;
 use zajil_core::message::{Arranged, Content, Ending, Life, Message};
 use zajil_core::number::{Msisdn, Sender, key};
 use zajil_core::retry::Attempt;
+use zajil_core::smpp;
 use zajil_core::status::Status;
 use zajil_store::contract::Refund;
 use zajil_store::{Error, record};
@@ -53,6 +54,12 @@ fn found(statement: &mut Statement<'_>, id: MessageId) -> Done<Option<Message>> 
 const INSERT: &str = "INSERT INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const UPDATE: &str = "UPDATE q SET dest = ?2, due = ?3, located = ?4, attempts = ?5, \
      deliver_after = ?6, leased_until = ?7, updated_at = ?8 WHERE id = ?1";
+
+/// Where its application finds a message.
+fn place(message: &Message) -> Option<String> {
+    let source = message.content.source_smsc.as_ref();
+    smpp::place_of(source, message.arranged.origin.as_deref())
+}
 
 /// The columns of [`either`], after [`MSG`].
 pub(crate) const EITHER: &str = "coalesce(q.attempts, f.attempts), \
@@ -228,6 +235,10 @@ impl Tx<'_> {
         if write(sql)? == 0 {
             write(INSERT)?;
         }
+        if let Some(place) = place(message) {
+            self.kept("INSERT OR IGNORE INTO findable VALUES (?1, ?2)")?
+                .execute(params![place, message.id.as_i64()])?;
+        }
         if message.attempts > Attempt::default() {
             self.kept("INSERT OR IGNORE INTO retrying VALUES (?1, ?2)")?
                 .execute(params![
@@ -297,6 +308,10 @@ impl Tx<'_> {
         self.kept("DELETE FROM q WHERE id = ?1")?.execute([id])?;
         self.kept("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
             .execute([before.turn.millis(), id])?;
+        if let Some(place) = place(message) {
+            self.kept("DELETE FROM findable WHERE place = ?1 AND id = ?2")?
+                .execute(params![place, id])?;
+        }
         if before.retrying {
             self.forget_retrying(message)?;
         }

@@ -12,7 +12,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -170,6 +170,11 @@ CREATE TABLE awaited (
 ) WITHOUT ROWID;
 CREATE INDEX awaited_message ON awaited (message_id);
 CREATE INDEX awaited_until ON awaited (until);
+";
+
+/// Messages that wait and that their applications look for by their addresses.
+const V10: &str = "
+CREATE TABLE findable (place TEXT, id INTEGER, PRIMARY KEY (place, id)) WITHOUT ROWID;
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

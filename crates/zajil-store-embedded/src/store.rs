@@ -360,9 +360,27 @@ fn location_over(db: &Connection, now: Timestamp) -> Done<bool> {
     Ok(statement.query_row([now.millis()], |row| row.get(0))?)
 }
 
+/// The messages that wait and are found in a place, newest first.
+fn list_here(db: &Connection, place: &str, filter: &Filter) -> Done<Vec<Message>> {
+    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        format!(
+            "SELECT {MSG}, {EITHER} FROM findable i CROSS JOIN msg m ON m.id = i.id \
+             JOIN q ON q.id = i.id LEFT JOIN fin f ON f.id = i.id \
+             WHERE i.place = ?1 AND i.id < ?2 ORDER BY i.id DESC LIMIT ?3"
+        )
+    });
+    let before = filter.before.map_or(i64::MAX, |before| before.as_i64());
+    let mut statement = db.prepare_cached(&SQL)?;
+    let rows = statement.query_map(params![place, before, filter.limit], either)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Many messages, newest first. A status or number filter reads past what does not fit; pending
 /// ones are found through their queue rows, however many finished ones lie between.
 fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
+    if let Some(place) = &filter.place {
+        return list_here(db, place, filter);
+    }
     let from = match filter.status {
         Some(Status::Pending) => "q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON f.id = m.id",
         Some(Status::Final(_)) => "fin f JOIN msg m ON m.id = f.id LEFT JOIN q ON q.id = m.id",

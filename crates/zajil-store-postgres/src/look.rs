@@ -63,6 +63,9 @@ macro_rules! filtered {
 /// Many messages, newest first. Pending ones are found through their queue rows, however many
 /// finished ones lie between.
 pub(crate) fn list(filter: &Filter) -> Step<'static> {
+    if let Some(place) = &filter.place {
+        return list_here(place, filter);
+    }
     const ANY: &str = filtered!(
         "msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id",
         "m.id"
@@ -99,6 +102,19 @@ pub(crate) fn list(filter: &Filter) -> Step<'static> {
             filter.scheduled_after.map(Timestamp::millis),
         ],
     )
+}
+
+/// The messages that wait and are found in a place, newest first.
+fn list_here(place: &str, filter: &Filter) -> Step<'static> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false \
+         WHERE q.place = $1 AND q.id < $2 ORDER BY q.id DESC LIMIT $3"
+    );
+    let before = filter.before.map_or(i64::MAX, MessageId::as_i64);
+    let limit = i64::from(filter.limit);
+    Step::new(SQL, bind![place.to_owned(), before, limit])
 }
 
 /// The messages that may be parts of the same text as this one.

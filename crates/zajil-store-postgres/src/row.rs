@@ -12,6 +12,7 @@ use zajil_core::id::MessageId;
 use zajil_core::message::{Content, Ending, Life, Message};
 use zajil_core::number::{Msisdn, Sender, key};
 use zajil_core::retry::Attempt;
+use zajil_core::smpp;
 use zajil_core::status::Status;
 use zajil_store::contract::Refund;
 use zajil_store::{Error, record};
@@ -228,7 +229,8 @@ macro_rules! queue_rows {
          unnest($3::text[]) AS number, unnest($4::boolean[]) AS undecided, \
          unnest($5::bigint[]) AS due, unnest($6::bigint[]) AS turn, \
          unnest($7::bigint[]) AS attempts, unnest($8::bigint[]) AS deliver_after, \
-         unnest($9::bigint[]) AS leased_until, unnest($10::bigint[]) AS updated_at"
+         unnest($9::bigint[]) AS leased_until, unnest($10::bigint[]) AS updated_at, \
+         unnest($11::text[]) AS place"
     };
 }
 
@@ -252,7 +254,8 @@ impl FreshRows {
         else {
             return false;
         };
-        if message.attempts > Attempt::default() || !turn::is_far(message) {
+        let elsewhere = !turn::is_far(message) || place(message).is_some();
+        if message.attempts > Attempt::default() || elsewhere {
             return false;
         }
         self.ids.push(message.id.as_i64());
@@ -289,6 +292,13 @@ pub(crate) struct QueueRows {
     deliver_after: Vec<Option<i64>>,
     leased_until: Vec<Option<i64>>,
     updated_at: Vec<i64>,
+    place: Vec<Option<String>>,
+}
+
+/// Where its application finds a message.
+fn place(message: &Message) -> Option<String> {
+    let source = message.content.source_smsc.as_ref();
+    smpp::place_of(source, message.arranged.origin.as_deref())
 }
 
 impl QueueRows {
@@ -320,6 +330,7 @@ impl QueueRows {
             .push(message.deliver_after.map(Timestamp::millis));
         self.leased_until.push(leased.map(Timestamp::millis));
         self.updated_at.push(message.updated_at.millis());
+        self.place.push(place(message));
     }
 
     /// A message that is new.
@@ -342,7 +353,11 @@ impl QueueRows {
     }
 
     pub(crate) fn insert<'s>(mut self) -> impl Iterator<Item = Step<'s>> {
-        const SQL: &str = concat!("INSERT INTO q ", queue_rows!());
+        const SQL: &str = concat!(
+            "INSERT INTO q (id, dest, number, undecided, due, turn, attempts, deliver_after, \
+             leased_until, updated_at, place) ",
+            queue_rows!()
+        );
         let fresh: Option<Step<'s>> = std::mem::take(&mut self.fresh).insert();
         fresh.into_iter().chain(self.step(SQL))
     }
@@ -374,7 +389,8 @@ impl QueueRows {
                 self.attempts,
                 self.deliver_after,
                 self.leased_until,
-                self.updated_at
+                self.updated_at,
+                self.place
             ],
         ))
     }

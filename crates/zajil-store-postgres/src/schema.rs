@@ -35,6 +35,8 @@ const STEPS: &[Change] = &[
     Change::Tables(V4),
     Change::Index(V5),
     Change::Index(V6),
+    Change::Tables(V7),
+    Change::Index(V8),
 ];
 
 /// The newest form that this version knows.
@@ -258,6 +260,20 @@ pub(crate) async fn contract(conn: &Conn) -> Done<()> {
         done => done,
     }
 }
+
+/// Messages that wait and that their applications look for by their addresses …
+const V7: &str = "
+ALTER TABLE q ADD COLUMN place text;
+";
+
+/// … and the index that leads to them.
+const V8: Index = Index {
+    name: "q_place",
+    table: "q",
+    column: "place, id",
+    only: " WHERE place IS NOT NULL",
+    cut: false,
+};
 
 /// Brings the schema to this version's form, making it when it is not there.
 ///

@@ -201,6 +201,7 @@ macro_rules! each_conformance_case {
                 s8_outside_systems_add_their_own_events
                 s8_an_unknown_message_has_no_log
                 s3_frontend_client_time_and_place_select
+                d19_what_waits_is_found_by_its_addresses_if_its_application_wants_that
             }
             parts {
                 d9_the_parts_of_a_text_find_each_other

@@ -113,6 +113,9 @@ pub struct Filter {
     pub to: Option<Timestamp>,
     /// Only those that wait to be offered for the first time, not before an instant after this one.
     pub scheduled_after: Option<Timestamp>,
+    /// Only those that wait and are found here ([`zajil_core::smpp::place`]); an index leads to
+    /// them, and what else is asked for is not looked at but for [`Filter::before`].
+    pub place: Option<String>,
     /// Only those with a lower id: the place where a page ended leads to the next.
     pub before: Option<MessageId>,
     /// At most this many.

@@ -103,6 +103,9 @@ pub(crate) struct Terms {
     /// Whether a submit that is sent again with the same reference is answered with the first id.
     #[arg(long)]
     idempotent: Option<bool>,
+    /// Whether its messages are found by their addresses, to be taken back or replaced.
+    #[arg(long)]
+    by_address: Option<bool>,
 }
 
 impl Terms {
@@ -123,6 +126,7 @@ impl Terms {
             "default_alphabet": self.default_alphabet,
             "long_text": self.long_text,
             "idempotent": self.idempotent,
+            "by_address": self.by_address,
         }))
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct AccountIn<'a> {
     default_alphabet: Field<'a>,
     long_text: Field<'a>,
     idempotent: Field<'a>,
+    by_address: Field<'a>,
 }
 
 impl AccountIn<'_> {
@@ -69,6 +70,7 @@ impl AccountIn<'_> {
             alphabet: DefaultAlphabet::Gsm7,
             long_text: LongText::Udh,
             idempotent: false,
+            by_address: false,
         };
         self.apply(account)
     }
@@ -126,6 +128,10 @@ impl AccountIn<'_> {
                 .idempotent
                 .boolean("idempotent")?
                 .unwrap_or(old.idempotent),
+            by_address: self
+                .by_address
+                .boolean("by_address")?
+                .unwrap_or(old.by_address),
             system_id: old.system_id,
             password: old.password,
         })
@@ -190,6 +196,7 @@ pub(crate) struct AccountOut<'a> {
     default_alphabet: &'static str,
     long_text: &'static str,
     idempotent: bool,
+    by_address: bool,
 }
 
 impl<'a> AccountOut<'a> {
@@ -214,6 +221,7 @@ impl<'a> AccountOut<'a> {
             default_alphabet: account.alphabet.as_str(),
             long_text: account.long_text.as_str(),
             idempotent: account.idempotent,
+            by_address: account.by_address,
         }
     }
 }
@@ -257,6 +265,7 @@ impl Described for AccountIn<'_> {
                 ("default_alphabet", given::word(ALPHABETS)),
                 ("long_text", given::word(WAYS)),
                 ("idempotent", given::boolean()),
+                ("by_address", given::boolean()),
             ],
         )
     }
@@ -285,6 +294,7 @@ impl Described for AccountOut<'_> {
             ("default_alphabet", shown::word(ALPHABETS)),
             ("long_text", shown::word(WAYS)),
             ("idempotent", shown::boolean()),
+            ("by_address", shown::boolean()),
         ])
     }
 }

@@ -1,16 +1,19 @@
 //! What an application asks about, takes back or changes of its own messages: `query_sm`,
 //! `cancel_sm`, `replace_sm`, `replace_if_present_flag` (SMPP 3.4, 4.5, 4.8 to 4.10).
 
+use futures_util::stream::{self, StreamExt as _};
 use smpp_codec::Status;
 use smpp_codec::address::Address;
 use smpp_codec::pdu::{CancelSm, QuerySm, QuerySmResp, ReplaceSm};
 use smpp_codec::state::MessageState;
 use smpp_codec::text::Text;
 use smpp_codec::time::Time;
+use tokio::time::Instant;
+use zajil_core::clock::Timestamp;
 use zajil_core::event::Event;
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::{Edit, Report};
-use zajil_core::message::Message;
+use zajil_core::message::{Life, Message};
 use zajil_core::number::key;
 use zajil_core::outcome::Reason;
 use zajil_core::port::{Submission, Waiting};
@@ -25,6 +28,8 @@ use crate::submit::{Replacement, Unusable};
 const PAGE: u32 = 1_000;
 /// How many looks one search takes at the most: what is older is not found.
 const PAGES: u32 = 10;
+/// How many messages of one search are taken back at a time: they share transactions.
+const AT_ONCE: usize = 64;
 /// From this version on a message that waits for its time is said to be scheduled.
 const WITH_SCHEDULED: u8 = 0x50;
 
@@ -38,12 +43,15 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn fits(&self, message: &Message, account: &Account) -> bool {
+    /// What somebody holds is being delivered, and stays.
+    fn fits(&self, message: &Message, now: Timestamp) -> bool {
         let service = message.arranged.origin.as_ref();
         let service = service.map_or("", |origin| origin.service_type.as_str());
-        is_from(message, self.source, account)
-            && is_to(message, self.destination)
-            && self.service_type.is_none_or(|wanted| wanted == service)
+        let held = matches!(
+            message.life,
+            Life::Pending { leased_until: Some(until) } if until > now
+        );
+        !held && self.service_type.is_none_or(|wanted| wanted == service)
     }
 }
 
@@ -115,18 +123,28 @@ impl Server {
             }
             return self.take_back(message.id).await;
         }
+        if !account.by_address {
+            // They are not in the index.
+            return Err(FAILED);
+        }
+        // A look costs what a submit costs, and no account looks more often than it may submit.
+        if !self.roster.may_submit(account, Instant::now()) {
+            return Err(Status::RTHROTTLED);
+        }
         let service_type = pdu.service_type.to_str();
         let wanted = Wanted {
             source: &source,
             destination: &destination,
             service_type: Some(&*service_type).filter(|named| !named.is_empty()),
         };
-        let mut cancelled = 0;
-        for id in self.search(account, wanted, usize::MAX).await? {
-            // Those that are just being delivered go on.
-            cancelled += u32::from(self.take_back(id).await.is_ok());
+        let found = self.search(account, wanted, usize::MAX).await?;
+        let done = stream::iter(found).map(|id| self.take_back(id));
+        let done = done.buffer_unordered(AT_ONCE);
+        let cancelled = done.filter(|done| std::future::ready(done.is_ok())).count();
+        match cancelled.await {
+            0 => Err(FAILED),
+            _ => Ok(()),
         }
-        if cancelled == 0 { Err(FAILED) } else { Ok(()) }
     }
 
     async fn take_back(&self, id: MessageId) -> Result<(), Status> {
@@ -213,24 +231,23 @@ impl Server {
         found.filter(|(message, _)| own(message)).ok_or(unknown)
     }
 
-    /// The messages of an account that wait and fit, newest first, at most `most`. Reads all that
-    /// waits to the number, so one search runs at a time.
+    /// The messages of an account that wait and fit, newest first, at most `most`. The account has
+    /// one search at a time.
     async fn search(
         &self,
         account: &Account,
         wanted: Wanted<'_>,
         most: usize,
     ) -> Result<Vec<MessageId>, Status> {
-        let _turn = self
-            .searching
-            .acquire()
-            .await
-            .map_err(|_| Status::RSYSERR)?;
+        let turn = self.roster.search(&account.system_id);
+        let _turn = turn.acquire().await.map_err(|_| Status::RSYSERR)?;
+        let now = self.parts.clock.now();
         let mut fitting = Vec::new();
         let mut before = None;
         for _ in 0..PAGES {
             let page = self.parts.desk.waiting(Waiting {
                 account: account.system_id.clone(),
+                source: wanted.source.to_owned(),
                 destination: wanted.destination.to_owned(),
                 before,
                 limit: PAGE,
@@ -240,7 +257,7 @@ impl Server {
             let fits = page
                 .iter()
                 .filter(|message| message.content.raw_pdu.is_none() || most > 1)
-                .filter(|message| wanted.fits(message, account));
+                .filter(|message| wanted.fits(message, now));
             fitting.extend(fits.map(|message| message.id));
             before = page.last().map(|message| message.id);
             let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);

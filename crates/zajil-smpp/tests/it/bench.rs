@@ -64,6 +64,7 @@ pub(crate) fn account(system_id: &str) -> Account {
         alphabet: DefaultAlphabet::Gsm7,
         long_text: LongText::Udh,
         idempotent: false,
+        by_address: false,
     }
 }
 

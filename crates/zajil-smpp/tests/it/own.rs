@@ -10,13 +10,21 @@ use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
-use zajil_core::port::{Ask, Desk as _};
-use zajil_core::smpp::BindType;
+use zajil_core::port::{Ask, Desk as _, Waiting};
+use zajil_core::smpp::{Account, BindType};
 use zajil_core::status::FinalStatus;
 use zajil_store::Store as _;
 use zajil_testkit::build;
 
 use crate::bench::{Centre, Esme, account, centre, sm};
+
+/// An account whose messages are found by their addresses.
+fn searching(system_id: &str) -> Account {
+    Account {
+        by_address: true,
+        ..account(system_id)
+    }
+}
 
 const TO: &str = "+46709771337";
 
@@ -155,7 +163,7 @@ async fn d19_a_message_that_waits_is_taken_back_and_its_receipt_says_so() {
 
 #[tokio::test]
 async fn d19_all_from_one_address_to_another_are_taken_back() {
-    let centre = centre(vec![account("shop"), account("other")]).await;
+    let centre = centre(vec![searching("shop"), searching("other")]).await;
     let shop = Esme::bound(&centre, "shop").await;
     let other = Esme::bound(&centre, "other").await;
     let service = |name: &str, from: &str, to: &str| {
@@ -185,6 +193,43 @@ async fn d19_all_from_one_address_to_another_are_taken_back() {
     assert_eq!(ended().await, [false, true, false, false, false]);
     assert_eq!(cancel(&shop, "", ["SHOP", TO, ""]).await, Status::ROK);
     assert_eq!(ended().await, [true, true, false, false, false]);
+}
+
+/// Whatever else waits, a search reads what fits; an account searches no faster than it submits.
+#[tokio::test]
+async fn d19_a_search_by_address_reads_what_fits_and_keeps_to_the_rate() {
+    let slow = Account {
+        rate: std::num::NonZeroU32::new(4),
+        ..searching("slow")
+    };
+    let centre = centre(vec![account("shop"), slow]).await;
+    let shop = Esme::bound(&centre, "shop").await;
+    let names = ["SHOP", TO, ""];
+    // What the account has not said that it will look for is not found; it is by its id.
+    let id = taken(&shop, sm("SHOP", TO, b"hi")).await;
+    assert_eq!(cancel(&shop, "", names).await, Status::RCANCELFAIL);
+    assert_eq!(cancel(&shop, &id, names).await, Status::ROK);
+    let slow = Esme::bound(&centre, "slow").await;
+    let first = taken(&slow, sm("+467/0113 3111", TO, b"hi")).await;
+    let waiting = |source: &str| Waiting {
+        account: build::name("slow"),
+        source: source.to_owned(),
+        destination: "46709-771337".to_owned(),
+        before: None,
+        limit: 10,
+    };
+    let found = centre.engine.waiting(waiting("46701133111")).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].id.to_string(), first);
+    let elsewhere = centre.engine.waiting(waiting("46701133112")).await;
+    assert_eq!(elsewhere.unwrap(), []);
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(cancel(&slow, "", ["+46701133111", TO, ""]).await);
+    }
+    assert_eq!(answers[0], Status::ROK);
+    assert!(answers.contains(&Status::RCANCELFAIL), "{answers:?}");
+    assert!(answers.contains(&Status::RTHROTTLED), "{answers:?}");
 }
 
 #[tokio::test]

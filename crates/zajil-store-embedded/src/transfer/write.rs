@@ -122,6 +122,10 @@ fn pending(db: &Connection, message: &MessageRow<'_>, (due, turn): (i64, i64)) -
         ])?;
     db.prepare_cached("INSERT INTO expiry VALUES (?1, ?2)")?
         .execute([turn, message.id])?;
+    if let Some(place) = message.found_at()? {
+        db.prepare_cached("INSERT INTO findable VALUES (?1, ?2)")?
+            .execute(params![place, message.id])?;
+    }
     let number = key(message.destination);
     if message.attempts > 0 {
         db.prepare_cached("INSERT INTO retrying VALUES (?1, ?2)")?

@@ -84,7 +84,7 @@ async fn a_file_of_an_older_version_gains_what_it_lacks() {
     db.execute_batch(
         "DROP TABLE part; DROP TABLE policy; DROP TABLE retrying; \
          DROP TABLE shelf; DROP TABLE shelf_kind; DROP TABLE receipt; DROP TABLE awaited; \
-         DROP TABLE transfer; \
+         DROP TABLE transfer; DROP TABLE findable; \
          ALTER TABLE refund DROP COLUMN next_try; PRAGMA user_version = 2",
     )
     .unwrap();

@@ -84,7 +84,7 @@ fn messages(rows: &[Row]) -> Done<Vec<Step<'_>>> {
     let count = |some: usize| i64::try_from(some).unwrap_or(i64::MAX);
     let shown = ended.iter().filter(|row| !row.hidden).count() + pending.len();
     let counts = bind![count(shown), count(pending.len()), count(untold.len())];
-    let mut steps = vec![texts(&all), queued(&pending), ends(&ended)];
+    let mut steps = vec![texts(&all), queued(&pending)?, ends(&ended)];
     let outbox = columns!(untold, place, id);
     steps.push(Step::new(
         "INSERT INTO outbox SELECT unnest($1::bigint[]), unnest($2::bigint[])",
@@ -127,12 +127,12 @@ fn texts<'a>(all: &[MessageRow<'a>]) -> Step<'a> {
     Step::new(TEXTS, columns)
 }
 
-fn queued<'a>(pending: &[&MessageRow<'a>]) -> Step<'a> {
+fn queued<'a>(pending: &[&MessageRow<'a>]) -> Done<Step<'a>> {
     const QUEUED: &str = "INSERT INTO q (id, dest, due, turn, attempts, deliver_after, \
-         leased_until, updated_at, number, undecided) SELECT unnest($1::bigint[]), \
+         leased_until, updated_at, number, undecided, place) SELECT unnest($1::bigint[]), \
          unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]), \
          unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::text[]), \
-         unnest($10::boolean[])";
+         unnest($10::boolean[]), unnest($11::text[])";
     let mut columns = columns!(
         pending,
         id,
@@ -153,8 +153,10 @@ fn queued<'a>(pending: &[&MessageRow<'a>]) -> Step<'a> {
     };
     let numbers: Vec<String> = pending.iter().map(number).collect();
     let undecided: Vec<bool> = pending.iter().map(undecided).collect();
-    columns.extend(bind![numbers, undecided]);
-    Step::new(QUEUED, columns)
+    let places = pending.iter().map(|row| row.found_at());
+    let places = places.collect::<Result<Vec<_>, _>>()?;
+    columns.extend(bind![numbers, undecided, places]);
+    Ok(Step::new(QUEUED, columns))
 }
 
 fn ends<'a>(ended: &[&MessageRow<'a>]) -> Step<'a> {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use zajil_core::event::{Event, EventName, NodeName};
-use zajil_core::lifecycle::Report;
+use zajil_core::lifecycle::{Edit, Report};
 use zajil_core::number::{Msisdn, Sender};
+use zajil_core::receipt::On;
+use zajil_core::smpp::place;
 use zajil_core::status::{FinalStatus, Status};
 
 use super::Subject;
-use super::build::{at, delivered, ended, failed_attempt, id, name, routed, unrouted};
+use super::build::{at, delivered, ended, failed_attempt, id, name, routed, scene, unrouted};
+use super::receipts::origin;
 use super::subject::ALL;
 use crate::contract::Filter;
 
@@ -285,4 +288,52 @@ pub async fn s3_frontend_client_time_and_place_select(s: Subject) {
         };
         assert_eq!(found(&s, page).await, [3, 2]);
     }
+}
+
+pub async fn d19_what_waits_is_found_by_its_addresses_if_its_application_wants_that(s: Subject) {
+    let submitted = |number: u64, findable: bool, to: &str| {
+        let mut draft = unrouted(number);
+        let mut origin = origin(On::Never);
+        (origin.findable, origin.destination.value) = (findable, to.into());
+        draft.message.content.source_smsc = Some(name("shop"));
+        draft.message.arranged.origin = Some(Box::new(origin));
+        draft
+    };
+    let here = || Filter {
+        place: Some(place(&name("shop"), "+46701133111", "46-709771337")),
+        ..all()
+    };
+    let mut routed = submitted(7, true, "46709771337");
+    routed.message.dest_smsc = Some(name("gw"));
+    s.accept(vec![
+        submitted(1, true, "46709771337"),
+        submitted(2, false, "46709771337"),
+        submitted(3, true, "46709771338"),
+        submitted(4, true, "+46709771337"),
+        submitted(5, true, "46709771337"),
+        routed,
+    ])
+    .await;
+    assert_eq!(found(&s, here()).await, [7, 5, 4, 1]);
+    let page = Filter {
+        limit: 2,
+        before: Some(id(7)),
+        ..here()
+    };
+    assert_eq!(found(&s, page).await, [5, 4]);
+    // What fails and waits on is found; what has ended is not, nor is it in another's place.
+    s.report(1, failed_attempt(), at(1)).await;
+    s.report(4, delivered(), at(1)).await;
+    s.store.remove(id(7), scene(at(2))).await.unwrap().unwrap();
+    let change = Edit {
+        origin: Some(Box::default()),
+        ..Edit::default()
+    };
+    s.edit(5, change, at(3)).await;
+    assert_eq!(found(&s, here()).await, [5, 1]);
+    let others = Filter {
+        place: Some(place(&name("other"), "46701133111", "46709771337")),
+        ..all()
+    };
+    assert_eq!(found(&s, others).await, [0; 0]);
 }

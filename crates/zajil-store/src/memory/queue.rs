@@ -15,6 +15,7 @@ use zajil_core::message::{Life, Message};
 use zajil_core::number;
 use zajil_core::offer::{self, Asker};
 use zajil_core::queue::{Depth, Home, Standing};
+use zajil_core::smpp;
 use zajil_core::status::Status;
 
 use super::{KnownKey, State, next_id, size};
@@ -272,6 +273,16 @@ impl State {
                 .is_none_or(|d| number::key(text).contains(&**d))
         };
         let newest_first = self.messages.values().rev();
+        if let Some(place) = &filter.place {
+            let before = |message: &&Message| filter.before.is_none_or(|id| message.id < id);
+            let here = newest_first.filter(before).filter(|message| {
+                let content = &message.content;
+                let origin = message.arranged.origin.as_deref();
+                let at = smpp::place_of(content.source_smsc.as_ref(), origin);
+                message.ending().is_none() && at.as_ref() == Some(place)
+            });
+            return here.take(size(filter.limit)).cloned().collect();
+        }
         let wanted = newest_first.filter(|message| {
             let by_status = |status: Status| message.status() == status;
             let by_dest = |dest: &Option<FrontendName>| message.dest_smsc == *dest;

@@ -42,6 +42,8 @@ pub(super) struct OriginForm {
     coding: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     known_as: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    findable: bool,
 }
 
 #[expect(
@@ -67,6 +69,7 @@ impl OriginForm {
             service_type: origin.service_type.clone(),
             coding: origin.coding,
             known_as: origin.known_as.map(MessageId::get),
+            findable: origin.findable,
         }
     }
 
@@ -84,6 +87,7 @@ impl OriginForm {
             service_type: self.service_type,
             coding: self.coding,
             known_as: self.known_as.map(|of| id(Self::WHAT, of)).transpose()?,
+            findable: self.findable,
         })
     }
 }

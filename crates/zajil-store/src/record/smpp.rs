@@ -38,6 +38,8 @@ struct AccountForm {
     long_text: String,
     #[serde(default, skip_serializing_if = "is_false")]
     idempotent: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    by_address: bool,
 }
 
 impl Form for AccountForm {
@@ -72,6 +74,7 @@ pub fn encode_smpp_account(account: &Account) -> String {
         alphabet: account.alphabet.as_str().to_owned(),
         long_text: account.long_text.as_str().to_owned(),
         idempotent: account.idempotent,
+        by_address: account.by_address,
     })
 }
 
@@ -108,6 +111,7 @@ pub fn decode_smpp_account(text: &str) -> Result<Account, Error> {
         long_text: LongText::parse(&form.long_text)
             .ok_or_else(|| bad("an unknown way of long texts"))?,
         idempotent: form.idempotent,
+        by_address: form.by_address,
     })
 }
 
@@ -133,9 +137,10 @@ mod tests {
         assert_eq!(account.sender("SHOP"), Some("SHOP"));
         assert_eq!(account.sender("other"), None);
         assert_eq!(encode_smpp_account(&account), text);
-        assert!(!account.idempotent);
+        assert!(!account.idempotent && !account.by_address);
         let set = Account {
             idempotent: true,
+            by_address: true,
             ..account
         };
         let again = decode_smpp_account(&encode_smpp_account(&set));

@@ -3,6 +3,7 @@
 use zajil_core::event::Event;
 use zajil_core::frontend::FrontendName;
 use zajil_core::message::{Life, Message};
+use zajil_core::smpp;
 
 use super::Form::{self, Int, Text};
 use super::{Row, Value, log_values};
@@ -157,6 +158,21 @@ pub struct MessageRow<'a> {
     pub told: bool,
     pub logged_at: i64,
     pub events: &'a str,
+}
+
+impl MessageRow<'_> {
+    /// Where its application finds it while it waits.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when its rare fields cannot be read.
+    pub fn found_at(&self) -> Result<Option<String>, Error> {
+        let Some(source) = self.source_smsc else {
+            return Ok(None);
+        };
+        let origin = record::decode_extra(self.extra)?.arranged.origin;
+        let source = FrontendName::parse(source).map_err(|why| Error::Damaged(why.to_string()))?;
+        Ok(smpp::place_of(Some(&source), origin.as_deref()))
+    }
 }
 
 /// Reads a row of [`super::Table::Message`].

@@ -16,7 +16,7 @@ use zajil_core::port::RoutingChange;
 use zajil_core::receipt::On;
 use zajil_core::retry::Attempt;
 use zajil_core::route::{RouteId, Terms};
-use zajil_core::smpp::{Awaited, Origin};
+use zajil_core::smpp::{Awaited, Origin, place};
 use zajil_core::status::{FinalStatus, Status};
 use zajil_core::translate::RuleId;
 
@@ -91,6 +91,7 @@ impl Lockstep {
             let receipt = *self.dice.pick(&On::ALL);
             message.arranged.origin = Some(Box::new(Origin {
                 intermediate: true,
+                findable: self.dice.chance(50),
                 ..origin(receipt)
             }));
         }
@@ -354,6 +355,14 @@ impl Lockstep {
             from: self.dice.chance(10).then_some(self.now),
             to: None,
             scheduled_after: self.dice.chance(10).then_some(self.now),
+            place: self.dice.chance(20).then(|| {
+                let origin = origin(On::Never);
+                place(
+                    &name("alice"),
+                    &origin.source.value,
+                    &origin.destination.value,
+                )
+            }),
             before: self.dice.chance(20).then(|| id(self.some_id())),
             limit: self.limit(),
             offset: *self.dice.pick(&[0, 0, 2, 50]),
