@@ -99,6 +99,11 @@ pub fn report(
     check_turn(message, report)?;
     let events = match report {
         Report::Heard { says, .. } => return self::report(message, says, scene),
+        Report::Because { error, says } => {
+            let events = self::report(message, says, scene)?;
+            says.keep_cause(message, Some(*error));
+            return Ok(events);
+        }
         Report::Delivered { by, at } => delivered(message, by.as_ref(), *at, scene),
         Report::AttemptFailed {
             reason,
@@ -130,6 +135,7 @@ pub fn report(
             vec![scene.event(EventName::Deleted, "removed before delivery")]
         }
     };
+    report.keep_cause(message, None);
     message.updated_at = scene.now;
     Ok(events)
 }
@@ -145,6 +151,7 @@ fn check_turn(message: &Message, report: &Report) -> Result<(), Unchanged> {
             | Report::Refused { .. }
             | Report::Taken { .. }
             | Report::Heard { .. }
+            | Report::Because { .. }
             | Report::Removed => Err(Unchanged::Charging),
         };
     }

@@ -8,6 +8,7 @@ use crate::event::{Event, EventName};
 use crate::frontend::FrontendName;
 use crate::id::MessageId;
 use crate::message::Message;
+use crate::retry::schedule::ErrorClass;
 use crate::smpp::{Named, Origin};
 use crate::status::FinalStatus;
 
@@ -112,6 +113,12 @@ impl State {
         !matches!(self, Self::Enroute)
     }
 
+    /// Whether it may come of what a network said.
+    #[must_use]
+    pub const fn has_cause(self) -> bool {
+        matches!(self, Self::Enroute | Self::Expired | Self::Undeliverable)
+    }
+
     /// How a message ended, with the log of its end, or of its life.
     #[must_use]
     pub fn of(how: FinalStatus, events: &[Event]) -> Self {
@@ -125,6 +132,37 @@ impl State {
             FinalStatus::Rejected => Self::Rejected,
             FinalStatus::Dropped => Self::Deleted,
         }
+    }
+}
+
+/// Why a delivery failed, as the network said it: `network_error_code` (SMPP 5.0, 4.8.4.42).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetworkError {
+    /// Whose code it is: 1 ANSI-136, 2 IS-95, 3 GSM, 8 a message centre's own.
+    pub network: u8,
+    /// The code.
+    pub code: u16,
+}
+
+impl NetworkError {
+    /// GSM: the errors of MAP (29.002, 17.6.6).
+    pub const GSM: u8 = 3;
+    /// A message centre's own.
+    pub const CENTRE: u8 = 8;
+
+    /// What a GSM network says of failures of this class; none where it may be anything.
+    #[must_use]
+    pub const fn of(class: ErrorClass) -> Option<Self> {
+        let code = match class {
+            ErrorClass::Absent => 27,
+            ErrorClass::Busy => 31,
+            ErrorClass::MemoryFull => 32,
+            ErrorClass::Temporary | ErrorClass::Congestion => return None,
+        };
+        Some(Self {
+            network: Self::GSM,
+            code,
+        })
     }
 }
 
@@ -145,6 +183,8 @@ pub struct Receipt {
     pub reference: Option<u16>,
     /// What has become of the message.
     pub state: State,
+    /// Why, if it was not delivered and somebody said so.
+    pub error: Option<NetworkError>,
     /// When it was submitted.
     pub submitted_at: Timestamp,
     /// When it came to this state.
@@ -197,6 +237,7 @@ fn receipt(
         to: origin.source.clone(),
         reference: origin.reference,
         state,
+        error: origin.error.filter(|_| state.has_cause()),
         submitted_at: message.inserted_at,
         done_at,
         text: content.body.chars().take(TEXT_CHARACTERS).collect(),

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::frontend::FrontendName;
 use crate::id::MessageId;
 use crate::number::key;
-use crate::receipt::On;
+use crate::receipt::{NetworkError, On};
 
 mod awaited;
 pub mod carrier;
@@ -119,6 +119,59 @@ impl LongText {
     }
 }
 
+/// How an application is told the ids of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IdForm {
+    /// In decimal.
+    Decimal,
+    /// In hexadecimal, with small letters.
+    Hex,
+    /// In hexadecimal, with capitals.
+    HexUpper,
+}
+
+impl IdForm {
+    /// Every form.
+    pub const ALL: [Self; 3] = [Self::Decimal, Self::Hex, Self::HexUpper];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decimal => "decimal",
+            Self::Hex => "hex",
+            Self::HexUpper => "hex_upper",
+        }
+    }
+
+    /// The form that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.as_str() == word)
+    }
+
+    /// An id in this form.
+    #[must_use]
+    pub fn write(self, id: MessageId) -> String {
+        match self {
+            Self::Decimal => id.to_string(),
+            Self::Hex => format!("{:x}", id.get()),
+            Self::HexUpper => format!("{:X}", id.get()),
+        }
+    }
+
+    /// The id that was written in this form, with capitals or without; none when it was not.
+    #[must_use]
+    pub fn read(self, text: &str) -> Option<MessageId> {
+        let radix = match self {
+            Self::Decimal => 10,
+            Self::Hex | Self::HexUpper => 16,
+        };
+        let number = u64::from_str_radix(text, radix).ok()?;
+        MessageId::new(number).ok()
+    }
+}
+
 /// A block of IP addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -212,6 +265,8 @@ pub struct Origin {
     pub known_as: Option<MessageId>,
     /// Whether it is found by its addresses while it waits, which costs an entry in an index.
     pub findable: bool,
+    /// Why the last attempt failed, where a receipt will want to know.
+    pub error: Option<NetworkError>,
 }
 
 impl Origin {
@@ -286,6 +341,10 @@ pub struct Account {
     pub idempotent: bool,
     /// Whether its messages are found by their addresses, to be taken back or replaced.
     pub by_address: bool,
+    /// How responses to submits write ids; queries, cancellations and replacements name them so.
+    pub response_ids: IdForm,
+    /// How the texts of receipts write them.
+    pub receipt_ids: IdForm,
 }
 
 impl Account {

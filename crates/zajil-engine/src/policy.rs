@@ -105,7 +105,9 @@ impl Shared {
             Report::AttemptFailed {
                 schedules, class, ..
             } => (schedules, class),
-            Report::Heard { says, .. } => return self.with_schedules(says),
+            Report::Heard { says, .. } | Report::Because { says, .. } => {
+                return self.with_schedules(says);
+            }
             _ => return false,
         };
         *schedules = Arc::clone(&self.policies.load().schedules);

@@ -211,10 +211,38 @@ impl Bucket {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::num::NonZeroU32;
     use std::time::Duration;
 
+    use zajil_core::smpp::password::Hashed;
+    use zajil_core::smpp::{DefaultAlphabet, IdForm, LongText};
+
     use super::*;
+
+    /// An account that may do anything.
+    pub(crate) fn account(alphabet: DefaultAlphabet) -> Account {
+        Account {
+            system_id: FrontendName::parse("shop").unwrap(),
+            password: Hashed::new(b"secret08", [1; 16]),
+            enabled: true,
+            expires: None,
+            bind_types: BindType::ALL.to_vec(),
+            max_binds: NonZeroU32::MIN,
+            networks: Vec::new(),
+            require_tls: false,
+            senders: Vec::new(),
+            forced_sender: None,
+            rate: None,
+            window: NonZeroU32::MIN,
+            alphabet,
+            long_text: LongText::Udh,
+            idempotent: false,
+            by_address: false,
+            response_ids: IdForm::Decimal,
+            receipt_ids: IdForm::Decimal,
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_bucket_lets_its_rate_through_with_a_burst_of_a_second() {

@@ -228,6 +228,7 @@ impl<'p> Request<'p> {
             coding: self.data_coding,
             known_as: None,
             findable,
+            error: None,
         })
     }
 

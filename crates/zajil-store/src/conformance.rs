@@ -273,6 +273,7 @@ macro_rules! each_conformance_case {
                 d19_an_ending_owes_the_receipt_that_was_asked_for
                 d19_every_way_to_end_owes_its_receipt
                 d19_a_refused_submit_owes_nothing
+                d19_a_receipt_knows_what_the_network_said
                 d19_a_state_on_the_way_gives_place_to_the_next
                 d19_a_leased_receipt_is_given_to_nobody_else
                 d19_what_is_told_of_a_receipt_decides

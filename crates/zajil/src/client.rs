@@ -280,6 +280,39 @@ impl Remote {
     }
 }
 
+/// A message and its log; as JSON one document, the log in `events` of `data`.
+fn shown(server: &Remote, id: u64) -> anyhow::Result<ExitCode> {
+    let message = format!("/api/messages/{id}");
+    let log = format!("/api/events/{id}");
+    if !server.json {
+        let code = server.show(("GET", &message), None, fields)?;
+        if code != ExitCode::SUCCESS {
+            return Ok(code);
+        }
+        return server.show(("GET", &log), None, |data| events(list(data)));
+    }
+    let both = server.call("GET", &message, None).and_then(|message| {
+        let log = server.call("GET", &log, None)?;
+        Ok((message, log))
+    });
+    let (mut message, log) = match both {
+        Ok(both) => both,
+        Err(error) => {
+            complain(&format!("{}: {error:#}", server.server));
+            return Ok(ExitCode::from(UNREACHABLE));
+        }
+    };
+    if let Some(data) = message.body["data"].as_object_mut() {
+        data.insert("events".to_owned(), log.body["data"].clone());
+    }
+    say(&format!("{:#}\n", message.body))?;
+    Ok(if message.status >= 400 {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
 /// Runs `zajil message …`.
 pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Result<ExitCode> {
     let one = |data: &Value| rows(std::slice::from_ref(data), &MESSAGES);
@@ -313,15 +346,7 @@ pub(crate) fn message(server: &Remote, command: MessageCommand) -> anyhow::Resul
             let columns = if scheduled { SCHEDULED } else { MESSAGES };
             server.show(("GET", &path), None, |data| rows(list(data), &columns))
         }
-        MessageCommand::Show { id } => {
-            let code = server.show(("GET", &format!("/api/messages/{id}")), None, fields)?;
-            if code != ExitCode::SUCCESS {
-                return Ok(code);
-            }
-            server.show(("GET", &format!("/api/events/{id}")), None, |data| {
-                events(list(data))
-            })
-        }
+        MessageCommand::Show { id } => shown(server, id),
         MessageCommand::Why { id } => why(server, id),
         MessageCommand::Retry { id } => {
             let body = json!({ "deliver_after": null });

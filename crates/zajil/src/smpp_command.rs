@@ -106,6 +106,12 @@ pub(crate) struct Terms {
     /// Whether its messages are found by their addresses, to be taken back or replaced.
     #[arg(long)]
     by_address: Option<bool>,
+    /// How responses to submits write ids: decimal, hex or hex_upper.
+    #[arg(long)]
+    response_ids: Option<String>,
+    /// How the texts of receipts write them: decimal, hex or hex_upper.
+    #[arg(long)]
+    receipt_ids: Option<String>,
 }
 
 impl Terms {
@@ -127,6 +133,8 @@ impl Terms {
             "long_text": self.long_text,
             "idempotent": self.idempotent,
             "by_address": self.by_address,
+            "response_ids": self.response_ids,
+            "receipt_ids": self.receipt_ids,
         }))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use zajil_core::lifecycle::Report;
 use zajil_core::outcome::Refusal;
+use zajil_core::receipt::NetworkError;
 use zajil_core::retry::schedule::ErrorClass;
 use zajil_core::status::FinalStatus;
 
@@ -51,6 +52,8 @@ pub(crate) struct Failed<'a> {
     permanent: Field<'a>,
     retry_after: Field<'a>,
     error_class: Field<'a>,
+    network_error_code: Field<'a>,
+    network_type: Field<'a>,
     dest_smsc: Field<'a>,
     destination_smsc: Field<'a>,
 }
@@ -94,16 +97,36 @@ impl Failed<'_> {
             class if is_permanent(class) => permanent.or(Some(true)),
             _ => permanent,
         };
-        match self.into_attempt()? {
+        let error = self.take_error()?;
+        let report = match self.into_attempt()? {
             Report::AttemptFailed { reason, by, .. } if permanent == Some(true) => {
-                Ok(Report::Refused { by, reason })
+                Report::Refused { by, reason }
             }
-            attempt => Ok(attempt),
+            attempt => attempt,
+        };
+        Ok(report.because(error))
+    }
+
+    /// What the network said, for receipts.
+    fn take_error(&mut self) -> Result<Option<NetworkError>, Refusal> {
+        let network = std::mem::take(&mut self.network_type).integer("network_type", 1, 255)?;
+        let code = std::mem::take(&mut self.network_error_code);
+        let code = code.integer("network_error_code", 0, i64::from(u16::MAX))?;
+        if code.is_none() && network.is_some() {
+            let rule = "is required with network_type";
+            return Err(Refusal::field("network_error_code", rule));
         }
+        let network = network.and_then(|network| u8::try_from(network).ok());
+        let code = code.and_then(|code| u16::try_from(code).ok());
+        Ok(code.map(|code| NetworkError {
+            network: network.unwrap_or(NetworkError::GSM),
+            code,
+        }))
     }
 
     /// The report of the calls that only count: the attempt failed, the message goes on.
-    pub(crate) fn into_attempt(self) -> Result<Report, Refusal> {
+    pub(crate) fn into_attempt(mut self) -> Result<Report, Refusal> {
+        let error = self.take_error()?;
         let reason = self.reason.text("reason", SENTENCE)?;
         let seconds = self.retry_after.integer("retry_after", 0, LONGEST_RETRY)?;
         let retry_after = seconds
@@ -127,7 +150,8 @@ impl Failed<'_> {
             by: by.frontend("dest_smsc")?,
             class,
             schedules: Arc::default(),
-        })
+        }
+        .because(error))
     }
 }
 
@@ -182,6 +206,18 @@ impl Described for Failed<'_> {
                     "error_class",
                     given::word([absent, memory_full, busy, temporary, congestion, PERMANENT])
                         .says("Picks the schedule of the next attempts."),
+                ),
+                (
+                    "network_error_code",
+                    given::integer(0, i64::from(u16::MAX))
+                        .says("What the network gave as the reason; for receipts over SMPP."),
+                ),
+                (
+                    "network_type",
+                    given::integer(1, 255).says(
+                        "Whose code that is: 1 ANSI-136, 2 IS-95, 3 GSM (when absent), 8 a message \
+                         centre's own.",
+                    ),
                 ),
                 ("dest_smsc", given::frontend().says("Whose attempt it was.")),
                 (

@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use zajil_core::outcome::Refusal;
 use zajil_core::smpp::password::Hashed;
-use zajil_core::smpp::{Account, BindType, DefaultAlphabet, LONGEST_SYSTEM_ID, LongText, Network};
+use zajil_core::smpp::{
+    Account, BindType, DefaultAlphabet, IdForm, LONGEST_SYSTEM_ID, LongText, Network,
+};
 
 use super::At;
 use super::field::{Field, MOST_ITEMS, Read};
@@ -39,6 +41,8 @@ pub(crate) struct AccountIn<'a> {
     long_text: Field<'a>,
     idempotent: Field<'a>,
     by_address: Field<'a>,
+    response_ids: Field<'a>,
+    receipt_ids: Field<'a>,
 }
 
 impl AccountIn<'_> {
@@ -71,6 +75,8 @@ impl AccountIn<'_> {
             long_text: LongText::Udh,
             idempotent: false,
             by_address: false,
+            response_ids: IdForm::Decimal,
+            receipt_ids: IdForm::Decimal,
         };
         self.apply(account)
     }
@@ -132,10 +138,16 @@ impl AccountIn<'_> {
                 .by_address
                 .boolean("by_address")?
                 .unwrap_or(old.by_address),
+            response_ids: ids(self.response_ids, "response_ids")?.unwrap_or(old.response_ids),
+            receipt_ids: ids(self.receipt_ids, "receipt_ids")?.unwrap_or(old.receipt_ids),
             system_id: old.system_id,
             password: old.password,
         })
     }
+}
+
+fn ids(field: Field<'_>, name: &str) -> Read<IdForm> {
+    field.word(name, IdForm::parse, &IdForm::ALL.map(IdForm::as_str))
 }
 
 /// What the standard can carry in a C-octet string.
@@ -197,6 +209,8 @@ pub(crate) struct AccountOut<'a> {
     long_text: &'static str,
     idempotent: bool,
     by_address: bool,
+    response_ids: &'static str,
+    receipt_ids: &'static str,
 }
 
 impl<'a> AccountOut<'a> {
@@ -222,6 +236,8 @@ impl<'a> AccountOut<'a> {
             long_text: account.long_text.as_str(),
             idempotent: account.idempotent,
             by_address: account.by_address,
+            response_ids: account.response_ids.as_str(),
+            receipt_ids: account.receipt_ids.as_str(),
         }
     }
 }
@@ -266,6 +282,8 @@ impl Described for AccountIn<'_> {
                 ("long_text", given::word(WAYS)),
                 ("idempotent", given::boolean()),
                 ("by_address", given::boolean()),
+                ("response_ids", given::word(IDS)),
+                ("receipt_ids", given::word(IDS)),
             ],
         )
     }
@@ -295,10 +313,13 @@ impl Described for AccountOut<'_> {
             ("long_text", shown::word(WAYS)),
             ("idempotent", shown::boolean()),
             ("by_address", shown::boolean()),
+            ("response_ids", shown::word(IDS)),
+            ("receipt_ids", shown::word(IDS)),
         ])
     }
 }
 
+const IDS: [&str; 3] = ["decimal", "hex", "hex_upper"];
 const KINDS: [&str; 3] = ["transmitter", "receiver", "transceiver"];
 pub(crate) const ALPHABETS: [&str; 4] = ["gsm7", "latin1", "utf8", "ascii"];
 pub(crate) const WAYS: [&str; 3] = ["udh", "sar", "payload"];

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::frontend::FrontendName;
+use crate::message::Message;
+use crate::receipt::{NetworkError, On};
 use crate::retry::schedule::{ErrorClass, Schedules};
 use crate::smpp::Awaited;
 use crate::status::FinalStatus;
@@ -69,6 +71,13 @@ pub enum Report {
         /// What it says.
         says: Box<Report>,
     },
+    /// A failure, and the code that the network gave for it.
+    Because {
+        /// The code, for receipts.
+        error: NetworkError,
+        /// What is said of the message.
+        says: Box<Report>,
+    },
     /// The charging system has answered for a message that waits for that.
     Charged(Settlement),
     /// Time has passed: the sweep's report. The life is over (S9.1), the frontend has had its turn
@@ -80,11 +89,48 @@ pub enum Report {
 }
 
 impl Report {
+    /// This, for the reason that the network gave, if it gave one.
+    #[must_use]
+    pub fn because(self, error: Option<NetworkError>) -> Self {
+        match error {
+            None => self,
+            Some(error) => Self::Because {
+                error,
+                says: Box::new(self),
+            },
+        }
+    }
+
+    /// What is to be kept of why it failed; none when it does not say whether or why.
+    fn cause(&self) -> Option<Option<NetworkError>> {
+        match self {
+            Self::AttemptFailed {
+                class: Some(ErrorClass::Congestion),
+                ..
+            } => None,
+            Self::AttemptFailed { class, .. } => Some(class.and_then(NetworkError::of)),
+            Self::Ended { .. } | Self::Refused { .. } => Some(None),
+            _ => None,
+        }
+    }
+
+    /// Keeps why it failed, where a receipt will tell.
+    pub(super) fn keep_cause(&self, message: &mut Message, told: Option<NetworkError>) {
+        let Some(cause) = told.map(Some).or_else(|| self.cause()) else {
+            return;
+        };
+        if let Some(origin) = message.arranged.origin.as_deref_mut()
+            && (origin.intermediate || origin.receipt != On::Never)
+        {
+            origin.error = cause;
+        }
+    }
+
     /// What it says, for the log of a message that it comes too late for.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Heard { says, .. } => says.word(),
+            Self::Heard { says, .. } | Self::Because { says, .. } => says.word(),
             Self::Delivered { .. } => "delivered",
             Self::AttemptFailed { .. } => "attempt failed",
             Self::Ended { .. } => "ended",

@@ -6,6 +6,7 @@ use smpp_codec::pdu::{DataSm, Sm};
 use smpp_codec::receipt;
 use smpp_codec::state::MessageState;
 use smpp_codec::tlv::{Tag, Tlvs};
+use zajil_core::receipt::NetworkError;
 use zajil_core::smpp::carrier::ReceiptIds;
 use zajil_store::record::SmppUnmatched;
 
@@ -29,6 +30,8 @@ pub(crate) struct Said {
     pub(crate) state: Option<MessageState>,
     /// `err`, or the last two octets of `network_error_code`.
     pub(crate) error: Option<String>,
+    /// The error as receipts to applications tell it: `network_error_code`, or a number in `err`.
+    pub(crate) network: Option<NetworkError>,
     /// Whether it tells of a state on the way, whatever the state is.
     pub(crate) on_the_way: bool,
 }
@@ -60,15 +63,22 @@ impl Said {
         let id = named.or(parsed.id).unwrap_or_default();
         let state = tlvs.u8(Tag::MESSAGE_STATE).map(MessageState::from_octet);
         let known = state.filter(|state| !matches!(state, MessageState::Other(_)));
-        let network = tlvs.get(Tag::NETWORK_ERROR_CODE).and_then(|code| {
-            let code = code.get(1..3)?;
-            Some(u16::from_be_bytes([*code.first()?, *code.get(1)?]).to_string())
+        let code = tlvs.get(Tag::NETWORK_ERROR_CODE);
+        let network = code.and_then(|octets| match octets[..] {
+            [network, high, low] => Some(NetworkError {
+                network,
+                code: u16::from_be_bytes([high, low]),
+            }),
+            _ => None,
         });
-        let error = parsed.error.or(network);
+        let error = parsed
+            .error
+            .or(network.map(|network| network.code.to_string()));
         Some(Self {
             id: id.chars().take(LONGEST_ID).collect(),
             from: number::read(source),
             state: known.or(parsed.state),
+            network: network.or_else(|| centres_own(error.as_deref())),
             error: error.map(|error| error.chars().take(LONGEST_ERROR).collect()),
             on_the_way: kind & EsmClass::INTERMEDIATE != 0,
         })
@@ -81,6 +91,7 @@ impl Said {
             from: kept.from.clone(),
             state: MessageState::from_word(&kept.state),
             error: kept.error.clone(),
+            network: centres_own(kept.error.as_deref()),
             on_the_way: false,
         }
     }
@@ -105,6 +116,15 @@ impl Said {
             None => format!("receipt {state}"),
         }
     }
+}
+
+/// `err` is a code of the carrier's own, if it is a number and means a failure.
+fn centres_own(error: Option<&str>) -> Option<NetworkError> {
+    let code = error?.trim().parse().ok().filter(|code| *code != 0)?;
+    Some(NetworkError {
+        network: NetworkError::CENTRE,
+        code,
+    })
 }
 
 /// An id as it is kept: in small letters, without leading zeros.

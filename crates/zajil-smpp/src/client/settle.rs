@@ -178,14 +178,15 @@ impl Upstream {
         let by = Some(self.carrier.name.clone());
         let reason = Some(said.told());
         let error = said.error.as_deref();
-        match error.and_then(|error| self.carrier.on_receipt(error)) {
+        let report = match error.and_then(|error| self.carrier.on_receipt(error)) {
             Some(Handling::Again(class)) => again(by, reason, class),
             None if said.state == Some(MessageState::Expired) => Report::Ended {
                 how: FinalStatus::Expired,
                 reason,
             },
             Some(Handling::Never) | None => Report::Refused { by, reason },
-        }
+        };
+        report.because(said.network)
     }
 }
 

@@ -86,7 +86,13 @@ impl Server {
             .ending()
             .map(|ending| State::of(ending.how, &events));
         let (said, error) = match state {
-            Some(state) => (receipts::state(state), receipts::error(state)),
+            Some(state) => {
+                let origin = message.arranged.origin.as_deref();
+                let told = origin.and_then(|origin| origin.error);
+                let told = told.filter(|_| state.has_cause());
+                let code = told.map_or(receipts::error(state), |error| error.code);
+                (receipts::state(state), code)
+            }
             None if version >= WITH_SCHEDULED && self.waits_for_its_time(&message) => {
                 (MessageState::Scheduled, 0)
             }
@@ -214,11 +220,7 @@ impl Server {
         (id, source): (&Text, &Address),
         unknown: Status,
     ) -> Result<(Message, Vec<Event>), Status> {
-        let id = id
-            .to_str()
-            .parse()
-            .ok()
-            .and_then(|id| MessageId::new(id).ok());
+        let id = account.response_ids.read(&id.to_str());
         let id = id.ok_or(Status::RINVMSGID)?;
         let found = self.parts.desk.find(id).await;
         let found = found.map_err(|refusal| failed(refusal.reason, unknown))?;

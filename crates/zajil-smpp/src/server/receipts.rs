@@ -11,8 +11,8 @@ use smpp_codec::text::{ShortMessage, Text};
 use smpp_codec::tlv::{Tag, Tlv, Tlvs};
 use smpp_codec::{Pdu, Status};
 use zajil_core::port::{Answer, Handed, ReceiptAnswer, ReceiptAsk};
-use zajil_core::receipt::{Receipt, State};
-use zajil_core::smpp::{DefaultAlphabet, Named};
+use zajil_core::receipt::{NetworkError, Receipt, State};
+use zajil_core::smpp::{Account, Named};
 
 use super::deliver::{Session, WAIT};
 use crate::link::Lost;
@@ -24,8 +24,8 @@ use crate::text;
 const RESPONSES_IN_A_LEASE: u32 = 3;
 /// It is not shorter than this, however short the timer.
 const SHORTEST_LEASE: Duration = Duration::from_secs(30);
-/// `network_error_code`: the message centre's own kind of code (SMPP 5.0, 4.8.4.42).
-const OUR_KIND_OF_ERROR: u8 = 8;
+/// `err` in the text of a receipt.
+const LARGEST_IN_TEXT: u16 = 999;
 
 /// The receipts of the account of a session.
 pub(super) struct Receipts<'s>(pub(super) &'s Session<'s>);
@@ -51,11 +51,7 @@ impl Source for Receipts<'_> {
     async fn work(&self, handed: Handed) -> Option<Self::Done> {
         let session = self.0;
         let receipt = &handed.receipt;
-        let pdu = write(
-            receipt,
-            session.account.alphabet,
-            session.bound.knows_parameters(),
-        );
+        let pdu = write(receipt, session.account, session.bound.knows_parameters());
         let answer = match session.request(Pdu::DeliverSm(pdu)).await {
             Ok(Status::ROK) => ReceiptAnswer::Taken,
             Ok(status @ (Status::RX_P_APPN | Status::RX_R_APPN)) => {
@@ -81,25 +77,32 @@ impl Source for Receipts<'_> {
 }
 
 /// A receipt as a `deliver_sm`; only peers of 3.4 and later know optional parameters.
-pub(super) fn write(receipt: &Receipt, alphabet: DefaultAlphabet, parameters: bool) -> Sm {
-    let id = receipt.known_as.to_string();
-    let (state, error) = (state(receipt.state), error(receipt.state));
+pub(super) fn write(receipt: &Receipt, account: &Account, parameters: bool) -> Sm {
+    let state = state(receipt.state);
+    let network = receipt.error.unwrap_or(NetworkError {
+        network: NetworkError::CENTRE,
+        code: error(receipt.state),
+    });
+    // The text has three digits.
+    let in_text = Some(network.code).filter(|code| *code <= LARGEST_IN_TEXT);
     let delivered = u16::from(receipt.state == State::Delivered);
     let written = Written {
-        id: &id,
+        id: &account.receipt_ids.write(receipt.known_as),
         submitted: 1,
         delivered,
         submit_ms: receipt.submitted_at.millis(),
         done_ms: receipt.done_at.millis(),
         state,
-        error,
-        text: &text::plain(&receipt.text, alphabet, TEXT_OCTETS),
+        error: in_text.unwrap_or(error(receipt.state)),
+        text: &text::plain(&receipt.text, account.alphabet, TEXT_OCTETS),
     };
     let mut tlvs = Tlvs::NONE;
     if parameters {
-        let code = error.to_be_bytes();
-        let network = [OUR_KIND_OF_ERROR, code[0], code[1]];
-        tlvs.push_text(Tag::RECEIPTED_MESSAGE_ID, &Text::until_zero(id.clone()));
+        let code = network.code.to_be_bytes();
+        let network = [network.network, code[0], code[1]];
+        // The one of the response to the submit, whatever the text says (3.4, 5.3.2.12).
+        let id = account.response_ids.write(receipt.known_as);
+        tlvs.push_text(Tag::RECEIPTED_MESSAGE_ID, &Text::until_zero(id));
         tlvs.push_u8(Tag::MESSAGE_STATE, state.octet());
         if let Some(tlv) = Tlv::new(Tag::NETWORK_ERROR_CODE, network.to_vec()) {
             tlvs.push(tlv);
@@ -144,7 +147,8 @@ pub(crate) const fn state(state: State) -> MessageState {
     }
 }
 
-/// `err` of a receipt, and the code in `network_error_code`: what kind of failure it was.
+/// `err` of a receipt, and the code in `network_error_code`, where no network has said why: what kind
+/// of failure it was.
 pub(crate) const fn error(state: State) -> u16 {
     match state {
         State::Delivered => 0,
@@ -162,8 +166,10 @@ mod tests {
     use zajil_core::clock::Timestamp;
     use zajil_core::frontend::FrontendName;
     use zajil_core::id::MessageId;
+    use zajil_core::smpp::{DefaultAlphabet, IdForm};
 
     use super::*;
+    use crate::accounts::tests::account;
 
     fn receipt(state: State) -> Receipt {
         let named = |ton, npi, value: &str| Named {
@@ -180,6 +186,7 @@ mod tests {
             to: named(5, 0, "SHOP"),
             reference: Some(0x0102),
             state,
+            error: None,
             // 2027-01-15 08:00 and 08:01 UTC.
             submitted_at: Timestamp::from_secs(1_800_000_000),
             done_at: Timestamp::from_secs(1_800_000_060),
@@ -191,7 +198,7 @@ mod tests {
     fn d19_the_text_is_the_canonical_one_in_every_state() {
         let mut all = String::new();
         for state in State::ALL {
-            let pdu = write(&receipt(state), DefaultAlphabet::Utf8, true);
+            let pdu = write(&receipt(state), &account(DefaultAlphabet::Utf8), true);
             let text = String::from_utf8(pdu.short_message.octets().to_vec()).unwrap();
             all.push_str(&format!("{:#04x} {text}\n", pdu.esm_class.0));
         }
@@ -208,7 +215,11 @@ mod tests {
 
     #[test]
     fn d19_a_receipt_goes_back_along_the_addresses_of_its_submit() {
-        let pdu = write(&receipt(State::Delivered), DefaultAlphabet::Gsm7, true);
+        let pdu = write(
+            &receipt(State::Delivered),
+            &account(DefaultAlphabet::Gsm7),
+            true,
+        );
         let from = &pdu.source_addr;
         assert_eq!(
             (from.ton, from.npi, &*from.value.to_str()),
@@ -234,8 +245,54 @@ mod tests {
 
     #[test]
     fn d19_a_peer_of_3_3_gets_the_text_alone() {
-        let pdu = write(&receipt(State::Delivered), DefaultAlphabet::Latin1, false);
+        let pdu = write(
+            &receipt(State::Delivered),
+            &account(DefaultAlphabet::Latin1),
+            false,
+        );
         assert_eq!(pdu.tlvs, Tlvs::NONE);
         assert!(!pdu.short_message.octets().is_empty());
+    }
+
+    /// D19: what a network said of a failure goes into the text, as far as it fits, and whole into
+    /// the parameter.
+    #[test]
+    fn d19_a_receipt_says_why_in_the_words_of_the_network() {
+        for (code, text) in [(27, "err:027"), (999, "err:999"), (0x1234, "err:001")] {
+            let failed = Receipt {
+                error: Some(NetworkError {
+                    network: NetworkError::GSM,
+                    code,
+                }),
+                ..receipt(State::Undeliverable)
+            };
+            let pdu = write(&failed, &account(DefaultAlphabet::Gsm7), true);
+            let written = String::from_utf8_lossy(pdu.short_message.octets()).into_owned();
+            assert!(written.contains(text), "{code}: {written}");
+            let [high, low] = code.to_be_bytes();
+            let parameter = pdu.tlvs.get(Tag::NETWORK_ERROR_CODE).unwrap();
+            assert_eq!(parameter[..], [3, high, low]);
+        }
+    }
+
+    /// D19: the text writes the id as the account wants it, the parameter as its submit was answered.
+    #[test]
+    fn d19_a_receipt_names_the_id_in_the_forms_of_the_account() {
+        use IdForm::{Decimal, Hex, HexUpper};
+        for (response_ids, receipt_ids, parameter, text) in [
+            (Hex, Decimal, "38601fa", "id:59113978 "),
+            (Decimal, Hex, "59113978", "id:38601fa "),
+            (HexUpper, HexUpper, "38601FA", "id:38601FA "),
+        ] {
+            let account = Account {
+                response_ids,
+                receipt_ids,
+                ..account(DefaultAlphabet::Gsm7)
+            };
+            let pdu = write(&receipt(State::Delivered), &account, true);
+            assert!(pdu.short_message.octets().starts_with(text.as_bytes()));
+            let id = pdu.tlvs.text(Tag::RECEIPTED_MESSAGE_ID).unwrap();
+            assert_eq!(id.to_str(), parameter);
+        }
     }
 }

@@ -116,7 +116,7 @@ impl Session {
         let (server, account) = (Arc::clone(&self.server), Arc::clone(account));
         later(async move {
             let taken = server.take(&account, made).await;
-            server.taken((header, response), taken)
+            server.taken(&account, (header, response), taken)
         })
     }
 
@@ -161,7 +161,7 @@ impl Session {
                     Answer::refusal(header, why)
                 }
                 Some(id) => Answer::done(Pdu::SubmitMultiResp(SubmitMultiResp {
-                    message_id: given(id),
+                    message_id: given(&account, id),
                     unsuccess_sme: Unsuccesses::new(failed).unwrap_or_default(),
                     ..SubmitMultiResp::default()
                 })),
@@ -202,9 +202,9 @@ fn later(answer: impl Future<Output = Answer> + Send + 'static) -> Reaction {
     Reaction::Later(Box::pin(answer))
 }
 
-/// An id as applications are given it.
-fn given(id: MessageId) -> Text {
-    Text::until_zero(id.to_string())
+/// An id as an application is given it.
+fn given(account: &Account, id: MessageId) -> Text {
+    Text::until_zero(account.response_ids.write(id))
 }
 
 impl Server {
@@ -231,7 +231,7 @@ impl Server {
     }
 
     /// Hands in what was gathered, in one transaction.
-    async fn take_all(&self, gathered: Vec<Gathered>) -> Vec<(Header, Answer)> {
+    async fn take_all(&self, account: &Account, gathered: Vec<Gathered>) -> Vec<(Header, Answer)> {
         let mut requests = Vec::with_capacity(gathered.len());
         let mut submissions = Vec::with_capacity(gathered.len());
         for one in gathered {
@@ -252,7 +252,7 @@ impl Server {
                 }
                 None => Err(Status::RSYSERR),
             };
-            (request.0, self.taken(request, taken))
+            (request.0, self.taken(account, request, taken))
         };
         requests.into_iter().map(answer).collect()
     }
@@ -260,13 +260,14 @@ impl Server {
     /// Counts a submit, and makes its answer.
     fn taken(
         &self,
+        account: &Account,
         (header, response): (Header, fn(SmResp) -> Pdu),
         taken: Result<MessageId, Status>,
     ) -> Answer {
         self.answered(*taken.as_ref().err().unwrap_or(&Status::ROK));
         match taken {
             Ok(id) => Answer::done(response(SmResp {
-                message_id: given(id),
+                message_id: given(account, id),
                 ..SmResp::default()
             })),
             Err(status) => Answer::refusal(header, status),
@@ -358,10 +359,11 @@ impl Handler for Session {
         if self.gathered.is_empty() {
             return None;
         }
+        let account = Arc::clone(self.bound.account()?);
         let gathered = std::mem::take(&mut self.gathered);
         let server = Arc::clone(&self.server);
         Some(Box::pin(async move {
-            let answers = server.take_all(gathered).await;
+            let answers = server.take_all(&account, gathered).await;
             answers.into_iter().collect()
         }))
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Clock;
 use zajil_core::event::NodeName;
 use zajil_core::smpp::password::Hashed;
-use zajil_core::smpp::{Account, BindType, DefaultAlphabet, LongText};
+use zajil_core::smpp::{Account, BindType, DefaultAlphabet, IdForm, LongText};
 use zajil_engine::{Engine, Parts};
 use zajil_smpp::accounts::Accounts;
 use zajil_smpp::link::{self, Answer, Ended, Handle, Handler, Link, Reaction};
@@ -65,6 +65,8 @@ pub(crate) fn account(system_id: &str) -> Account {
         long_text: LongText::Udh,
         idempotent: false,
         by_address: false,
+        response_ids: IdForm::Decimal,
+        receipt_ids: IdForm::Decimal,
     }
 }
 

@@ -6,12 +6,14 @@ use smpp_codec::pdu::{CancelSm, Pdu, QuerySm, QuerySmResp, ReplaceSm, Sm};
 use smpp_codec::state::MessageState;
 use smpp_codec::text::{ShortMessage, Text};
 use smpp_codec::time::Time;
+use smpp_codec::tlv::Tag;
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::offer::Asker;
 use zajil_core::port::{Ask, Desk as _, Waiting};
-use zajil_core::smpp::{Account, BindType};
+use zajil_core::receipt::NetworkError;
+use zajil_core::smpp::{Account, BindType, IdForm};
 use zajil_core::status::FinalStatus;
 use zajil_store::Store as _;
 use zajil_testkit::build;
@@ -128,6 +130,46 @@ async fn d19_a_query_tells_the_state_of_an_own_message() {
     let kind = BindType::Transmitter;
     newer.bind_as(kind, ("shop", "secret08"), 0x50).await;
     assert_eq!(query(&newer, &later, "SHOP").await.1.message_state, 0);
+}
+
+/// D19: an account whose clients expect ids in hexadecimal gets them, and names messages by them.
+#[tokio::test]
+async fn d19_ids_are_given_and_named_in_the_form_of_the_account() {
+    let hexadecimal = Account {
+        response_ids: IdForm::HexUpper,
+        ..account("shop")
+    };
+    let centre = centre(vec![hexadecimal]).await;
+    let mut shop = Esme::bound(&centre, "shop").await;
+    let mut submit = sm("SHOP", TO, b"hi");
+    submit.registered_delivery = RegisteredDelivery(1);
+    let id = taken(&shop, submit).await;
+    let number = MessageId::new(u64::from_str_radix(&id, 16).unwrap()).unwrap();
+    assert_eq!(
+        centre.store.message(number).await.unwrap().unwrap().id,
+        number
+    );
+    let small = id.to_ascii_lowercase();
+    assert_eq!(query(&shop, &small, "SHOP").await.0, Status::ROK);
+    let code = NetworkError {
+        network: NetworkError::GSM,
+        code: 27,
+    };
+    let ended = Report::Ended {
+        how: FinalStatus::Failed,
+        reason: None,
+    };
+    let report = ended.because(Some(code));
+    centre.engine.report(number, report).await.unwrap();
+    let receipt = shop.next().await;
+    let text = String::from_utf8_lossy(receipt.short_message.octets()).into_owned();
+    assert!(text.starts_with(&format!("id:{number} ")), "{text}");
+    assert!(text.contains(" err:027 "), "{text}");
+    let named = receipt.tlvs.text(Tag::RECEIPTED_MESSAGE_ID).unwrap();
+    assert_eq!(named.to_str(), id);
+    let code = receipt.tlvs.get(Tag::NETWORK_ERROR_CODE).unwrap();
+    assert_eq!(code[..], [3, 0, 27]);
+    assert_eq!(query(&shop, &id, "SHOP").await.1.error_code, 27);
 }
 
 #[tokio::test]

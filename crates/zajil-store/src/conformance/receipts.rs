@@ -6,7 +6,8 @@ use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName};
 use zajil_core::lifecycle::{Report, Settlement};
 use zajil_core::message::Life;
-use zajil_core::receipt::{On, State};
+use zajil_core::receipt::{NetworkError, On, State};
+use zajil_core::retry::schedule::ErrorClass;
 use zajil_core::smpp::{Named, Origin};
 use zajil_core::status::FinalStatus;
 
@@ -129,6 +130,58 @@ pub async fn d19_every_way_to_end_owes_its_receipt(s: Subject) {
             (6, State::Deleted),
         ]
     );
+}
+
+/// What a network said of the last attempt is kept for the receipt, where one will be owed.
+pub async fn d19_a_receipt_knows_what_the_network_said(s: Subject) {
+    let code = |code| NetworkError {
+        network: NetworkError::GSM,
+        code,
+    };
+    s.accept(vec![
+        always(1),
+        always(2),
+        always(3),
+        always(4),
+        wanting(5, origin(On::Never)),
+    ])
+    .await;
+    let absent = Report::AttemptFailed {
+        class: Some(ErrorClass::Absent),
+        reason: None,
+        retry_after: None,
+        by: None,
+        schedules: Arc::default(),
+    };
+    s.report(1, failed_attempt().because(Some(code(6))), at(1))
+        .await;
+    s.report(2, absent, at(1)).await;
+    s.report(3, failed_attempt().because(Some(code(6))), at(1))
+        .await;
+    // The next attempt has failed for a reason that nobody gave.
+    s.report(3, failed_attempt(), at(500)).await;
+    s.report(5, failed_attempt().because(Some(code(6))), at(1))
+        .await;
+    let refused = ended(FinalStatus::Failed).because(Some(code(0x1234)));
+    s.report(4, refused, at(2)).await;
+    assert_eq!(s.store.sweep(scene(at(DAY)), ALL).await.unwrap().len(), 4);
+    let owed = lease(&s, "shop", at(DAY)).await;
+    let mut told: Vec<_> = owed
+        .iter()
+        .map(|owed| (owed.receipt.message.get(), owed.receipt.error))
+        .collect();
+    told.sort_unstable_by_key(|(number, _)| *number);
+    assert_eq!(
+        told,
+        [
+            (1, Some(code(6))),
+            (2, Some(code(27))),
+            (3, None),
+            (4, Some(code(0x1234))),
+        ]
+    );
+    let silent = s.get(5).await.arranged.origin.unwrap();
+    assert_eq!(silent.error, None, "nobody will ask");
 }
 
 /// The submit was answered with a refusal: its sender knows of no message.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
-use zajil_core::receipt::{On, Receipt, State};
+use zajil_core::receipt::{NetworkError, On, Receipt, State};
 use zajil_core::smpp::{Named, Origin};
 
 use super::{Form, VERSION, damaged, decode, encode, instant, is_false, name};
@@ -19,6 +19,17 @@ fn named(named: &Named) -> NamedForm {
 
 fn read_named((ton, npi, value): NamedForm) -> Named {
     Named { ton, npi, value }
+}
+
+/// Whose code, and the code.
+type ErrorForm = (u8, u16);
+
+fn error(error: Option<NetworkError>) -> Option<ErrorForm> {
+    error.map(|error| (error.network, error.code))
+}
+
+fn read_error(error: Option<ErrorForm>) -> Option<NetworkError> {
+    error.map(|(network, code)| NetworkError { network, code })
 }
 
 /// Version 1 of the rare fields has it whole.
@@ -44,6 +55,8 @@ pub(super) struct OriginForm {
     known_as: Option<u64>,
     #[serde(default, skip_serializing_if = "is_false")]
     findable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorForm>,
 }
 
 #[expect(
@@ -70,6 +83,7 @@ impl OriginForm {
             coding: origin.coding,
             known_as: origin.known_as.map(MessageId::get),
             findable: origin.findable,
+            error: error(origin.error),
         }
     }
 
@@ -88,6 +102,7 @@ impl OriginForm {
             coding: self.coding,
             known_as: self.known_as.map(|of| id(Self::WHAT, of)).transpose()?,
             findable: self.findable,
+            error: read_error(self.error),
         })
     }
 }
@@ -109,6 +124,8 @@ struct ReceiptForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<u16>,
     state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorForm>,
     submitted_at: i64,
     done_at: i64,
     text: String,
@@ -134,6 +151,7 @@ pub fn encode_receipt(receipt: &Receipt) -> String {
         to: named(&receipt.to),
         reference: receipt.reference,
         state: receipt.state.as_str().to_owned(),
+        error: error(receipt.error),
         submitted_at: receipt.submitted_at.millis(),
         done_at: receipt.done_at.millis(),
         text: receipt.text.clone(),
@@ -156,6 +174,7 @@ pub fn decode_receipt(text: &str) -> Result<Receipt, Error> {
         to: read_named(form.to),
         reference: form.reference,
         state: State::parse(&form.state).ok_or_else(|| damaged(WHAT, "an unknown state"))?,
+        error: read_error(form.error),
         submitted_at: at(form.submitted_at)?,
         done_at: at(form.done_at)?,
         text: form.text,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use zajil_core::clock::Timestamp;
 use zajil_core::smpp::password::Hashed;
-use zajil_core::smpp::{Account, BindType, DefaultAlphabet, LongText, Network};
+use zajil_core::smpp::{Account, BindType, DefaultAlphabet, IdForm, LongText, Network};
 
 use super::{Form, VERSION, damaged, decode, encode, instant, is_false, name};
 use crate::contract::Error;
@@ -40,6 +40,10 @@ struct AccountForm {
     idempotent: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     by_address: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_ids: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt_ids: Option<String>,
 }
 
 impl Form for AccountForm {
@@ -48,6 +52,17 @@ impl Form for AccountForm {
     fn version(&self) -> u32 {
         self.v
     }
+}
+
+/// What most accounts have is not written.
+fn form_of_ids(form: IdForm) -> Option<String> {
+    (form != IdForm::Decimal).then(|| form.as_str().to_owned())
+}
+
+fn ids(word: Option<&str>) -> Result<IdForm, Error> {
+    let unknown = || damaged(AccountForm::WHAT, "an unknown form of ids");
+    let form = word.map(|word| IdForm::parse(word).ok_or_else(unknown));
+    Ok(form.transpose()?.unwrap_or(IdForm::Decimal))
 }
 
 /// Writes an account.
@@ -75,6 +90,8 @@ pub fn encode_smpp_account(account: &Account) -> String {
         long_text: account.long_text.as_str().to_owned(),
         idempotent: account.idempotent,
         by_address: account.by_address,
+        response_ids: form_of_ids(account.response_ids),
+        receipt_ids: form_of_ids(account.receipt_ids),
     })
 }
 
@@ -112,6 +129,8 @@ pub fn decode_smpp_account(text: &str) -> Result<Account, Error> {
             .ok_or_else(|| bad("an unknown way of long texts"))?,
         idempotent: form.idempotent,
         by_address: form.by_address,
+        response_ids: ids(form.response_ids.as_deref())?,
+        receipt_ids: ids(form.receipt_ids.as_deref())?,
     })
 }
 
@@ -141,6 +160,8 @@ mod tests {
         let set = Account {
             idempotent: true,
             by_address: true,
+            response_ids: IdForm::Hex,
+            receipt_ids: IdForm::HexUpper,
             ..account
         };
         let again = decode_smpp_account(&encode_smpp_account(&set));

@@ -39,6 +39,10 @@ fn d3_messages_and_routes_from_the_command_line() {
     for part in ["dest_smsc", "gw", "message_inserted", "message_routed"] {
         assert!(shown.contains(part), "{part} in:\n{shown}");
     }
+    let shown = run(&["message", "show", &id, "--json"]);
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["data"]["id"].to_string(), id);
+    assert_eq!(shown["data"]["events"][0]["name"], "message_inserted");
     let pdu = "400b919746121611f10000811170021232230f06080412340202a0fb5bce268700";
     let part = json!({ "destination_msisdn": "+1555", "direction": "sc-ms", "pdu": pdu });
     let (_, part) = server.client().call("POST", "/api/messages_raw", &part);

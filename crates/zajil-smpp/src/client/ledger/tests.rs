@@ -28,6 +28,7 @@ fn said(id: &str) -> Said {
         from: "+46709771337".to_owned(),
         state: Some(smpp_codec::state::MessageState::Delivered),
         error: None,
+        network: None,
         on_the_way: false,
     }
 }
