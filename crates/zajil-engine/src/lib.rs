@@ -5,6 +5,7 @@
 //! store's; what lives here is order, time, waiting and the tasks in the background.
 
 mod accept;
+mod alert;
 mod batch;
 mod charge;
 mod control;

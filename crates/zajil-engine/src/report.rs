@@ -207,6 +207,7 @@ impl Shared {
         for queue in &located.queues {
             self.hints.wake(queue.as_ref());
         }
+        self.awake(&located.location).await;
         Ok((located.location, located.new))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
@@ -105,6 +106,8 @@ impl Verified {
 pub(crate) struct Bind {
     pub(crate) number: u64,
     pub(crate) handle: Handle,
+    /// Whether it can be alerted: it receives, and its version knows alerts.
+    pub(crate) is_alerted: bool,
 }
 
 /// An account's sessions, and how much it has submitted of late.
@@ -119,6 +122,7 @@ struct Seats {
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     seats: Mutex<HashMap<FrontendName, Seats>>,
+    entered: AtomicU64,
 }
 
 impl Roster {
@@ -136,6 +140,7 @@ impl Roster {
     /// oldest, which may be dead without our knowing.
     pub(crate) fn enter(&self, account: &Account, bind: Bind) -> Result<(), Bind> {
         let most = usize::try_from(account.max_binds.get()).unwrap_or(usize::MAX);
+        self.entered.fetch_add(1, Ordering::Relaxed);
         self.with(&account.system_id, |seats| {
             seats.binds.retain(|bind| !bind.handle.is_leaving());
             match seats.binds.first() {
@@ -145,6 +150,23 @@ impl Roster {
                     Ok(())
                 }
             }
+        })
+    }
+
+    /// How often somebody came.
+    pub(crate) fn entered(&self) -> u64 {
+        self.entered.load(Ordering::Relaxed)
+    }
+
+    /// A session of the account that can be alerted.
+    pub(crate) fn alerted(&self, name: &FrontendName) -> Option<Handle> {
+        self.with(name, |seats| {
+            let here = |bind: &&Bind| bind.is_alerted && !bind.handle.is_leaving();
+            seats
+                .binds
+                .iter()
+                .find(here)
+                .map(|bind| bind.handle.clone())
         })
     }
 

@@ -51,7 +51,7 @@ pub const REQUESTS: &[(CommandId, Support, Support)] = &[
     (CommandId::QUERY_SM, Support::Takes, Support::No),
     (CommandId::CANCEL_SM, Support::Takes, Support::No),
     (CommandId::REPLACE_SM, Support::Takes, Support::No),
-    (CommandId::ALERT_NOTIFICATION, Support::No, Support::No),
+    (CommandId::ALERT_NOTIFICATION, Support::Sends, Support::No),
     (CommandId::BROADCAST_SM, Support::Refuses, Support::No),
     (CommandId::QUERY_BROADCAST_SM, Support::Refuses, Support::No),
     (
@@ -78,6 +78,12 @@ pub const PARAMETERS: &[(Tag, &str)] = &[
         "sent with the response to a bind of 3.4 or later",
     ),
     (Tag::NETWORK_ERROR_CODE, "sent and taken with receipts"),
+    (
+        Tag::DPF_RESULT,
+        "sent with responses to submits with set_dpf: whether an alert follows",
+    ),
+    (Tag::SET_DPF, "taken with submits: 1 asks for an alert"),
+    (Tag::MS_AVAILABILITY_STATUS, "sent with alerts"),
     (
         Tag::MESSAGE_PAYLOAD,
         "sent and taken in the place of short_message",

@@ -1,5 +1,6 @@
 //! The message centre that applications bind to.
 
+mod alerts;
 mod bind;
 mod deliver;
 mod own;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Clock;
 use zajil_core::port::{Desk, Intake};
+use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
 use self::session::Session;
@@ -39,6 +41,8 @@ pub struct Parts {
     pub intake: Arc<dyn Intake>,
     /// Where they leave.
     pub desk: Arc<dyn Desk>,
+    /// Where it lies who is to be alerted.
+    pub store: Arc<dyn Store>,
     /// Who may bind.
     pub accounts: Arc<dyn Accounts>,
     /// The time of day.

@@ -29,6 +29,9 @@ use crate::text::{self, Carried, Incoming};
 mod repeat;
 mod replacement;
 
+/// `set_dpf`: an alert is wanted if the delivery fails.
+const SET: u8 = 1;
+
 /// A submission, and what it replaces.
 #[derive(Debug)]
 pub(crate) struct Made {
@@ -36,6 +39,8 @@ pub(crate) struct Made {
     /// The sender and the destination, as they were named, of a message that it takes the place of
     /// if one waits.
     pub(crate) replaces: Option<(String, String)>,
+    /// The subscriber and the application, as they were named, where it wants an alert.
+    pub(crate) watch: Option<(Named, Named)>,
 }
 
 /// What the operations that submit have in common.
@@ -138,9 +143,12 @@ impl<'p> Request<'p> {
             let why = "only a text takes the place of a text";
             return Err(unusable(Status::RINVREPFLAG, why));
         }
+        let watch = self.tlvs.u8(Tag::SET_DPF) == Some(SET);
+        let watch = watch.then(|| (named_as(destination), named_as(self.source)));
         Ok(Made {
             submission,
             replaces,
+            watch,
         })
     }
 
@@ -221,8 +229,8 @@ impl<'p> Request<'p> {
             intermediate: asked.wants_intermediate(),
             acks: asked.acks(),
             kind,
-            source: named(self.source),
-            destination: named(destination),
+            source: named_as(self.source),
+            destination: named_as(destination),
             reference,
             service_type: self.service_type.to_str().into_owned(),
             coding: self.data_coding,
@@ -319,7 +327,7 @@ fn times(
     Ok((deliver_after, expires))
 }
 
-fn named(address: &Address) -> Named {
+fn named_as(address: &Address) -> Named {
     Named {
         ton: address.ton,
         npi: address.npi,

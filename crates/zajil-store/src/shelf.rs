@@ -38,6 +38,10 @@ pub enum Kind {
     SmppCarrier,
     /// A receipt of a carrier that belongs to nothing known.
     SmppUnmatched,
+    /// Applications that want to know when a subscriber can be reached, named by its number.
+    SmppWatch,
+    /// An alert that an application is owed.
+    SmppAlert,
     /// A multimedia message (S3.5).
     Mms,
     /// Something that happened in the SS7 network (S3.6).
@@ -46,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ApiKey,
         Self::Audit,
         Self::Webhook,
@@ -54,6 +58,8 @@ impl Kind {
         Self::SmppAccount,
         Self::SmppCarrier,
         Self::SmppUnmatched,
+        Self::SmppWatch,
+        Self::SmppAlert,
         Self::Mms,
         Self::Ss7Event,
     ];
@@ -69,6 +75,8 @@ impl Kind {
             Self::SmppAccount => "smpp_account",
             Self::SmppCarrier => "smpp_carrier",
             Self::SmppUnmatched => "smpp_unmatched",
+            Self::SmppWatch => "smpp_watch",
+            Self::SmppAlert => "smpp_alert",
             Self::Mms => "mms",
             Self::Ss7Event => "ss7_event",
         }

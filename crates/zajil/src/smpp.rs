@@ -190,16 +190,19 @@ pub(crate) async fn doors(
     let tls = Tls::open(smpp, tasks).await?;
     if listener.is_some() || tls.is_some() {
         book.read().await.context("reading SMPP accounts")?;
-        let (_, clock, telemetry) = things;
+        let (store, clock, telemetry) = things;
         let parts = Parts {
             intake: engine.clone(),
             desk: engine.clone(),
+            store: Arc::clone(store),
             accounts: book.clone(),
             clock: Arc::clone(clock),
             telemetry: Arc::clone(telemetry),
         };
         follow(tasks, book);
         let server = Server::new(parts, smpp.server.clone());
+        let (alerting, until) = (Arc::clone(&server), stop.clone());
+        doors.push(Box::pin(async move { alerting.alert(until).await }));
         if let Some((tls, secure)) = tls {
             let server = Arc::clone(&server);
             doors.push(Box::pin(server.serve((tls, Some(secure)), stop.clone())));

@@ -80,9 +80,13 @@ impl Server {
     ) -> Status {
         let system_id = bind.system_id.to_str().into_owned();
         let address = from.address;
-        let done = self
-            .admit(&system_id, (kind, &bind), from, Seat { number, handle })
-            .await;
+        let known = version(bind.interface_version) >= WITH_PARAMETERS;
+        let seat = Seat {
+            number,
+            handle,
+            is_alerted: known && kind != BindType::Transmitter,
+        };
+        let done = self.admit(&system_id, (kind, &bind), from, seat).await;
         match done {
             Ok(account) => {
                 let version = version(bind.interface_version);

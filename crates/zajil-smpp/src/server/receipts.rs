@@ -127,7 +127,7 @@ pub(super) fn write(receipt: &Receipt, account: &Account, parameters: bool) -> S
     }
 }
 
-fn address(named: &Named) -> Address {
+pub(super) fn address(named: &Named) -> Address {
     Address {
         ton: named.ton,
         npi: named.npi,

@@ -7,13 +7,14 @@ use smpp_codec::address::{Address, Destination, Unsuccesses, Unsuccessful};
 use smpp_codec::pdu::{Bare, Bind, SmResp, SubmitMulti, SubmitMultiResp};
 use smpp_codec::session::State;
 use smpp_codec::text::Text;
-use smpp_codec::tlv::Tag;
+use smpp_codec::tlv::{Tag, Tlvs};
 use smpp_codec::{Header, Pdu, Status};
 use tokio::time::Instant;
 use zajil_core::id::MessageId;
 use zajil_core::outcome::Reason;
 use zajil_core::port::Submission;
-use zajil_core::smpp::{Account, BindType};
+use zajil_core::smpp::{Account, BindType, Named};
+use zajil_store::record::SmppAlert;
 use zajil_telemetry::{Door, Fact};
 
 use super::Server;
@@ -36,6 +37,13 @@ pub(super) struct Session {
     bound: Arc<Bound>,
     /// Submits that came at the same time: one transaction stores them.
     gathered: Vec<Gathered>,
+}
+
+/// A submit that was accepted.
+struct Taken {
+    id: MessageId,
+    /// Whether its application will be alerted, where it wants that.
+    alert: Option<bool>,
 }
 
 /// A submit that waits for those that came with it.
@@ -105,7 +113,7 @@ impl Session {
                 return Reaction::Now(Answer::refusal(header, unusable.status));
             }
         };
-        if made.replaces.is_none() {
+        if made.replaces.is_none() && made.watch.is_none() {
             self.gathered.push(Gathered {
                 header,
                 submission: made.submission,
@@ -209,25 +217,50 @@ fn given(account: &Account, id: MessageId) -> Text {
 
 impl Server {
     /// Hands a submission in; answers when it is on stable storage (D5).
-    async fn take(&self, account: &Account, made: Made) -> Result<MessageId, Status> {
+    async fn take(&self, account: &Account, made: Made) -> Result<Taken, Status> {
         let Made {
             submission,
             replaces,
+            watch,
         } = made;
+        let number = submission.destination.as_str().to_owned();
         if let Some((source, destination)) = &replaces {
             let names = (source.as_str(), destination.as_str());
             let replaced = self.replace_present(account, &submission, names).await?;
             if let Some(id) = replaced {
-                return Ok(id);
+                let alert = self.alert_of(account, (id, &number), watch).await;
+                return Ok(Taken { id, alert });
             }
         }
         match self.parts.intake.submit(submission).await {
-            Ok(accepted) => Ok(accepted.message.id),
+            Ok(accepted) => {
+                let message = &accepted.message;
+                let (id, number) = (message.id, message.content.destination.as_str());
+                let alert = self.alert_of(account, (id, number), watch).await;
+                Ok(Taken { id, alert })
+            }
             Err(refusal) => {
                 self.refused(refusal.reason);
                 Err(status::of(refusal.reason))
             }
         }
+    }
+
+    /// Whether an alert was promised, where one is wanted.
+    async fn alert_of(
+        &self,
+        account: &Account,
+        (message, number): (MessageId, &str),
+        watch: Option<(Named, Named)>,
+    ) -> Option<bool> {
+        let (subscriber, application) = watch?;
+        let alert = SmppAlert {
+            account: account.system_id.clone(),
+            subscriber,
+            application,
+            message,
+        };
+        Some(self.watch(number, &alert).await)
     }
 
     /// Hands in what was gathered, in one transaction.
@@ -245,7 +278,10 @@ impl Server {
         };
         let answer = |request: (Header, fn(SmResp) -> Pdu)| {
             let taken = match each.next() {
-                Some(Ok(accepted)) => Ok(accepted.message.id),
+                Some(Ok(accepted)) => Ok(Taken {
+                    id: accepted.message.id,
+                    alert: None,
+                }),
                 Some(Err(refusal)) => {
                     self.refused(refusal.reason);
                     Err(status::of(refusal.reason))
@@ -262,14 +298,18 @@ impl Server {
         &self,
         account: &Account,
         (header, response): (Header, fn(SmResp) -> Pdu),
-        taken: Result<MessageId, Status>,
+        taken: Result<Taken, Status>,
     ) -> Answer {
         self.answered(*taken.as_ref().err().unwrap_or(&Status::ROK));
         match taken {
-            Ok(id) => Answer::done(response(SmResp {
-                message_id: given(account, id),
-                ..SmResp::default()
-            })),
+            Ok(Taken { id, alert }) => {
+                let mut tlvs = Tlvs::NONE;
+                if let Some(is_set) = alert {
+                    tlvs.push_u8(Tag::DPF_RESULT, u8::from(is_set));
+                }
+                let message_id = given(account, id);
+                Answer::done(response(SmResp { message_id, tlvs }))
+            }
             Err(status) => Answer::refusal(header, status),
         }
     }
@@ -291,7 +331,8 @@ impl Server {
                 if let Some(origin) = &mut made.submission.origin {
                     origin.known_as = first;
                 }
-                self.take(account, made).await
+                let taken = self.take(account, made).await;
+                taken.map(|taken| taken.id)
             }
             Err(unusable) => {
                 self.refused(Reason::Invalid);

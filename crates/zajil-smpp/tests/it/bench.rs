@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use smpp_codec::pdu::{Bind, Pdu, Sm, SmResp};
+use smpp_codec::pdu::{AlertNotification, Bind, Pdu, Sm, SmResp};
 use smpp_codec::session::Side;
 use smpp_codec::text::{ShortMessage, Text};
 use smpp_codec::{Header, Status};
@@ -109,6 +109,7 @@ pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
     let parts = server::Parts {
         intake: engine.clone(),
         desk: engine.clone(),
+        store: store.clone(),
         accounts: book.clone(),
         clock,
         telemetry: Arc::clone(&telemetry),
@@ -116,7 +117,10 @@ pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    spawn(Server::new(parts, server::Options::default()).serve((listener, None), stop.clone()));
+    let server = Server::new(parts, server::Options::default());
+    let (alerting, until) = (Arc::clone(&server), stop.clone());
+    spawn(async move { alerting.alert(until).await });
+    spawn(server.serve((listener, None), stop.clone()));
     Centre {
         address,
         engine,
@@ -138,19 +142,26 @@ pub(crate) fn spawn<T: Send + 'static>(
 pub(crate) struct Esme {
     pub(crate) handle: Handle,
     pub(crate) delivered: mpsc::Receiver<Sm>,
+    pub(crate) alerts: mpsc::Receiver<AlertNotification>,
     pub(crate) ended: tokio::task::JoinHandle<Ended>,
 }
 
 /// Answers every delivery with the next status of the list, and then with success.
 struct Inbox {
     to: mpsc::Sender<Sm>,
+    alerts: mpsc::Sender<AlertNotification>,
     answers: Vec<Status>,
 }
 
 impl Handler for Inbox {
     fn request(&mut self, header: Header, pdu: Pdu) -> Reaction {
-        let Pdu::DeliverSm(sm) = pdu else {
-            return Reaction::Now(Answer::refusal(header, Status::RINVCMDID));
+        let sm = match pdu {
+            Pdu::DeliverSm(sm) => sm,
+            Pdu::AlertNotification(alert) => {
+                self.alerts.try_send(alert).unwrap();
+                return Reaction::Never;
+            }
+            _ => return Reaction::Now(Answer::refusal(header, Status::RINVCMDID)),
         };
         self.to.try_send(sm).unwrap();
         let status = self.answers.pop().unwrap_or(Status::ROK);
@@ -172,10 +183,17 @@ impl Esme {
         let stream = TcpStream::connect(centre.address).await.unwrap();
         let (link, handle) = Link::new(link::Options::new(Side::Esme));
         let (to, delivered) = mpsc::channel(1_000);
-        let ended = spawn(link.run(stream, Inbox { to, answers }));
+        let (told, alerts) = mpsc::channel(10);
+        let inbox = Inbox {
+            to,
+            alerts: told,
+            answers,
+        };
+        let ended = spawn(link.run(stream, inbox));
         Self {
             handle,
             delivered,
+            alerts,
             ended,
         }
     }

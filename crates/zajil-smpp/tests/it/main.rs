@@ -1,6 +1,7 @@
 //! The message centre over real connections, with the engine and the store's model behind it.
 
 #[cfg(test)]
+mod alerts;
 mod bench;
 #[cfg(test)]
 mod binds;

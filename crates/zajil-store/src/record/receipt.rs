@@ -11,13 +11,13 @@ use super::{Form, VERSION, damaged, decode, encode, instant, is_false, name};
 use crate::contract::Error;
 
 /// An address: type of number, numbering plan, and what is dialled.
-type NamedForm = (u8, u8, String);
+pub(super) type NamedForm = (u8, u8, String);
 
-fn named(named: &Named) -> NamedForm {
+pub(super) fn named(named: &Named) -> NamedForm {
     (named.ton, named.npi, named.value.clone())
 }
 
-fn read_named((ton, npi, value): NamedForm) -> Named {
+pub(super) fn read_named((ton, npi, value): NamedForm) -> Named {
     Named { ton, npi, value }
 }
 

@@ -1,0 +1,142 @@
+//! Applications that ask for it are told when a subscriber can be reached again (3.4, 4.12).
+
+use smpp_codec::Status;
+use smpp_codec::pdu::{DataSm, Pdu, SmResp};
+use smpp_codec::tlv::Tag;
+use zajil_core::id::MessageId;
+use zajil_core::lifecycle::Report;
+use zajil_core::location::Sighting;
+use zajil_core::port::Desk as _;
+use zajil_core::smpp::BindType;
+use zajil_smpp::number;
+use zajil_store::shelf::{Kind, Page, Shelf as _, Start};
+use zajil_testkit::build;
+
+use crate::bench::{Centre, Esme, PATIENCE, account, centre, sm};
+
+const TO: &str = "+46709771337";
+
+/// What is answered to a submit with `set_dpf`.
+async fn submitted(esme: &Esme, pdu: Pdu) -> (MessageId, Option<u8>) {
+    let response = esme.handle.request(pdu).await.unwrap();
+    assert_eq!(response.status, Status::ROK);
+    let (Pdu::SubmitSmResp(SmResp { message_id, tlvs })
+    | Pdu::DataSmResp(SmResp { message_id, tlvs })) = response.pdu
+    else {
+        panic!("{:?}", response.pdu);
+    };
+    let id = message_id.to_str().parse().unwrap();
+    (MessageId::new(id).unwrap(), tlvs.u8(Tag::DPF_RESULT))
+}
+
+fn watching(source: &str) -> Pdu {
+    let mut submit = sm(source, TO, b"hi");
+    submit.tlvs.push_u8(Tag::SET_DPF, 1);
+    Pdu::SubmitSm(submit)
+}
+
+async fn seen(centre: &Centre, registered: bool) {
+    let sighting = Sighting {
+        imsi: Some("240010000000001".to_owned()),
+        msisdn: Some("46709771337".to_owned()),
+        location: Some(build::name("gw")),
+        registered: Some(registered),
+        ..Sighting::default()
+    };
+    centre.engine.locate(None, sighting).await.unwrap();
+}
+
+/// How many records of a kind there are.
+async fn kept(centre: &Centre, kind: Kind) -> usize {
+    let page = Page {
+        kind,
+        from: Start::After(0),
+        offset: 0,
+        limit: 100,
+    };
+    centre.store.shelf(page).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn an_alert_waits_for_a_session_that_can_be_told_and_comes_once() {
+    let centre = centre(vec![account("shop"), account("other")]).await;
+    let sender = Esme::connect(&centre).await;
+    let status = sender.bind(BindType::Transmitter, "shop", "secret08").await;
+    assert_eq!(status, Status::ROK);
+    let (id, promised) = submitted(&sender, watching("SHOP")).await;
+    assert_eq!(promised, Some(1));
+    let failed = Report::AttemptFailed {
+        reason: None,
+        retry_after: None,
+        by: None,
+        class: None,
+        schedules: std::sync::Arc::default(),
+    };
+    centre.engine.report(id, failed).await.unwrap();
+    // Who has detached cannot be reached.
+    seen(&centre, false).await;
+    assert_eq!(kept(&centre, Kind::SmppWatch).await, 1);
+    seen(&centre, true).await;
+    assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 1);
+    // 3.3 knows no alerts, and another account asked for none.
+    let older = Esme::connect(&centre).await;
+    let bound = older.bind_as(BindType::Receiver, ("shop", "secret08"), 0x33);
+    assert_eq!(bound.await.0, Status::ROK);
+    let mut other = Esme::bound(&centre, "other").await;
+    older.handle.leave();
+    older.ended.await.unwrap();
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 1);
+    let mut receiver = Esme::bound(&centre, "shop").await;
+    let alert = tokio::time::timeout(PATIENCE, receiver.alerts.recv()).await;
+    let alert = alert.unwrap().unwrap();
+    assert_eq!(alert.source_addr, number::write(TO));
+    assert_eq!(alert.esme_addr, number::write("SHOP"));
+    assert_eq!(alert.tlvs.u8(Tag::MS_AVAILABILITY_STATUS), Some(0));
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
+    seen(&centre, true).await;
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
+    assert!(other.alerts.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn every_application_that_asked_is_alerted_and_none_of_what_was_delivered() {
+    let centre = centre(vec![account("shop"), account("other")]).await;
+    let mut shop = Esme::bound(&centre, "shop").await;
+    let mut other = Esme::bound(&centre, "other").await;
+    let mut data = DataSm {
+        source_addr: number::write("OTHER"),
+        destination_addr: number::write(TO),
+        ..DataSm::default()
+    };
+    data.tlvs.push_u8(Tag::SET_DPF, 1);
+    assert_eq!(submitted(&other, Pdu::DataSm(data)).await.1, Some(1));
+    // Asked twice is asked once.
+    submitted(&shop, watching("SHOP")).await;
+    submitted(&shop, watching("SHOP")).await;
+    let (delivered, _) = submitted(&shop, watching("DONE")).await;
+    let done = Report::Delivered { by: None, at: None };
+    centre.engine.report(delivered, done).await.unwrap();
+    let plain = sm("SHOP", TO, b"hi");
+    assert_eq!(submitted(&shop, Pdu::SubmitSm(plain)).await.1, None);
+    seen(&centre, true).await;
+    for (esme, name) in [(&mut shop, "SHOP"), (&mut other, "OTHER")] {
+        let alert = tokio::time::timeout(PATIENCE, esme.alerts.recv()).await;
+        assert_eq!(alert.unwrap().unwrap().esme_addr, number::write(name));
+    }
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
+    assert!(shop.alerts.try_recv().is_err());
+}
+
+/// A subscriber is not watched for everybody.
+#[tokio::test]
+async fn an_alert_that_cannot_be_promised_is_not() {
+    let centre = centre(vec![account("shop")]).await;
+    let shop = Esme::bound(&centre, "shop").await;
+    for number in 0..16 {
+        let (_, promised) = submitted(&shop, watching(&format!("S{number}"))).await;
+        assert_eq!(promised, Some(1));
+    }
+    assert_eq!(submitted(&shop, watching("LAST")).await.1, Some(0));
+    assert_eq!(submitted(&shop, watching("S3")).await.1, Some(1));
+}
