@@ -10,7 +10,9 @@ use zajil_core::smpp::place;
 use zajil_core::status::{FinalStatus, Status};
 
 use super::Subject;
-use super::build::{at, delivered, ended, failed_attempt, id, name, routed, scene, unrouted};
+use super::build::{
+    at, delivered, draft, ended, failed_attempt, id, message, name, routed, scene, unrouted,
+};
 use super::receipts::origin;
 use super::subject::ALL;
 use crate::contract::Filter;
@@ -291,27 +293,28 @@ pub async fn s3_frontend_client_time_and_place_select(s: Subject) {
 }
 
 pub async fn d19_what_waits_is_found_by_its_addresses_if_its_application_wants_that(s: Subject) {
-    let submitted = |number: u64, findable: bool, to: &str| {
-        let mut draft = unrouted(number);
+    let message = |number: u64, findable: bool, to: &str| {
+        let mut message = message(number);
         let mut origin = origin(On::Never);
         (origin.findable, origin.destination.value) = (findable, to.into());
-        draft.message.content.source_smsc = Some(name("shop"));
-        draft.message.arranged.origin = Some(Box::new(origin));
-        draft
+        message.content.source_smsc = Some(name("shop"));
+        message.arranged.origin = Some(Box::new(origin));
+        message
     };
+    let submitted = |number, findable, to| draft(message(number, findable, to));
     let here = || Filter {
         place: Some(place(&name("shop"), "+46701133111", "46-709771337")),
         ..all()
     };
-    let mut routed = submitted(7, true, "46709771337");
-    routed.message.dest_smsc = Some(name("gw"));
+    let mut routed = message(7, true, "46709771337");
+    routed.dest_smsc = Some(name("gw"));
     s.accept(vec![
         submitted(1, true, "46709771337"),
         submitted(2, false, "46709771337"),
         submitted(3, true, "46709771338"),
         submitted(4, true, "+46709771337"),
         submitted(5, true, "46709771337"),
-        routed,
+        draft(routed),
     ])
     .await;
     assert_eq!(found(&s, here()).await, [7, 5, 4, 1]);
