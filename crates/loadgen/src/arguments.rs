@@ -45,6 +45,12 @@ pub(crate) struct Smpp {
     /// The server, as host:port.
     #[arg(long, default_value = "127.0.0.1:2775")]
     address: String,
+    /// Over TLS: the file with the authorities that the server's certificate is signed by.
+    #[arg(long)]
+    tls_ca: Option<PathBuf>,
+    /// The name that its certificate is for.
+    #[arg(long, default_value = "localhost", requires = "tls_ca")]
+    tls_name: String,
     #[arg(long, default_value = "bench")]
     system_id: String,
     #[arg(long, default_value = "secret08")]
@@ -123,6 +129,7 @@ impl Smpp {
         });
         Ok(Options {
             account: account(&self.system_id, &self.password),
+            tls: self.tls_ca.clone().map(|ca| (ca, self.tls_name.clone())),
             accounts: self.accounts,
             binds: self.binds,
             transmitters: self.transmitters,

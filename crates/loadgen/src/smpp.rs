@@ -4,8 +4,10 @@ mod bind;
 mod book;
 mod esme;
 mod template;
+mod wire;
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub struct Options {
     /// `host:port`.
     pub address: String,
     pub account: Account,
+    /// Over TLS: the file with the authorities (PEM), and the name in the server's certificate.
+    pub tls: Option<(PathBuf, String)>,
     /// Binds are dealt out to so many; where there are several, their names end with a number
     /// from 1.
     pub accounts: usize,
@@ -84,6 +88,7 @@ impl Options {
                 system_id: "bench".to_owned(),
                 password: "secret08".to_owned(),
             },
+            tls: None,
             accounts: 1,
             binds: 4,
             transmitters: false,
@@ -237,7 +242,11 @@ fn bind_all(options: &Options, address: SocketAddr) -> Result<Vec<(Role, bind::B
     if let Some((sink, count)) = &options.sink {
         wanted.extend(vec![(Role::Hears, sink, Kind::Receiver); *count]);
     }
-    let each = |(role, account, kind)| Ok((role, bind::bind(address, account, kind)?));
+    let tls = options.tls.as_ref();
+    let tls = tls.map(|(authorities, name)| wire::Tls::open(authorities, name));
+    let tls = tls.transpose()?;
+    let to = (address, tls.as_ref());
+    let each = |(role, account, kind)| Ok((role, bind::bind(to, account, kind)?));
     wanted.into_iter().map(each).collect()
 }
 

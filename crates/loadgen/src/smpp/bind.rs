@@ -12,6 +12,7 @@ use smpp_codec::text::Text;
 use smpp_codec::{Pdu, Status};
 
 use super::Account;
+use super::wire::{Binding, Cipher, Tls};
 
 /// Longer than any bind worth waiting for.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -29,17 +30,23 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) stream: TcpStream,
+    pub(super) cipher: Cipher,
     /// What came after the response.
     pub(super) input: BytesMut,
     /// The last number that was used.
     pub(super) sequence: u32,
 }
 
-pub(super) fn bind(address: SocketAddr, account: &Account, kind: Kind) -> Result<Bound> {
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER)
+pub(super) fn bind(
+    (address, tls): (SocketAddr, Option<&Tls>),
+    account: &Account,
+    kind: Kind,
+) -> Result<Bound> {
+    let stream = TcpStream::connect_timeout(&address, ANSWER)
         .with_context(|| format!("cannot connect to {address}: is the server running?"))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(ANSWER))?;
+    let mut stream = Binding::new(stream, tls)?;
     let text = |value: &str| Text::new(value.to_owned()).context("a zero octet in a name");
     let bind = Bind {
         system_id: text(&account.system_id)?,
@@ -79,9 +86,11 @@ pub(super) fn bind(address: SocketAddr, account: &Account, kind: Kind) -> Result
         };
         input.extend_from_slice(octets);
     }
+    let (stream, cipher) = stream.into_parts();
     stream.set_nonblocking(true)?;
     Ok(Bound {
         stream,
+        cipher,
         input,
         sequence: SEQUENCE,
     })

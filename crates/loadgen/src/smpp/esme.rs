@@ -38,6 +38,9 @@ pub(super) enum Role {
 pub(super) struct Esme {
     bound: Bound,
     out: BytesMut,
+    /// What has come and was not opened, and what is sealed and not sent.
+    came: BytesMut,
+    sealed: BytesMut,
     in_flight: HashMap<u32, Instant>,
     claimed: Option<Claim>,
     submitting: bool,
@@ -50,6 +53,8 @@ impl Esme {
         Self {
             bound,
             out: BytesMut::new(),
+            came: BytesMut::new(),
+            sealed: BytesMut::new(),
             in_flight: HashMap::new(),
             claimed: None,
             submitting: role == Role::Submits,
@@ -69,16 +74,21 @@ impl Esme {
             if self.is_over(now) {
                 break;
             }
-            if self.bound.input.capacity() - self.bound.input.len() < READ_AT_ONCE / 4 {
-                self.bound.input.reserve(READ_AT_ONCE);
+            if self.came.capacity() - self.came.len() < READ_AT_ONCE / 4 {
+                self.came.reserve(READ_AT_ONCE);
+            }
+            if !self.out.is_empty() && self.sealed.len() < MOST_UNSENT {
+                self.bound.cipher.seal(&mut self.out, &mut self.sealed)?;
             }
             tokio::select! {
-                read = reader.read_buf(&mut self.bound.input) => {
+                read = reader.read_buf(&mut self.came) => {
                     let count = read.context("cannot receive")?;
                     ensure!(count > 0, "the server closed the connection");
+                    let input = &mut self.bound.input;
+                    self.bound.cipher.open(&mut self.came, input)?;
                     self.take()?;
                 }
-                sent = writer.write_buf(&mut self.out), if !self.out.is_empty() => {
+                sent = writer.write_buf(&mut self.sealed), if !self.sealed.is_empty() => {
                     sent.context("cannot send")?;
                 }
                 () = tokio::time::sleep_until(wake.into()) => {
@@ -90,7 +100,10 @@ impl Esme {
         }
         self.write(&Pdu::Unbind(Bare::default()), self.bound.sequence + 1);
         // The run is over: whether the server hears of it changes nothing.
-        writer.write_all(&self.out).await.ok();
+        writer.write_all(&self.sealed).await.ok();
+        self.sealed.clear();
+        self.bound.cipher.seal(&mut self.out, &mut self.sealed)?;
+        writer.write_all(&self.sealed).await.ok();
         Ok(())
     }
 
@@ -134,6 +147,7 @@ impl Esme {
     fn is_over(&self, now: Instant) -> bool {
         !self.submitting
             && self.out.is_empty()
+            && self.sealed.is_empty()
             && self.run.submitters.load(Ordering::Acquire) == 0
             && self
                 .run

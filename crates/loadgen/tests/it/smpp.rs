@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -13,6 +14,12 @@ use smpp_codec::flags::EsmClass;
 use smpp_codec::pdu::{BindResp, Sm, SmResp, Tolerance};
 use smpp_codec::text::{ShortMessage, Text};
 use smpp_codec::{Pdu, Status, frame};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use zajil_testkit::authority::Authority;
 
 use crate::url;
 
@@ -32,6 +39,61 @@ fn null_server(receipts: Receipts) -> Options {
         });
     });
     Options::new(url.strip_prefix("http://").unwrap())
+}
+
+/// What takes the keys off a connection, and hands its octets to the null server.
+fn secured(authority: &Authority, behind: String) -> String {
+    let pem = |name: &str| std::fs::read(authority.path(name)).unwrap();
+    let chain = CertificateDer::from_pem_slice(&pem("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&pem("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    url(move |listener| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, behind) = (acceptor.clone(), behind.clone());
+                connections.spawn(async move {
+                    let mut stream = acceptor.accept(stream).await?;
+                    let mut server = tokio::net::TcpStream::connect(behind).await?;
+                    tokio::io::copy_bidirectional(&mut stream, &mut server).await
+                });
+            }
+        });
+    })
+}
+
+#[test]
+fn over_tls_every_submit_is_answered_and_every_receipt_matched() {
+    let authority = Authority::new();
+    authority.issue("server", "localhost");
+    let null = null_server(Receipts::AtOnce);
+    let address = secured(&authority, null.address.clone());
+    let trusting = |name: &str| Options {
+        address: address.strip_prefix("http://").unwrap().to_owned(),
+        tls: Some((authority.path("ca.pem"), name.to_owned())),
+        binds: 2,
+        form: Form::Payload,
+        receipts: true,
+        limit: Limit::Count(2_000),
+        ..null.clone()
+    };
+    let report = smpp::run(&trusting("localhost")).unwrap();
+    assert_eq!(counts(&report, "submit_sm"), (2_000, 2_000));
+    assert_eq!(counts(&report, "receipt"), (2_000, 2_000));
+    assert!(report.is_clean());
+    // A certificate for another name is believed no more than another authority's.
+    assert!(smpp::run(&trusting("elsewhere.example")).is_err());
 }
 
 fn counts(report: &Report, operation: &str) -> (u64, u64) {
