@@ -8,6 +8,7 @@
     reason = "a bench measures and prints"
 )]
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use zajil_core::frontend::FrontendName;
@@ -30,8 +31,9 @@ fn submitted(id: u64) -> Draft {
     let mut draft = make::draft(id, &format!("gw{}", id % FRONTENDS), 0);
     if id.is_multiple_of(FINDABLE) {
         let destination = draft.message.content.destination.as_str().to_owned();
-        draft.message.content.source_smsc = FrontendName::parse("shop").ok();
-        draft.message.arranged.origin = Some(Box::new(Origin {
+        let message = Arc::make_mut(&mut draft.message);
+        message.content.source_smsc = FrontendName::parse("shop").ok();
+        message.arranged.origin = Some(Box::new(Origin {
             destination: Named {
                 value: destination,
                 ..Named::default()
@@ -46,7 +48,7 @@ fn submitted(id: u64) -> Draft {
 /// The oldest of all, which is found last.
 async fn find(store: &EmbeddedStore) -> Result<(), Box<dyn std::error::Error>> {
     let shop = FrontendName::parse("shop")?;
-    let oldest = submitted(FINDABLE).message.content.destination;
+    let oldest = submitted(FINDABLE).message.content.destination.clone();
     let place = Filter {
         place: Some(place(&shop, "", oldest.as_str())),
         limit: 1_000,

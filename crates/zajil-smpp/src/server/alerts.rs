@@ -1,5 +1,5 @@
-//! `alert_notification`: an application that asked with `set_dpf` is told when the subscriber can be
-//! reached again.
+//! `alert_notification`: an application that asked with `set_dpf` is told when the subscriber can
+//! be reached again.
 //!
 //! Who waits lies on the shelf, by number, and so does what is owed, until a session of the account
 //! that receives is there, on whichever node. It is taken off the shelf before it is sent, because

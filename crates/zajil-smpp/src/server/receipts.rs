@@ -147,8 +147,8 @@ pub(crate) const fn state(state: State) -> MessageState {
     }
 }
 
-/// `err` of a receipt, and the code in `network_error_code`, where no network has said why: what kind
-/// of failure it was.
+/// `err` of a receipt, and the code in `network_error_code`, where no network has said why: what
+/// kind of failure it was.
 pub(crate) const fn error(state: State) -> u16 {
     match state {
         State::Delivered => 0,
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    /// D19: the text writes the id as the account wants it, the parameter as its submit was answered.
+    /// D19: the text writes the id as the account wants it, the parameter as the response did.
     #[test]
     fn d19_a_receipt_names_the_id_in_the_forms_of_the_account() {
         use IdForm::{Decimal, Hex, HexUpper};

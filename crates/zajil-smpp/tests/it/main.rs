@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod alerts;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod binds;

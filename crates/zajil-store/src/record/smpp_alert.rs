@@ -88,7 +88,12 @@ mod tests {
     /// As version 1 has written them; a reader of later versions must still read them.
     #[test]
     fn version_1_is_read() {
-        let text = r#"{"v":1,"alerts":[{"account":"shop","subscriber":[1,1,"46709771337"],"application":[5,0,"SHOP"],"message":7}]}"#;
+        let text = [
+            r#"{"v":1,"alerts":[{"account":"shop","subscriber":[1,1,"46709771337"],"#,
+            r#""application":[5,0,"SHOP"],"message":7}]}"#,
+        ]
+        .concat();
+        let text = text.as_str();
         let alerts = decode_smpp_alerts(text).unwrap();
         assert_eq!(alerts[0].account.as_str(), "shop");
         assert_eq!((alerts[0].subscriber.ton, alerts[0].message.get()), (1, 7));
