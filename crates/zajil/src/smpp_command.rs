@@ -23,7 +23,7 @@ const COLUMNS: [&str; 6] = [
 pub(crate) enum SmppCommand {
     /// Look at accounts and edit them.
     #[command(subcommand)]
-    Account(AccountCommand),
+    Account(Box<AccountCommand>),
     /// Look at carriers that we bind to, and edit them.
     #[command(subcommand)]
     Carrier(carrier::CarrierCommand),
@@ -142,7 +142,7 @@ impl Terms {
 /// Runs `zajil smpp …`.
 pub(crate) fn run(server: &Remote, command: SmppCommand) -> anyhow::Result<ExitCode> {
     match command {
-        SmppCommand::Account(command) => account(server, command),
+        SmppCommand::Account(command) => account(server, *command),
         SmppCommand::Carrier(command) => carrier::run(server, command),
     }
 }
