@@ -1,6 +1,8 @@
 //! Outside tools: found, installed, or asked for in one line.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,6 +49,7 @@ pub(crate) fn ensure_debian_package(binary: &str, package: &str) -> Result<()> {
 fn install_debian_package(package: &str) -> Result<()> {
     if is_root() && is_on_path("apt-get") {
         println!("installing {package}: apt-get install {package}");
+        let _policy = Policy::set();
         // A new machine has no lists yet; an old one need not fetch them again.
         if apt_get(&["install", package])?
             || apt_get(&["update"])? && apt_get(&["install", package])?
@@ -55,6 +58,33 @@ fn install_debian_package(package: &str) -> Result<()> {
         }
     }
     bail!("the tests need {package}; please install it: sudo apt-get install {package}")
+}
+
+/// While it lives, installing a server does not start it: the tests start their own.
+struct Policy(Option<&'static Path>);
+
+impl Policy {
+    /// Where the machine has a policy of its own, or none can be set, nothing is changed.
+    fn set() -> Self {
+        let file = Path::new("/usr/sbin/policy-rc.d");
+        let mut options = fs::OpenOptions::new();
+        // 101: not allowed.
+        let written = options
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(file)
+            .and_then(|mut policy| policy.write_all(b"#!/bin/sh\nexit 101\n"));
+        Self(written.is_ok().then_some(file))
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.map(fs::remove_file) {
+            println!("please remove /usr/sbin/policy-rc.d: {error}");
+        }
+    }
 }
 
 /// Makes a Python environment in `folder` that has `package` in exactly this version, and answers

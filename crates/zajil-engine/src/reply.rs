@@ -1,6 +1,7 @@
 //! Auto-reply: a message from the destination back to the sender, never a second time (S4.3).
 
 use std::sync::Arc;
+
 use zajil_core::clock::Timestamp;
 use zajil_core::event::{Event, EventName, Scene};
 use zajil_core::id::MessageId;

@@ -1,8 +1,7 @@
 //! Turns that are far off when a message comes.
 
-use std::sync::Arc;
-
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use zajil_store::Store as _;
 
