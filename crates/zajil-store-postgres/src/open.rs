@@ -98,7 +98,7 @@ pub struct PostgresStore {
     first_end: AtomicI64,
     /// How far the order of endings is known.
     pub(crate) horizon: Horizon,
-    /// How far this node has looked for turns that come near.
+    /// Where turns come near that are not listed, as far as this node knows.
     pub(crate) walk: Walk,
     /// The outbox entries that this process has handed out. Only those are forgotten: one with a
     /// lower place may commit after a higher one was read.

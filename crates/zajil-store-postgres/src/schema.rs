@@ -236,7 +236,7 @@ const V5: Index = Index {
 const V6: Index = Index {
     name: "q_sought",
     table: "q",
-    column: "turn",
+    column: "turn, id",
     only: " WHERE number IS NOT NULL",
     cut: false,
 };

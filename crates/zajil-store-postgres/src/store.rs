@@ -34,7 +34,7 @@ use crate::open::PostgresStore;
 use crate::report::{self, Reports, What};
 use crate::row::{damaged, message, messages, newest, stored};
 use crate::tables::{self, only, records};
-use crate::{location, look, sweep};
+use crate::{location, look, sweep, turn};
 
 /// How many locations an offer tidies up on its way.
 const LOCATIONS_AT_ONCE: u32 = 1_000;
@@ -166,13 +166,18 @@ impl Store for PostgresStore {
 
     fn sweep(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Reported>> {
         Box::pin(async move {
-            let stretch = self.walk.next(scene.now);
-            let given = (scene, stretch);
-            let sweep = chore!(self.long_chore, given, |tx, it| sweep::overdue(
-                tx, &it, limit
-            ));
-            let (told, walked) = sweep.await?;
-            self.walk.walked(stretch, walked);
+            let mut told = self.overdue((scene.clone(), Vec::new()), limit).await?;
+            let more = limit.saturating_sub(u32::try_from(told.len()).unwrap_or(limit));
+            match self.list_near(scene.now).await {
+                // Of a turn that nobody listed in time, as after a database was away.
+                Ok(true) if more > 0 => {
+                    let but = told.iter().map(|told| told.message.id.as_i64()).collect();
+                    told.extend(self.overdue((scene, but), more).await?);
+                }
+                Ok(_) => {}
+                // What was told is told; a shorter stretch comes next.
+                Err(error) => tracing::warn!(%error, "turns that come near were not looked for"),
+            }
             Ok(told)
         })
     }
@@ -441,6 +446,32 @@ impl PostgresStore {
         let session = self.session;
         let step = move || Step::new(TAKE, bind![session, duty]);
         self.quick.read(step, |rows| Ok(!rows.is_empty())).await
+    }
+
+    async fn overdue(&self, given: (Scene, Vec<i64>), limit: u32) -> Result<Vec<Reported>, Error> {
+        chore!(self.long_chore, given, |tx, given| sweep::overdue(
+            tx, &given, limit
+        ))
+        .await
+    }
+
+    /// Lists turns that come near by the index, if this node does: a stretch, a second after the
+    /// last at the earliest. Whether one was listed that has come already.
+    async fn list_near(&self, now: Timestamp) -> Result<bool, Error> {
+        if !self.walk.is_time(now) {
+            return Ok(false);
+        }
+        if self.walk.asks(now) {
+            let has = self.has_duty(turn::DUTY).await?;
+            self.walk.set_duty(has, now);
+        }
+        let Some(stretch) = self.walk.next(now) else {
+            return Ok(false);
+        };
+        let walk = self.long_chore(move |tx| Box::pin(stretch.walk(tx)));
+        let seen = walk.await.inspect_err(|_| self.walk.failed())?;
+        self.walk.walked(stretch, seen);
+        Ok(seen.come)
     }
 
     /// Makes the days ahead, so that no submit has to wait for its own.

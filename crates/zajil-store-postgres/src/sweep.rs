@@ -12,25 +12,23 @@ use crate::report::{self, What};
 use crate::row::{message_id, whole};
 use crate::schema::{self, BY_DAY, Day};
 use crate::tables::only;
-use crate::turn::{self, Stretch};
+use crate::turn;
 
-/// Tells messages whose turn has come that it has, and answers how far the walk went.
+/// Tells messages whose turn has come that it has, but for those that were told already.
 pub(crate) async fn overdue(
     tx: &Tx<'_>,
-    (scene, stretch): &(Scene, Stretch),
+    (scene, told): &(Scene, Vec<i64>),
     limit: u32,
-) -> Done<(Vec<Reported>, Option<i64>)> {
-    let walked = stretch.walk(tx).await?;
+) -> Done<Vec<Reported>> {
     let mut over = Vec::new();
-    for row in turn::come(tx, scene.now, limit).await? {
+    for row in turn::come(tx, scene.now, limit, told.clone()).await? {
         over.push((message_id(row.try_get(0)?)?, What::Report(Report::Overdue)));
     }
     if over.is_empty() {
-        return Ok((Vec::new(), walked));
+        return Ok(Vec::new());
     }
     let outcomes = report::all(tx, &over, scene).await?;
-    let told = outcomes.into_iter().filter_map(Result::ok).collect();
-    Ok((told, walked))
+    Ok(outcomes.into_iter().filter_map(Result::ok).collect())
 }
 
 /// Removes what retention no longer keeps. Logs go first, so that the log of a message never leaves

@@ -300,7 +300,9 @@ pub trait Store: Shelf + Receipts + AwaitedParts + Send + Sync + fmt::Debug {
     fn add_event(&self, id: MessageId, event: Event) -> Reply<'_, bool>;
 
     /// Applies [`Report::Overdue`] to messages whose [`Message::next_turn`] has come, at most
-    /// `limit`; answers what it made of each.
+    /// `limit`; answers what it made of each. A store that nodes share may need several sweeps,
+    /// a second apart, to find one, and more when very many fall due at once: until then it is
+    /// pending, and is not offered once its life is over.
     fn sweep(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Reported>>;
 
     /// Removes what retention no longer keeps, about `limit` messages at the most. A finished

@@ -73,3 +73,53 @@ async fn adr15_turns_of_messages_of_a_former_version_are_found() {
     assert_eq!(database.sql(&listed).trim(), "t", "its turn is near");
     assert_eq!(store.sweep(scene(300), 10).await.unwrap().len(), 1);
 }
+
+/// As when the walk takes longer than a statement may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s9_1_a_walk_that_fails_does_not_stop_what_is_listed_from_being_told() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    let mut near = draft(1, "gw", 0);
+    Arc::make_mut(&mut near.message).expires = at(60);
+    store
+        .accept(vec![near, draft(2, "gw", 0)], at(0))
+        .await
+        .unwrap();
+    let name = &schema.name;
+    database.sql(&format!(
+        "CREATE FUNCTION {name}.fails() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57014'; END $$; \
+         CREATE TRIGGER fails BEFORE UPDATE ON {name}.q FOR EACH ROW \
+         WHEN (OLD.number IS NULL) EXECUTE FUNCTION {name}.fails()"
+    ));
+    let told = store.sweep(scene(DAY), 10).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].message.id, id(1));
+    assert!(store.sweep(scene(DAY + 1), 10).await.unwrap().is_empty());
+    database.sql(&format!("DROP TRIGGER fails ON {name}.q"));
+    let told = store.sweep(scene(DAY + 2), 10).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].message.id, id(2));
+}
+
+/// One node walks, however many there are; another takes over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr15_one_node_walks_at_a_time_and_another_when_it_has_gone() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let (one, other) = (schema.node().await, schema.node().await);
+    assert!(one.sweep(scene(0), 10).await.unwrap().is_empty());
+    one.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
+    let listed = format!("SELECT count(number) FROM {}.q", schema.name);
+    assert!(other.sweep(scene(DAY - 60), 10).await.unwrap().is_empty());
+    assert_eq!(database.sql(&listed).trim(), "0", "it is not its duty");
+    one.close().await.unwrap();
+    assert!(other.sweep(scene(DAY - 50), 10).await.unwrap().is_empty());
+    assert_eq!(database.sql(&listed).trim(), "1");
+    assert_eq!(other.sweep(scene(DAY), 10).await.unwrap().len(), 1);
+}
