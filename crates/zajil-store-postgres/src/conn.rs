@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 use zajil_database::postgres::{Dial, Heard, Link};
@@ -70,6 +71,9 @@ const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqsca
 const GONE: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
      SET tcp_keepalives_count = 3; SET tcp_user_timeout = 20000;";
 
+/// So often a connection that is used is asked what serves it.
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
+
 /// A connection to the database.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -78,6 +82,8 @@ pub(crate) struct Conn {
     pulse: Option<Arc<Pulse>>,
     seat: Seat,
     served: Arc<Served>,
+    /// When it is to be asked again what serves it.
+    next_look: Mutex<Instant>,
     known: Mutex<HashMap<&'static str, Statement>>,
 }
 
@@ -99,13 +105,15 @@ impl Conn {
         );
         let served = &manners.served;
         let made = async {
-            served.look_again(dial, manners.silence).await?;
+            let look = || Box::pin(pooler::keep_out(dial, manners.silence));
+            served.look_again(look()).await?;
             let link = dial.connect(heard).await?;
             let told = link.client.simple_query(&prepare).await?;
             let link = Arc::new(link);
             let weak = Arc::downgrade(&link);
             let is_open = move || weak.upgrade().is_some_and(|link| !link.client.is_closed());
-            let seat = served.seat(pooler::last_row(&told), is_open)?;
+            let seat = served.seat(pooler::last_row(&told), is_open, look());
+            let seat = seat.await?;
             Ok((link, seat))
         };
         let made = tokio::time::timeout(manners.silence, made).await;
@@ -116,6 +124,7 @@ impl Conn {
             served: Arc::clone(served),
             silence: manners.silence,
             pulse: manners.pulse.clone(),
+            next_look: Mutex::new(Instant::now() + LOOK),
             known: Mutex::default(),
         })
     }
@@ -130,8 +139,33 @@ impl Conn {
         !self.link.client.is_closed() && !self.served.is_pooled()
     }
 
-    /// Whether it is still served by what it was served by at first.
+    /// When it is to be asked next what serves it, however busy it is meanwhile.
+    pub(crate) fn next_look(&self) -> Instant {
+        *self
+            .next_look
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is time to; once in so long.
+    fn takes_look(&self) -> bool {
+        let mut next = self
+            .next_look
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let time = Instant::now() >= *next;
+        if time {
+            *next = Instant::now() + LOOK;
+        }
+        time
+    }
+
+    /// Whether it is still served by what it was served by at first, where that was not asked of
+    /// late.
     pub(crate) async fn check(&self) -> Done<()> {
+        if !self.takes_look() {
+            return Ok(());
+        }
         let told = self.link.client.simple_query(pooler::SERVED_BY);
         let told = self.in_time(async { Ok(told.await?) }).await?;
         self.seat.check(pooler::last_row(&told))

@@ -419,8 +419,16 @@ impl Lane {
 
     /// A connection, and our row with a number that no former transaction of ours expects.
     async fn ready(&mut self) -> Done<()> {
-        if self.conn.as_ref().is_some_and(Conn::is_open) && self.n.is_some() {
-            return Ok(());
+        if let (Some(conn), Some(_)) = (self.conn.as_ref().filter(|conn| conn.is_open()), self.n) {
+            match conn.check().await {
+                Ok(()) => return Ok(()),
+                // Nobody waits for a silent one a second time.
+                Err(fault @ Fault::Silent(_)) => {
+                    self.lose();
+                    return Err(fault);
+                }
+                Err(_) => {}
+            }
         }
         self.lose();
         let conn = self.connect().await?;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zajil_core::frontend::FrontendName;
 use zajil_store::cluster::Hint;
@@ -26,8 +27,6 @@ const LONGEST: usize = 7_000;
 const NAMED: usize = 256;
 /// So many hints of others may wait for the engine; what does not fit is found by its scans.
 const HEARD: usize = 1_024;
-/// An idle connection is tried this often, so that a dead one is noticed.
-const ALIVE: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// What is to be told to others, and what they have told.
@@ -160,8 +159,8 @@ async fn talk(common: &Arc<Common>) -> Done<()> {
     // Whatever was told while nobody listened.
     drop(common.hints.told.try_send(Hint::Everything));
     loop {
-        let waited = tokio::time::timeout(ALIVE, common.hints.something.notified()).await;
-        if waited.is_err() {
+        // Also that a dead one is noticed.
+        if !tells(conn.next_look(), &common.hints.something).await {
             conn.check().await?;
             if !conn.is_open() {
                 return Err(Fault::Silent("stay"));
@@ -176,9 +175,40 @@ async fn talk(common: &Arc<Common>) -> Done<()> {
     }
 }
 
+/// Waits for something to tell; `false` when the connection is to be looked at first, however much
+/// there is to tell.
+async fn tells(next_look: Instant, something: &Notify) -> bool {
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep_until(next_look) => false,
+        () = something.notified() => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conn::LOOK;
+
+    #[tokio::test(start_paused = true)]
+    async fn s11_2_the_connection_is_looked_at_however_many_hints_there_are() {
+        let hints = Hints::new(1);
+        let end = Instant::now() + Duration::from_secs(60);
+        let (mut next_look, mut looks, mut told) = (Instant::now() + LOOK, 0, 0);
+        while Instant::now() < end {
+            hints.touch_tables();
+            if tells(next_look, &hints.something).await {
+                hints.take();
+                told += 1;
+                tokio::time::advance(GATHER).await;
+            } else {
+                looks += 1;
+                next_look = Instant::now() + LOOK;
+            }
+        }
+        assert!((11..=12).contains(&looks), "{looks}");
+        assert!(told > 3_000, "{told}");
+    }
 
     #[tokio::test]
     async fn hints_of_others_are_heard_and_ones_own_are_not() {

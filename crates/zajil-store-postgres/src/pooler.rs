@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_postgres::SimpleQueryMessage;
 use zajil_database::postgres::{Dial, Link};
 use zajil_store::Error;
@@ -20,6 +21,11 @@ use crate::error::{Done, Fault};
 
 /// How often two connections are asked in turn: others may use the same pool meanwhile.
 const ROUNDS: u32 = 10;
+
+/// How often it is looked whether a pooler that was found has gone.
+const AGAIN: Duration = Duration::from_millis(500);
+/// In so long it is known that a connection was closed.
+const CLOSED: Duration = Duration::from_millis(100);
 
 pub(crate) const TOLD: &str = "hands connections on after each transaction, as PgBouncer does with \
      pool_mode = transaction: the store needs connections that last. Name the database itself, or \
@@ -78,6 +84,19 @@ struct State {
     by: HashMap<String, (u64, IsOpen)>,
     seats: u64,
     pooled: bool,
+    /// Whether somebody looks just now, and when somebody did.
+    looking: bool,
+    looked: Option<Instant>,
+}
+
+/// Somebody looks whether a pooler has gone, until this is dropped.
+struct Looking<'a>(&'a Served);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        (state.looking, state.looked) = (false, Some(Instant::now()));
+    }
 }
 
 impl fmt::Debug for State {
@@ -119,12 +138,14 @@ impl Served {
     /// Another connection is served by this.
     ///
     /// # Errors
-    /// [`Fault::Pooled`] when that serves one already. It may have served one that is closed: a
-    /// pooler whose connections last gives it to the next one then.
-    pub(crate) fn seat(
+    /// [`Fault::Pooled`] when that serves one already, and `look`, as [`keep_out`], says so too. It
+    /// may have served one that is closed, perhaps so lately that nobody has read it: a pooler
+    /// whose connections last gives it to the next one then. Else what `look` says.
+    pub(crate) async fn seat(
         self: &Arc<Self>,
         by: Option<String>,
         is_open: impl Fn() -> bool + Send + 'static,
+        look: impl Future<Output = Done<()>>,
     ) -> Done<Seat> {
         let (number, former) = {
             let mut state = self.lock();
@@ -133,11 +154,19 @@ impl Served {
             let former = by.clone().and_then(|by| state.by.insert(by, entry));
             (state.seats, former)
         };
-        if former.is_some_and(|(_, is_open)| is_open()) {
-            return Err(self.found());
-        }
         let served = Arc::clone(self);
-        Ok(Seat { served, by, number })
+        let seat = Seat { served, by, number };
+        let Some((_, is_open)) = former.filter(|(_, is_open)| is_open()) else {
+            return Ok(seat);
+        };
+        tokio::time::sleep(CLOSED).await;
+        if is_open() {
+            look.await.map_err(|fault| match fault {
+                Fault::Answer(_) => self.found(),
+                fault => fault,
+            })?;
+        }
+        Ok(seat)
     }
 
     /// Connections do not last.
@@ -153,12 +182,24 @@ impl Served {
         self.lock().pooled
     }
 
-    /// Looks, after a pooler was found, whether it has gone.
-    pub(crate) async fn look_again(&self, dial: &Dial, within: Duration) -> Done<()> {
+    /// Who may look whether a pooler has gone: one at a time, and not at once again.
+    fn begin_look(&self) -> Option<Looking<'_>> {
+        let mut state = self.lock();
+        let soon = state.looked.is_some_and(|at| at.elapsed() < AGAIN);
+        if state.looking || soon {
+            return None;
+        }
+        state.looking = true;
+        Some(Looking(self))
+    }
+
+    /// Looks, after a pooler was found, whether it has gone. Others are refused at once meanwhile.
+    pub(crate) async fn look_again(&self, look: impl Future<Output = Done<()>>) -> Done<()> {
         if !self.is_pooled() {
             return Ok(());
         }
-        match keep_out(dial, within).await {
+        let _looking = self.begin_look().ok_or(Fault::Pooled)?;
+        match look.await {
             Err(Fault::Answer(_)) => Err(Fault::Pooled),
             Err(fault) => Err(fault),
             Ok(()) => {
@@ -184,34 +225,95 @@ impl Seat {
 mod tests {
     use super::*;
 
-    #[test]
-    fn s11_2_one_process_that_serves_two_connections_or_another_one_than_before_is_a_pooler() {
-        let by = |who: &str| Some(who.to_owned());
+    fn by(who: &str) -> Option<String> {
+        Some(who.to_owned())
+    }
+
+    async fn pooler() -> Done<()> {
+        Err(Error::Conflict(TOLD.to_owned()).into())
+    }
+
+    async fn none() -> Done<()> {
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s11_2_one_process_that_serves_two_connections_or_another_one_than_before_is_a_pooler()
+    {
         let served = Arc::new(Served::default());
-        let first = served.seat(by("1 0.5"), || true).unwrap();
-        let second = served.seat(by("2 0.5"), || true).unwrap();
+        let first = served.seat(by("1 0.5"), || true, pooler()).await.unwrap();
+        let second = served.seat(by("2 0.5"), || true, pooler()).await.unwrap();
         drop(first);
-        let third = served.seat(by("1 0.5"), || true).unwrap();
+        let third = served.seat(by("1 0.5"), || true, pooler()).await.unwrap();
         assert!(third.check(by("1 0.5")).is_ok());
         assert!(!served.is_pooled());
-        let twice = served.seat(by("2 0.5"), || true);
+        let twice = served.seat(by("2 0.5"), || true, pooler()).await;
         assert!(matches!(twice, Err(Fault::Pooled)));
         assert!(served.is_pooled());
+        assert_eq!(served.lock().by.len(), 1, "what was refused is not kept");
         drop(second);
         let served = Arc::new(Served::default());
-        let only = served.seat(by("1 0.5"), || true).unwrap();
+        let only = served.seat(by("1 0.5"), || true, pooler()).await.unwrap();
         assert!(matches!(only.check(by("3 0.5")), Err(Fault::Pooled)));
         assert!(served.is_pooled());
     }
 
-    #[test]
-    fn s11_2_what_served_a_connection_that_is_closed_may_serve_the_next() {
+    #[tokio::test(start_paused = true)]
+    async fn s11_2_what_served_a_connection_that_is_closed_may_serve_the_next() {
         let served = Arc::new(Served::default());
-        let by = || Some("1 0.5".to_owned());
-        let closed = served.seat(by(), || false).unwrap();
-        let next = served.seat(by(), || true).unwrap();
+        let closed = served.seat(by("1"), || false, pooler()).await.unwrap();
+        let next = served.seat(by("1"), || true, pooler()).await.unwrap();
         drop(closed);
-        assert!(matches!(served.seat(by(), || true), Err(Fault::Pooled)));
+        let again = served.seat(by("1"), || true, pooler()).await;
+        assert!(matches!(again, Err(Fault::Pooled)));
         drop(next);
+    }
+
+    /// The end of the former one is read a moment after the next one was made, or later still.
+    #[tokio::test(start_paused = true)]
+    async fn s11_2_a_connection_whose_end_was_not_read_yet_proves_no_pooler() {
+        let served = Arc::new(Served::default());
+        let begun = Instant::now();
+        let open = move || begun.elapsed() < Duration::from_millis(50);
+        let closing = served.seat(by("1"), open, pooler()).await.unwrap();
+        let next = served.seat(by("1"), || true, pooler()).await.unwrap();
+        assert!(!served.is_pooled());
+        let later = served.seat(by("1"), || true, none()).await.unwrap();
+        assert!(!served.is_pooled());
+        let silent = async { Err(Fault::Silent("answer")) };
+        let unknown = served.seat(by("1"), || true, silent).await;
+        assert!(matches!(unknown, Err(Fault::Silent(_))));
+        assert!(!served.is_pooled());
+        drop((closing, next, later));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s11_2_one_at_a_time_looks_whether_a_pooler_has_gone_twice_a_second() {
+        let served = Arc::new(Served::default());
+        served.look_again(pooler()).await.unwrap();
+        let only = served.seat(by("1"), || true, pooler()).await.unwrap();
+        only.check(by("2")).unwrap_err();
+        let slow = async {
+            tokio::task::yield_now().await;
+            pooler().await
+        };
+        let (slow, other) = tokio::join!(served.look_again(slow), served.look_again(none()));
+        assert!(matches!(slow, Err(Fault::Pooled)));
+        assert!(
+            matches!(other, Err(Fault::Pooled)),
+            "refused, and not asked"
+        );
+        assert!(matches!(
+            served.look_again(none()).await,
+            Err(Fault::Pooled)
+        ));
+        // One that is given up leaves the place to the next.
+        tokio::time::advance(AGAIN).await;
+        let never = served.look_again(std::future::pending());
+        let given_up = tokio::time::timeout(Duration::from_secs(1), never).await;
+        assert!(given_up.is_err());
+        tokio::time::advance(AGAIN).await;
+        served.look_again(none()).await.unwrap();
+        assert!(!served.is_pooled());
     }
 }

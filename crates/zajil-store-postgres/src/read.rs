@@ -120,7 +120,11 @@ impl Readers {
         let place = self.conns.get(at).ok_or(LATE)?;
         let conn = timeout_at(end, self.conn(place)).await;
         let conn = conn.unwrap_or(Err(LATE))?;
-        let answer = timeout_at(end, conn.ask(step)).await.unwrap_or(Err(LATE));
+        let asked = async {
+            conn.check().await?;
+            conn.ask(step).await
+        };
+        let answer = timeout_at(end, asked).await.unwrap_or(Err(LATE));
         // Whoever holds the place just now looks whether it is good, or makes it anew.
         if answer.as_ref().is_err_and(Fault::loses_connection)
             && let Ok(mut held) = place.try_lock()
