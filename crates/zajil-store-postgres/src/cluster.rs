@@ -14,6 +14,7 @@ use crate::error::Done;
 use crate::lane::Tx;
 use crate::open::PostgresStore;
 use crate::row::{damaged, instant, whole};
+use crate::schema::unused;
 use crate::transfer;
 
 /// The database's clock, in milliseconds since 1970.
@@ -70,7 +71,7 @@ impl Cluster for PostgresStore {
                 const REST: &str = "DELETE FROM duty WHERE session = $1";
                 tx.ask(Step::new(LEAVE, bind![session])).await?;
                 tx.ask(Step::new(REST, bind![session])).await?;
-                Ok(())
+                unused::forget_gone(tx).await
             })
         }))
     }
@@ -153,6 +154,8 @@ async fn join(tx: &Tx<'_>, who: &Introduction, session: i64) -> Done<NodeNumber>
         now.millis(),
     ];
     tx.ask(Step::new(ENTER, values)).await?;
+    unused::note(tx, session).await?;
+    unused::forget_gone(tx).await?;
     Ok(NodeNumber::new(number).map_err(|error| damaged(error.to_string()))?)
 }
 

@@ -369,7 +369,7 @@ async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> 
                 Err(fault) => return Err(fault),
             }
             transfer::keep_out(&conn).await?;
-            schema::contract(&conn).await?;
+            schema::unused::contract(&conn).await?;
             let rows = conn.ask(Step::bare(crate::cluster::TIME)).await?;
             if let Some(row) = rows.first() {
                 let today = Day::at(Timestamp::from_millis(row.try_get(0)?));

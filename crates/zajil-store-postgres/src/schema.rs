@@ -16,6 +16,7 @@ use crate::conn::{Conn, Step, bind};
 use crate::error::{Done, Fault};
 
 pub(crate) mod index;
+pub(crate) mod unused;
 
 use index::Index;
 
@@ -241,26 +242,6 @@ const V6: Index = Index {
     cut: false,
 };
 
-/// What only nodes of former versions use. It goes once none of them can be there.
-const UNUSED: &str = "DROP INDEX IF EXISTS q_turn";
-
-/// Contracts: drops what only former versions use, unless other nodes were there of late. Those of
-/// a former version work on without it, but slowly; they do not start any more.
-pub(crate) async fn contract(conn: &Conn) -> Done<()> {
-    const ALONE: &str = "SELECT to_regclass('q_turn') IS NOT NULL AND NOT EXISTS (SELECT 1 \
-         FROM node WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 600000)";
-    let rows = conn.ask(Step::bare(ALONE)).await?;
-    if !rows.first().map_or(Ok(false), |row| row.try_get(0))? {
-        return Ok(());
-    }
-    let drop = format!("SET lock_timeout = {LOCK_WITHIN}; {UNUSED}");
-    match conn.batch(&drop).await {
-        // Somebody reads it just now: it is for the next start.
-        Err(fault) if fault.is_passing() => Ok(()),
-        done => done,
-    }
-}
-
 /// Messages that wait and that their applications look for by their addresses …
 const V7: &str = "
 ALTER TABLE q ADD COLUMN place text;
@@ -323,7 +304,7 @@ async fn bring(conn: &Conn) -> Done<Option<Index>> {
         reached += 1;
     }
     if done == 0 {
-        conn.batch(UNUSED).await?;
+        conn.batch(unused::DROP).await?;
     }
     if done < reached {
         conn.batch("DELETE FROM form").await?;

@@ -191,6 +191,7 @@ impl Store for PostgresStore {
             if purged == Purged::default() {
                 self.make_days(now).await?;
                 self.drop_days(keep, now).await?;
+                self.contract().await?;
             }
             Ok(purged)
         })

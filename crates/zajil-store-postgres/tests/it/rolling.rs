@@ -15,7 +15,7 @@ use zajil_core::offer::Asker;
 use zajil_database::postgres::Dial;
 use zajil_store::Store as _;
 use zajil_store::cluster::Cluster as _;
-use zajil_store::contract::OfferAsk;
+use zajil_store::contract::{OfferAsk, Retention};
 use zajil_store_postgres::{OpenError, Options, PostgresStore};
 use zajil_testkit::database::DatabaseServer;
 
@@ -287,4 +287,49 @@ async fn adr15_tables_of_every_former_form_become_those_of_this_one_under_load()
         assert_eq!(shape(&database, &schema.name), wanted, "form {reached}");
         live(&newer, 1_000_000).await;
     }
+}
+
+/// A cluster is never without nodes, and none of the former version is left in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr15_what_only_a_former_version_used_goes_once_every_node_was_replaced_one_by_one() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let (one, other) = (schema.node().await, schema.node().await);
+    one.join(called("one")).await.unwrap();
+    other.join(called("other")).await.unwrap();
+    let name = &schema.name;
+    // Both are of a former version: they have their index, and write nothing down.
+    database.sql(&format!(
+        "CREATE INDEX q_turn ON {name}.q (turn); DELETE FROM {name}.meta WHERE name LIKE 'form%'"
+    ));
+    let there = format!("SELECT to_regclass('{name}.q_turn') IS NOT NULL");
+    let keep = Retention {
+        messages: Duration::from_secs(86_400),
+        events: Duration::from_secs(86_400),
+        frontends: Duration::from_secs(86_400),
+    };
+    let purge = async |node: &PostgresStore| node.purge(keep, at(0), 10).await.unwrap();
+    purge(&one).await;
+    // The first is replaced; what was killed left its row.
+    drop(one);
+    let newer = schema.node().await;
+    newer.join(called("one")).await.unwrap();
+    purge(&newer).await;
+    assert_eq!(database.sql(&there).trim(), "t", "the other one needs it");
+    drop(other);
+    let last = schema.node().await;
+    assert_eq!(database.sql(&there).trim(), "t", "it was there just now");
+    last.join(called("other")).await.unwrap();
+    purge(&newer).await;
+    assert_eq!(database.sql(&there).trim(), "f");
+    purge(&last).await;
+    last.close().await.unwrap();
+    let noted = format!("SELECT count(*) FROM {name}.meta WHERE name LIKE 'form%'");
+    assert_eq!(
+        database.sql(&noted).trim(),
+        "1",
+        "what has gone is forgotten"
+    );
 }
