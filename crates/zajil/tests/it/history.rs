@@ -113,10 +113,13 @@ impl Load {
         Client::new(&bases[turn % bases.len()])
     }
 
-    /// Posts to one of the nodes, or to the next where it is not there, as a balancer does.
-    fn post(&self, turn: usize, path: &str, body: &Value) -> Option<(u16, Value)> {
+    /// Posts to one of the nodes, or to the next where it is not there or does not answer, as a
+    /// balancer does: with a key, so that what the first has stored is not stored again.
+    fn post(&self, turn: usize, path: &str, (key, body): (&str, &Value)) -> Option<(u16, Value)> {
         let nodes = self.bases.lock().unwrap().len();
-        (turn..turn + nodes).find_map(|turn| self.client(turn).try_call(("POST", path), &[], body))
+        let headers = [("idempotency-key", key)];
+        (turn..turn + nodes)
+            .find_map(|turn| self.client(turn).try_call(("POST", path), &headers, body))
     }
 
     /// One message alone, and others in a batch.
@@ -130,12 +133,16 @@ impl Load {
                 "source_smsc": "test",
             })
         };
-        if let Some((201, answer)) = self.post(turn, "/api/messages", &message(0)) {
+        let key = format!("{worker} {round}");
+        let alone = message(0);
+        if let Some((200 | 201, answer)) = self.post(turn, "/api/messages", (&key, &alone)) {
             self.note_accepted([answer["data"]["id"].as_u64().unwrap()]);
         }
         let batch: Vec<Value> = (1..BATCH).map(message).collect();
         let body = json!({ "messages": batch });
-        if let Some((201 | 207, answer)) = self.post(turn, "/api/messages/batch", &body) {
+        let key = format!("{key} others");
+        let answer = self.post(turn, "/api/messages/batch", (&key, &body));
+        if let Some((200 | 201 | 207, answer)) = answer {
             self.note_accepted(done(&answer));
         }
     }
@@ -215,6 +222,11 @@ impl History {
         let stored =
             sql("SELECT id, coalesce(how, '') FROM zajil.msg LEFT JOIN zajil.fin USING (id)");
         let stored: HashMap<u64, bool> = stored.lines().map(stored_row).collect();
+        let doubles = "SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM zajil.msg \
+             WHERE body LIKE 'cluster %' GROUP BY body) AS x";
+        assert_eq!(sql(doubles).trim(), "0", "submits that were stored twice");
+        let bodies = "SELECT count(*) > 100 FROM zajil.msg WHERE body LIKE 'cluster %'";
+        assert_eq!(sql(bodies).trim(), "t", "bodies are read as they were sent");
         let mut seen = BTreeMap::new();
         for id in &self.accepted {
             assert!(
