@@ -22,7 +22,24 @@ use crate::place::{Schema, database};
 /// A pooler for one test; ends with it.
 struct Pooler {
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
+}
+
+impl Pooler {
+    /// Gives it another mode without closing a connection, as an operator does.
+    fn reload(&self, mode: &str) {
+        let path = self.folder.path().join("pgbouncer.ini");
+        let settings = std::fs::read_to_string(&path).unwrap();
+        let lines = settings.lines().map(|line| match line {
+            line if line.starts_with("pool_mode") => format!("pool_mode = {mode}\n"),
+            line => format!("{line}\n"),
+        });
+        let settings: String = lines.collect();
+        std::fs::write(&path, settings).unwrap();
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(told.unwrap().success());
+    }
 }
 
 impl Drop for Pooler {
@@ -83,7 +100,7 @@ async fn start(server: &Server, mode: &str, port: u16) -> Pooler {
         .stdout(log);
     let pooler = Pooler {
         child: command.spawn().unwrap(),
-        _folder: folder,
+        folder,
     };
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     for _ in 0..1_000 {
@@ -186,4 +203,30 @@ async fn s11_2_a_pooler_that_comes_while_a_node_works_is_noticed_and_named_until
     let _lasting = start(&straight, "session", port).await;
     until(true).await;
     assert!(store.message(id(1)).await.unwrap().is_some());
+}
+
+/// That closes no connection: the first one that is given to somebody else knows no statement, and
+/// the next one is served by what serves another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s11_2_a_pooler_that_is_told_to_hand_connections_on_is_noticed_by_a_busy_node() {
+    let Some((_database, mut server)) = database().await else {
+        return;
+    };
+    let pooler = before(&mut server, "session").await;
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
+    pooler.reload("transaction");
+    let begun = tokio::time::Instant::now();
+    let mut number = 1;
+    let told = loop {
+        number += 1;
+        drop(store.message(id(1)).await);
+        let stored = store.accept(vec![draft(number, "gw", 0)], at(0)).await;
+        match stored {
+            Err(error) if error.to_string().contains("pool_mode = session") => break error,
+            _ => assert!(begun.elapsed() < Duration::from_secs(60), "{stored:?}"),
+        }
+    };
+    println!("{told} after {:?}, {number} submits", begun.elapsed());
 }
