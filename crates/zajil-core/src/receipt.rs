@@ -149,6 +149,8 @@ impl NetworkError {
     pub const GSM: u8 = 3;
     /// A message centre's own.
     pub const CENTRE: u8 = 8;
+    /// Those that have a number (SMPP 5.0, 4.8.4.42).
+    pub const NETWORKS: std::ops::RangeInclusive<u8> = 1..=8;
 
     /// What a GSM network says of failures of this class; none where it may be anything.
     #[must_use]

@@ -2,7 +2,9 @@
 //!
 //! Everything is JSON text, so that an operator can read a record with the database's own tools.
 //! Version 1 is the first. A reader refuses a version that it does not know and a form that it
-//! cannot read with [`Error::Damaged`]; a new version keeps the readers of all former ones.
+//! cannot read with [`Error::Damaged`]; a new version keeps the readers of all former ones. A field
+//! that it does not know is left alone: nodes of a later version write it while this one still
+//! works beside them (D13), and one such row must not keep a node from a whole queue.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -109,9 +109,9 @@ impl Failed<'_> {
 
     /// What the network said, for receipts.
     fn take_error(&mut self) -> Result<Option<NetworkError>, Refusal> {
-        let network = std::mem::take(&mut self.network_type).integer("network_type", 1, 255)?;
+        let network = std::mem::take(&mut self.network_type).integer("network_type", 1, 8)?;
         let code = std::mem::take(&mut self.network_error_code);
-        let code = code.integer("network_error_code", 0, i64::from(u16::MAX))?;
+        let code = code.integer("network_error_code", 1, i64::from(u16::MAX))?;
         if code.is_none() && network.is_some() {
             let rule = "is required with network_type";
             return Err(Refusal::field("network_error_code", rule));
@@ -209,12 +209,12 @@ impl Described for Failed<'_> {
                 ),
                 (
                     "network_error_code",
-                    given::integer(0, i64::from(u16::MAX))
+                    given::integer(1, i64::from(u16::MAX))
                         .says("What the network gave as the reason; for receipts over SMPP."),
                 ),
                 (
                     "network_type",
-                    given::integer(1, 255).says(
+                    given::integer(1, 8).says(
                         "Whose code that is: 1 ANSI-136, 2 IS-95, 3 GSM (when absent), 8 a message \
                          centre's own.",
                     ),

@@ -12,7 +12,7 @@ use zajil_core::id::MessageId;
 use zajil_core::smpp::Awaited;
 use zajil_core::smpp::carrier::Carrier;
 use zajil_store::awaited::AwaitedPart;
-use zajil_store::record::{SmppUnmatched, encode_smpp_unmatched};
+use zajil_store::record::encode_smpp_unmatched;
 use zajil_store::shelf::{Change, Kind, Page, Record, Start};
 use zajil_store::{Error, Store};
 
@@ -211,11 +211,19 @@ impl Ledger {
     }
 
     /// The parts that these receipts end, of those that this node has written down; it waits for
-    /// what is about to be. Only once: whoever comes again asks the store.
-    pub(super) async fn near(&self, carrier: &Carrier, all: &[Said]) -> Vec<Option<AwaitedPart>> {
+    /// what is about to be, of `sisters` too. Only once: whoever comes again asks the store.
+    pub(super) async fn near(
+        &self,
+        (carrier, sisters): (&Carrier, &[FrontendName]),
+        all: &[Said],
+    ) -> Vec<Option<AwaitedPart>> {
         let names = all.iter().map(|said| {
             let keys = self.keys(carrier, said)?.likeliest;
-            Some(keys.iter().map(|key| name(&carrier.name, key)).collect())
+            let own = keys.iter().map(|key| name(&carrier.name, key));
+            let theirs = sisters
+                .iter()
+                .flat_map(|one| keys.iter().map(|key| name(one, key)));
+            Some(own.chain(theirs).collect())
         });
         let names: Vec<Option<Vec<String>>> = names.collect();
         self.written.settled(names.iter().flatten().flatten()).await;
@@ -279,13 +287,7 @@ impl Ledger {
         if kept {
             return Ok(false);
         }
-        let body = encode_smpp_unmatched(&SmppUnmatched {
-            carrier: carrier.name.clone(),
-            id: said.id.clone(),
-            from: said.from.clone(),
-            state: said.word().to_owned(),
-            error: said.error.clone(),
-        });
+        let body = encode_smpp_unmatched(&said.unmatched(carrier.name.clone()));
         let add = Change::Add {
             kind: Kind::SmppUnmatched,
             name: None,

@@ -6,6 +6,7 @@ use smpp_codec::pdu::{DataSm, Sm};
 use smpp_codec::receipt;
 use smpp_codec::state::MessageState;
 use smpp_codec::tlv::{Tag, Tlvs};
+use zajil_core::frontend::FrontendName;
 use zajil_core::receipt::NetworkError;
 use zajil_core::smpp::carrier::ReceiptIds;
 use zajil_store::record::SmppUnmatched;
@@ -65,10 +66,12 @@ impl Said {
         let known = state.filter(|state| !matches!(state, MessageState::Other(_)));
         let code = tlvs.get(Tag::NETWORK_ERROR_CODE);
         let network = code.and_then(|octets| match octets[..] {
-            [network, high, low] => Some(NetworkError {
-                network,
-                code: u16::from_be_bytes([high, low]),
-            }),
+            // No error is no code, and whose it is must be known (5.0, 4.8.4.42).
+            [_, 0, 0] => None,
+            [network, high, low] if NetworkError::NETWORKS.contains(&network) => {
+                let code = u16::from_be_bytes([high, low]);
+                Some(NetworkError { network, code })
+            }
             _ => None,
         });
         let error = parsed
@@ -84,6 +87,18 @@ impl Said {
         })
     }
 
+    /// What is kept of a receipt that belongs to nothing.
+    pub(crate) fn unmatched(&self, carrier: FrontendName) -> SmppUnmatched {
+        SmppUnmatched {
+            carrier,
+            id: self.id.clone(),
+            from: self.from.clone(),
+            state: self.word().to_owned(),
+            error: self.error.clone(),
+            network: self.network,
+        }
+    }
+
     /// What was kept of a receipt that belonged to nothing.
     pub(crate) fn kept(kept: &SmppUnmatched) -> Self {
         Self {
@@ -91,7 +106,7 @@ impl Said {
             from: kept.from.clone(),
             state: MessageState::from_word(&kept.state),
             error: kept.error.clone(),
-            network: centres_own(kept.error.as_deref()),
+            network: kept.network.or_else(|| centres_own(kept.error.as_deref())),
             on_the_way: false,
         }
     }
@@ -179,6 +194,7 @@ pub(crate) fn tail(number: &str) -> String {
 #[cfg(test)]
 mod tests {
     use smpp_codec::text::ShortMessage;
+    use smpp_codec::tlv::Tlv;
 
     use super::*;
 
@@ -312,6 +328,26 @@ mod tests {
         tlvs.push_text(Tag::RECEIPTED_MESSAGE_ID, &smpp_codec::text::Text::EMPTY);
         let said = said(4, "id:77 stat:DELIVRD", tlvs).unwrap();
         assert_eq!(said.id, "77");
+    }
+
+    /// SMPP 5.0, 4.8.4.42: a code of no error, or of nobody, does not hide the one in the text; what
+    /// was kept of a receipt says the same again.
+    #[test]
+    fn d19_a_code_that_says_nothing_hides_no_error() {
+        for (octets, network, code) in [
+            (vec![3, 0, 27], NetworkError::GSM, 27),
+            (vec![3, 0, 0], NetworkError::CENTRE, 34),
+            (vec![0, 0, 27], NetworkError::CENTRE, 34),
+            (vec![9, 0, 27], NetworkError::CENTRE, 34),
+        ] {
+            let mut tlvs = Tlvs::NONE;
+            tlvs.push(Tlv::new(Tag::NETWORK_ERROR_CODE, octets.clone()).unwrap());
+            let read = said(4, "id:7 stat:UNDELIV err:034", tlvs).unwrap();
+            let wanted = NetworkError { network, code };
+            assert_eq!(read.network, Some(wanted), "{octets:?}");
+            let again = Said::kept(&read.unmatched(FrontendName::parse("up").unwrap()));
+            assert_eq!(again, read);
+        }
     }
 
     #[test]

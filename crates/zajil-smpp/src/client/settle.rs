@@ -46,7 +46,8 @@ impl Upstream {
     /// of it. What this node has written down itself, and is delivered, ends in one transaction:
     /// most receipts are such.
     pub(super) async fn receipts(&self, all: &[Said]) -> Vec<Told> {
-        let near = self.ledger.near(&self.carrier, all).await;
+        let whose = (&*self.carrier, &*self.sisters());
+        let near = self.ledger.near(whose, all).await;
         let now = self.parts.clock.now();
         let ending = near.iter().flatten().map(|part| {
             let by = Some(self.carrier.name.clone());
@@ -64,13 +65,14 @@ impl Upstream {
                 return Told::Unsettled(None);
             };
             match told.next() {
-                Some(Ok(true)) => {
+                Some(Ok(Effect::Told)) => {
                     self.counts.delivered.inc();
                     self.ledger.close(&part);
                     Told::Done(Ok(()))
                 }
-                // It is with somebody else, so the id may mean another message by now.
-                Some(Ok(false)) => Told::Unsettled(Some(part.message)),
+                Some(Ok(Effect::Over)) => Told::Unsettled(Some(part.message)),
+                // It is with somebody else, or was freed: the store says what the id means now.
+                Some(Ok(Effect::NotNow)) => Told::Unsettled(None),
                 Some(Err(Again)) | None => Told::Done(Err(Again)),
             }
         });
@@ -112,6 +114,10 @@ impl Upstream {
         // The response may have come between the look and the parking.
         if let Found::Part(part) = ledger.find(carrier, said).await? {
             self.settle(&part, said).await?;
+            return Ok(ledger.used(carrier, said, now).await?);
+        }
+        if let Some((sister, Found::Part(part))) = self.sister(said).await? {
+            sister.settle(&part, said).await?;
             return Ok(ledger.used(carrier, said, now).await?);
         }
         if is_new {
@@ -215,9 +221,17 @@ async fn reported(parts: &Parts, part: &AwaitedPart, report: Report) -> Result<(
     told.into_iter().try_for_each(|told| told.map(drop))
 }
 
-/// Reports; answers of each whether it took effect, as it does not of what has ended or is with
-/// somebody else.
-async fn told(parts: &Parts, reports: Vec<(MessageId, Report)>) -> Vec<Result<bool, Again>> {
+/// What a report did.
+enum Effect {
+    Told,
+    /// Its message has ended, or is gone.
+    Over,
+    /// Its message is with somebody else.
+    NotNow,
+}
+
+/// Reports; answers what each did.
+async fn told(parts: &Parts, reports: Vec<(MessageId, Report)>) -> Vec<Result<Effect, Again>> {
     let ids: Vec<MessageId> = reports.iter().map(|(id, _)| *id).collect();
     match parts.desk.report_many(reports).await {
         Ok(each) => {
@@ -227,17 +241,18 @@ async fn told(parts: &Parts, reports: Vec<(MessageId, Report)>) -> Vec<Result<bo
         Err(refusal) => {
             let count = ids.len();
             tracing::warn!(count, %refusal, "receipts could not be reported");
-            vec![Err(Again); count]
+            (0..count).map(|_| Err(Again)).collect()
         }
     }
 }
 
-fn took_effect(id: MessageId, told: Result<Message, Refusal>) -> Result<bool, Again> {
+fn took_effect(id: MessageId, told: Result<Message, Refusal>) -> Result<Effect, Again> {
     let Err(refusal) = told else {
-        return Ok(true);
+        return Ok(Effect::Told);
     };
     match refusal.reason {
-        Reason::AlreadyFinal | Reason::NotFound | Reason::Conflict => Ok(false),
+        Reason::AlreadyFinal | Reason::NotFound => Ok(Effect::Over),
+        Reason::Conflict => Ok(Effect::NotNow),
         _ => {
             tracing::warn!(%id, %refusal, "a receipt could not be reported");
             Err(Again)

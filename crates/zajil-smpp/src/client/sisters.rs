@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use zajil_core::frontend::FrontendName;
 use zajil_core::smpp::carrier::{Carrier, DeliveredAt};
 
 use super::Upstream;
@@ -27,6 +28,14 @@ impl Upstream {
         of(&self.carrier, &self.carriers.borrow()).next().is_some()
     }
 
+    /// Whose receipts may come here, besides this carrier's.
+    pub(super) fn sisters(&self) -> Vec<FrontendName> {
+        let all = self.carriers.borrow();
+        of(&self.carrier, &all)
+            .map(|one| one.name.clone())
+            .collect()
+    }
+
     /// Whose message a receipt ends that is none of this carrier's, and what that is.
     pub(super) async fn sister(&self, said: &Said) -> Result<Option<(Self, Found)>, Again> {
         let all = self.carriers.borrow().clone();
@@ -48,7 +57,6 @@ impl Upstream {
 
 #[cfg(test)]
 mod tests {
-    use zajil_core::frontend::FrontendName;
     use zajil_core::smpp::carrier::{Host, Password};
 
     use super::*;

@@ -45,7 +45,6 @@ pub struct Extra {
 
 /// Version 1; the fields carry the names of S2, and those that say nothing are left out.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ExtraForm {
     v: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +88,6 @@ struct ExtraForm {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ConcatenationForm {
     reference: u16,
     reference_bits: u8,
@@ -98,7 +96,6 @@ struct ConcatenationForm {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct FallbackForm {
     to: Vec<String>,
     after_ms: u64,
@@ -106,7 +103,6 @@ struct FallbackForm {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ChargingForm {
     until: i64,
     on_failure: String,

@@ -13,7 +13,6 @@ use crate::contract::Error;
 
 /// Version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PolicyForm {
     v: u32,
     frontend: String,
@@ -25,7 +24,6 @@ struct PolicyForm {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PauseForm {
     since: i64,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,6 @@ use crate::contract::Error;
 
 /// A location, version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct LocationForm {
     v: u32,
     id: u64,
@@ -40,7 +39,6 @@ struct LocationForm {
 
 /// A stretch of presence of a frontend, version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PresenceForm {
     v: u32,
     id: u64,

@@ -22,19 +22,18 @@ pub(super) fn read_named((ton, npi, value): NamedForm) -> Named {
 }
 
 /// Whose code, and the code.
-type ErrorForm = (u8, u16);
+pub(super) type ErrorForm = (u8, u16);
 
-fn error(error: Option<NetworkError>) -> Option<ErrorForm> {
+pub(super) fn error(error: Option<NetworkError>) -> Option<ErrorForm> {
     error.map(|error| (error.network, error.code))
 }
 
-fn read_error(error: Option<ErrorForm>) -> Option<NetworkError> {
+pub(super) fn read_error(error: Option<ErrorForm>) -> Option<NetworkError> {
     error.map(|(network, code)| NetworkError { network, code })
 }
 
 /// Version 1 of the rare fields has it whole.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct OriginForm {
     receipt: String,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -113,7 +112,6 @@ fn id(what: &str, number: u64) -> Result<MessageId, Error> {
 
 /// Version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ReceiptForm {
     v: u32,
     message_id: u64,

@@ -13,7 +13,6 @@ use crate::contract::{Error, Refund};
 
 /// Version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RefundForm {
     v: u32,
     message_id: u64,

@@ -13,7 +13,6 @@ use crate::contract::Error;
 
 /// A route, version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RouteForm {
     v: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +47,6 @@ struct RouteForm {
 
 /// A translation rule, version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RuleForm {
     v: u32,
     #[serde(skip_serializing_if = "Option::is_none")]

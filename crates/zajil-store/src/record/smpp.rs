@@ -13,7 +13,6 @@ use crate::contract::Error;
 
 /// Version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AccountForm {
     v: u32,
     system_id: String,

@@ -24,7 +24,6 @@ pub struct SmppAlert {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct OneForm {
     account: String,
     subscriber: NamedForm,
@@ -34,7 +33,6 @@ struct OneForm {
 
 /// Version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AlertsForm {
     v: u32,
     alerts: Vec<OneForm>,

@@ -18,7 +18,6 @@ use crate::contract::Error;
 
 /// Version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CarrierForm {
     v: u32,
     name: String,
@@ -62,7 +61,7 @@ struct CarrierForm {
 }
 
 #[derive(Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct TlsForm {
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

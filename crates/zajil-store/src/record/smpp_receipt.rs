@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use zajil_core::frontend::FrontendName;
+use zajil_core::receipt::NetworkError;
 
+use super::receipt::{self, ErrorForm};
 use super::{Form, VERSION, decode, encode, name};
 use crate::contract::Error;
 
@@ -20,11 +22,12 @@ pub struct SmppUnmatched {
     pub state: String,
     /// Its error code, as it came.
     pub error: Option<String>,
+    /// What it says of the network.
+    pub network: Option<NetworkError>,
 }
 
 /// Version 1.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct UnmatchedForm {
     v: u32,
     carrier: String,
@@ -33,6 +36,8 @@ struct UnmatchedForm {
     state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<ErrorForm>,
 }
 
 impl Form for UnmatchedForm {
@@ -45,14 +50,15 @@ impl Form for UnmatchedForm {
 
 /// Writes a receipt that belongs to nothing.
 #[must_use]
-pub fn encode_smpp_unmatched(receipt: &SmppUnmatched) -> String {
+pub fn encode_smpp_unmatched(unmatched: &SmppUnmatched) -> String {
     encode(&UnmatchedForm {
         v: VERSION,
-        carrier: receipt.carrier.to_string(),
-        id: receipt.id.clone(),
-        from: receipt.from.clone(),
-        state: receipt.state.clone(),
-        error: receipt.error.clone(),
+        carrier: unmatched.carrier.to_string(),
+        id: unmatched.id.clone(),
+        from: unmatched.from.clone(),
+        state: unmatched.state.clone(),
+        error: unmatched.error.clone(),
+        network: receipt::error(unmatched.network),
     })
 }
 
@@ -68,6 +74,7 @@ pub fn decode_smpp_unmatched(text: &str) -> Result<SmppUnmatched, Error> {
         from: form.from,
         state: form.state,
         error: form.error,
+        network: receipt::read_error(form.network),
     })
 }
 
@@ -85,5 +92,13 @@ mod tests {
         let receipt = decode_smpp_unmatched(text).unwrap();
         assert_eq!(receipt.id, "00AB");
         assert_eq!(encode_smpp_unmatched(&receipt), text);
+        let coded = text.replace(r#""000"}"#, r#""034","network":[3,27]}"#);
+        let receipt = decode_smpp_unmatched(&coded).unwrap();
+        let absent = NetworkError {
+            network: NetworkError::GSM,
+            code: 27,
+        };
+        assert_eq!(receipt.network, Some(absent));
+        assert_eq!(encode_smpp_unmatched(&receipt), coded);
     }
 }
