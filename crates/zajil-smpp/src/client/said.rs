@@ -330,8 +330,8 @@ mod tests {
         assert_eq!(said.id, "77");
     }
 
-    /// SMPP 5.0, 4.8.4.42: a code of no error, or of nobody, does not hide the one in the text; what
-    /// was kept of a receipt says the same again.
+    /// SMPP 5.0, 4.8.4.42: a code of no error, or of nobody, does not hide the one in the text; and
+    /// what was kept of a receipt says the same again.
     #[test]
     fn d19_a_code_that_says_nothing_hides_no_error() {
         for (octets, network, code) in [
