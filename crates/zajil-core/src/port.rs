@@ -331,6 +331,9 @@ pub trait Control: Send + Sync {
     /// Those of the store.
     fn set_policy(&self, policy: Policy) -> Answer<'_, Policy>;
 
+    /// Whether the node is drained or stops: it takes no new messages, and calls nobody.
+    fn is_draining(&self) -> bool;
+
     /// Why a frontend gets nothing now, if so: an operator paused it, or it is congested.
     fn pause(&self, name: &FrontendName) -> Option<Pause>;
 

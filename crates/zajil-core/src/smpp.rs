@@ -12,9 +12,11 @@ use crate::receipt::{NetworkError, On};
 
 mod awaited;
 pub mod carrier;
+pub mod outbind;
 pub mod password;
 
 pub use awaited::Awaited;
+use outbind::Outbind;
 use password::Hashed;
 
 /// The longest `system_id`, in octets (SMPP 3.4, 5.2.1).
@@ -345,6 +347,8 @@ pub struct Account {
     pub response_ids: IdForm,
     /// How the texts of receipts write them.
     pub receipt_ids: IdForm,
+    /// Where it is called when messages wait and it is not bound; none = it is not.
+    pub outbind: Option<Outbind>,
 }
 
 impl Account {

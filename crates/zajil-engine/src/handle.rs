@@ -465,6 +465,10 @@ impl Control for Engine {
         self.to_the_end(async move { shared.set_policy(policy).await })
     }
 
+    fn is_draining(&self) -> bool {
+        self.shared.closed.load(Ordering::Acquire)
+    }
+
     fn pause(&self, name: &FrontendName) -> Option<Pause> {
         self.shared.pause(name, self.shared.parts.clock.now())
     }

@@ -20,6 +20,10 @@ use crate::link::Handle;
 pub trait Accounts: Send + Sync + fmt::Debug {
     /// The account of this `system_id`, as it is now.
     fn find(&self, system_id: &str) -> Option<Arc<Account>>;
+
+    /// The accounts that are called when something waits for them (`outbind`). Asked every two
+    /// seconds, so it answers from memory.
+    fn called(&self) -> Vec<Arc<Account>>;
 }
 
 /// Where somebody comes from, and how.
@@ -106,6 +110,8 @@ impl Verified {
 pub(crate) struct Bind {
     pub(crate) number: u64,
     pub(crate) handle: Handle,
+    /// Whether it is delivered to.
+    pub(crate) receives: bool,
     /// Whether it can be alerted: it receives, and its version knows alerts.
     pub(crate) is_alerted: bool,
 }
@@ -167,6 +173,14 @@ impl Roster {
                 .iter()
                 .find(here)
                 .map(|bind| bind.handle.clone())
+        })
+    }
+
+    /// Whether a session of the account is delivered to.
+    pub(crate) fn receives(&self, name: &FrontendName) -> bool {
+        self.with(name, |seats| {
+            let here = |bind: &Bind| bind.receives && !bind.handle.is_leaving();
+            seats.binds.iter().any(here)
         })
     }
 
@@ -263,6 +277,7 @@ pub(crate) mod tests {
             by_address: false,
             response_ids: IdForm::Decimal,
             receipt_ids: IdForm::Decimal,
+            outbind: None,
         }
     }
 

@@ -4,7 +4,6 @@
 //! leases only what it has room for, so a carrier that is down or slow leaves its messages where
 //! they are, in the queue, for the next session, node or frontend.
 
-mod backoff;
 mod deliver;
 mod hear;
 mod ledger;
@@ -17,7 +16,6 @@ mod settle;
 mod sisters;
 mod standing;
 mod taken;
-mod tls;
 mod write;
 mod written;
 

@@ -12,7 +12,9 @@
 //! * [`tap`]: what sees the octets of a link; the live trace is one.
 
 pub mod accounts;
+mod backoff;
 pub mod client;
+mod dial;
 pub mod duplex;
 mod frontend;
 pub mod link;
@@ -25,4 +27,5 @@ pub mod status;
 mod submit;
 pub mod tap;
 pub mod text;
+mod tls;
 mod trace;

@@ -40,7 +40,7 @@ pub const REQUESTS: &[(CommandId, Support, Support)] = &[
     (CommandId::BIND_RECEIVER, Support::Takes, Support::Sends),
     (CommandId::BIND_TRANSMITTER, Support::Takes, Support::Sends),
     (CommandId::BIND_TRANSCEIVER, Support::Takes, Support::Sends),
-    (CommandId::OUTBIND, Support::No, Support::No),
+    (CommandId::OUTBIND, Support::Sends, Support::No),
     (CommandId::UNBIND, Support::Both, Support::Both),
     (CommandId::ENQUIRE_LINK, Support::Both, Support::Both),
     (CommandId::GENERIC_NACK, Support::Both, Support::Both),

@@ -3,6 +3,7 @@
 mod alerts;
 mod bind;
 mod deliver;
+mod outbind;
 mod own;
 mod receipts;
 mod session;
@@ -12,16 +13,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use smpp_codec::Pdu;
 use smpp_codec::session::Side;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use zajil_core::clock::Clock;
-use zajil_core::port::{Desk, Intake};
+use zajil_core::clock::{Clock, Dice};
+use zajil_core::frontend::FrontendName;
+use zajil_core::port::{Control, Desk, Intake};
+use zajil_core::smpp::BindType;
 use zajil_store::Store;
 use zajil_telemetry::Telemetry;
 
+use self::bind::Bound;
 use self::session::Session;
 use crate::accounts::{Accounts, Peer, Roster, Verified};
 use crate::duplex::{Duplex, Secure};
@@ -30,6 +35,9 @@ use crate::trace::Trace;
 
 /// How long sessions have to take leave when the server stops.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections to applications that are being made at a time.
+const DIALLING_AT_ONCE: usize = 32;
 
 /// No account's window is wider.
 const WIDEST_WINDOW: usize = 10_000;
@@ -41,12 +49,16 @@ pub struct Parts {
     pub intake: Arc<dyn Intake>,
     /// Where they leave.
     pub desk: Arc<dyn Desk>,
+    /// Who is paused, and whether the node is drained.
+    pub control: Arc<dyn Control>,
     /// Where it lies who is to be alerted.
     pub store: Arc<dyn Store>,
     /// Who may bind.
     pub accounts: Arc<dyn Accounts>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// Spreads what would happen together.
+    pub dice: Arc<dyn Dice>,
     /// Where facts are told.
     pub telemetry: Arc<Telemetry>,
 }
@@ -90,6 +102,7 @@ pub struct Server {
     connections: AtomicU64,
     /// One for each connection that there may be.
     slots: Arc<Semaphore>,
+    dialling: Semaphore,
 }
 
 impl Server {
@@ -101,6 +114,7 @@ impl Server {
             parts,
             options,
             slots,
+            dialling: Semaphore::new(DIALLING_AT_ONCE),
             roster: Roster::default(),
             verified: Verified::default(),
             connections: AtomicU64::new(0),
@@ -152,6 +166,11 @@ impl Server {
                 self.ended(ended);
             }
         };
+        self.within_leave(all).await;
+    }
+
+    /// Waits until sessions have taken leave, as long as they may take for it.
+    async fn within_leave(&self, all: impl Future<Output = ()>) {
         if tokio::time::timeout(LEAVE_WITHIN, all).await.is_err() {
             tracing::warn!("SMPP sessions were still open when the server stopped");
         }
@@ -189,6 +208,19 @@ impl Server {
                 }
             }
         };
+        let address = peer.ip();
+        self.session((stream, Peer { address, secured }), None, stop)
+            .await;
+    }
+
+    /// A session, from its first PDU to its last; answers as what it was bound. `call` is whom we
+    /// have called, and what we say.
+    async fn session(
+        self: &Arc<Self>,
+        (stream, peer): (Box<dyn Duplex>, Peer),
+        call: Option<(FrontendName, Pdu)>,
+        stop: CancellationToken,
+    ) -> Option<BindType> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let options = link::Options {
             limits: self.options.limits,
@@ -197,25 +229,28 @@ impl Server {
             ..link::Options::new(Side::Centre)
         };
         let (link, handle) = Link::new(options);
-        let trace = Trace::new(&self.parts.telemetry, None);
+        let (called, say) = call.unzip();
+        let trace = Trace::new(&self.parts.telemetry, called.clone());
         let link = link.with_tap(trace.clone());
-        let peer = Peer {
-            address: peer.ip(),
-            secured,
-        };
-        let (session, bound) =
-            Session::new(Arc::clone(&self), (number, peer), handle.clone(), trace);
+        if let Some(say) = say {
+            // The first of a link that has not begun: there is room for it.
+            if let Err(lost) = handle.tell(say).await {
+                tracing::debug!(%lost, "an outbind was not sent");
+            }
+        }
+        let bound = Arc::new(Bound::not_yet(trace, called));
+        let session = Session::new((self, &bound), (number, peer), handle.clone());
         let peer = peer.address;
         let leaving = async {
             stop.cancelled().await;
             handle.leave();
             std::future::pending::<()>().await;
         };
-        let delivering = deliver::run(&self, &bound, &handle);
+        let delivering = deliver::run(self, &bound, &handle);
         let both = futures_util::future::join(link.run(stream, session), delivering);
         let ended = tokio::select! {
             (ended, ()) = both => ended,
-            () = leaving => return,
+            () = leaving => return None,
         };
         let name = bound.account().map(|account| account.system_id.clone());
         if let Some(name) = &name {
@@ -227,5 +262,6 @@ impl Server {
         }
         let account = name.as_ref().map_or("", |name| name.as_str());
         tracing::info!(account, %peer, %ended, "SMPP session ended");
+        bound.kind()
     }
 }

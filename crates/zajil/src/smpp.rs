@@ -50,6 +50,12 @@ impl Accounts for Book {
     fn find(&self, system_id: &str) -> Option<Arc<Account>> {
         self.accounts.load().get(system_id).cloned()
     }
+
+    fn called(&self) -> Vec<Arc<Account>> {
+        let all = self.accounts.load();
+        let called = all.values().filter(|account| account.outbind.is_some());
+        called.cloned().collect()
+    }
 }
 
 impl SmppAccounts for Book {
@@ -194,15 +200,18 @@ pub(crate) async fn doors(
         let parts = Parts {
             intake: engine.clone(),
             desk: engine.clone(),
+            control: engine.clone(),
             store: Arc::clone(store),
             accounts: book.clone(),
             clock: Arc::clone(clock),
+            dice: Arc::new(zajil_engine::system::ThreadDice),
             telemetry: Arc::clone(telemetry),
         };
         follow(tasks, book);
         let server = Server::new(parts, smpp.server.clone());
         let (alerting, until) = (Arc::clone(&server), stop.clone());
         doors.push(Box::pin(async move { alerting.alert(until).await }));
+        doors.push(Box::pin(Arc::clone(&server).call(stop.clone())));
         if let Some((tls, secure)) = tls {
             let server = Arc::clone(&server);
             doors.push(Box::pin(server.serve((tls, Some(secure)), stop.clone())));

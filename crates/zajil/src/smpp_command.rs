@@ -112,13 +112,24 @@ pub(crate) struct Terms {
     /// How the texts of receipts write them: decimal, hex or hex_upper.
     #[arg(long)]
     receipt_ids: Option<String>,
+    /// Where it is called when messages wait and it is not bound: host:port.
+    #[arg(long)]
+    outbind: Option<String>,
+    /// Read the password that it is called with from the standard input, after that of the account;
+    /// at most 8 characters.
+    #[arg(long)]
+    outbind_password: bool,
+    /// The authorities (PEM) of its certificate, where it needs TLS.
+    #[arg(long)]
+    outbind_tls_ca_path: Option<String>,
 }
 
 impl Terms {
-    fn body(self, system_id: Option<&str>, password: Option<&str>) -> Value {
-        present(json!({
+    fn body(self, system_id: Option<&str>, own: Option<&str>) -> anyhow::Result<Value> {
+        let outbind_password = self.outbind_password.then(password).transpose()?;
+        Ok(present(json!({
             "system_id": system_id,
-            "password": password,
+            "password": own,
             "enabled": self.enabled,
             "expires": self.expires,
             "bind_types": self.bind_types,
@@ -135,7 +146,10 @@ impl Terms {
             "by_address": self.by_address,
             "response_ids": self.response_ids,
             "receipt_ids": self.receipt_ids,
-        }))
+            "outbind": self.outbind,
+            "outbind_password": outbind_password,
+            "outbind_tls_ca_path": self.outbind_tls_ca_path,
+        })))
     }
 }
 
@@ -164,7 +178,7 @@ fn account(server: &Remote, command: AccountCommand) -> anyhow::Result<ExitCode>
         }
         AccountCommand::Add { system_id, terms } => {
             let password = password()?;
-            let body = terms.body(Some(&system_id), Some(&password));
+            let body = terms.body(Some(&system_id), Some(&password))?;
             let told = |_: &Value| format!("'{system_id}' may bind\n");
             server.show(("POST", PATH), Some(&body), told)
         }
@@ -174,7 +188,7 @@ fn account(server: &Remote, command: AccountCommand) -> anyhow::Result<ExitCode>
             terms,
         } => {
             let password = if asked { Some(password()?) } else { None };
-            let body = terms.body(None, password.as_deref());
+            let body = terms.body(None, password.as_deref())?;
             let told = |_: &Value| format!("'{system_id}' is changed\n");
             server.show(("PATCH", &path(&system_id)), Some(&body), told)
         }

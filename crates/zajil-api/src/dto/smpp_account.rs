@@ -1,16 +1,22 @@
 //! An SMPP account on the wire: what a client may set, and what is shown of it.
 
+mod outbind;
+
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use zajil_core::outcome::Refusal;
+use zajil_core::smpp::outbind as called;
 use zajil_core::smpp::password::Hashed;
 use zajil_core::smpp::{
     Account, BindType, DefaultAlphabet, IdForm, LONGEST_SYSTEM_ID, LongText, Network,
 };
 
+use self::outbind::OutbindIn;
 use super::At;
 use super::field::{Field, MOST_ITEMS, Read};
+use super::smpp_carrier::tls::LONGEST_PATH;
 use crate::openapi::schema::{self, Described, Schema, given, list, shown};
 
 /// The most sessions of an account, requests under way, and messages a second.
@@ -43,6 +49,9 @@ pub(crate) struct AccountIn<'a> {
     by_address: Field<'a>,
     response_ids: Field<'a>,
     receipt_ids: Field<'a>,
+    outbind: Field<'a>,
+    outbind_password: Field<'a>,
+    outbind_tls_ca_path: Field<'a>,
 }
 
 impl AccountIn<'_> {
@@ -77,6 +86,7 @@ impl AccountIn<'_> {
             by_address: false,
             response_ids: IdForm::Decimal,
             receipt_ids: IdForm::Decimal,
+            outbind: None,
         };
         self.apply(account)
     }
@@ -104,21 +114,27 @@ impl AccountIn<'_> {
                 .word("default_alphabet", DefaultAlphabet::parse, &alphabets)?;
         let ways = LongText::ALL.map(LongText::as_str);
         let rate = |field: Field<'_>| count(field, "messages_per_second", MOST_RATE);
+        let bind_types = bind_types.unwrap_or(old.bind_types);
+        let require_tls = self.require_tls.boolean("require_tls")?;
+        let require_tls = require_tls.unwrap_or(old.require_tls);
+        let outbind = OutbindIn {
+            host: self.outbind,
+            password: self.outbind_password,
+            ca_path: self.outbind_tls_ca_path,
+        };
         Ok(Account {
             enabled: self.enabled.boolean("enabled")?.unwrap_or(old.enabled),
             expires: self
                 .expires
                 .or_keep(old.expires, |field| field.time("expires"))?,
-            bind_types: bind_types.unwrap_or(old.bind_types),
+            outbind: outbind.apply(old.outbind, (require_tls, &bind_types))?,
+            bind_types,
             max_binds: count(self.max_binds, "max_binds", MOST_BINDS)?.unwrap_or(old.max_binds),
             networks: items(self.allowed_ips, "allowed_ips", |field, name| {
                 field.parsed(name, Network::parse)
             })?
             .unwrap_or(old.networks),
-            require_tls: self
-                .require_tls
-                .boolean("require_tls")?
-                .unwrap_or(old.require_tls),
+            require_tls,
             senders: items(self.senders, "senders", sender)?.unwrap_or(old.senders),
             forced_sender: self
                 .forced_sender
@@ -211,10 +227,13 @@ pub(crate) struct AccountOut<'a> {
     by_address: bool,
     response_ids: &'static str,
     receipt_ids: &'static str,
+    outbind: Option<String>,
+    outbind_tls_ca_path: Option<&'a Path>,
 }
 
 impl<'a> AccountOut<'a> {
     pub(crate) fn new(id: u64, account: &'a Account) -> Self {
+        let outbind = account.outbind.as_ref();
         Self {
             id,
             system_id: account.system_id.as_str(),
@@ -238,6 +257,8 @@ impl<'a> AccountOut<'a> {
             by_address: account.by_address,
             response_ids: account.response_ids.as_str(),
             receipt_ids: account.receipt_ids.as_str(),
+            outbind: outbind.map(|outbind| outbind.host.to_string()),
+            outbind_tls_ca_path: outbind.and_then(|outbind| outbind.ca_path.as_deref()),
         }
     }
 }
@@ -284,6 +305,12 @@ impl Described for AccountIn<'_> {
                 ("by_address", given::boolean()),
                 ("response_ids", given::word(IDS)),
                 ("receipt_ids", given::word(IDS)),
+                ("outbind", given::host()),
+                (
+                    "outbind_password",
+                    given::graphic(called::LONGEST_PASSWORD).says("Shown nowhere."),
+                ),
+                ("outbind_tls_ca_path", given::absolute_path(LONGEST_PATH)),
             ],
         )
     }
@@ -315,6 +342,8 @@ impl Described for AccountOut<'_> {
             ("by_address", shown::boolean()),
             ("response_ids", shown::word(IDS)),
             ("receipt_ids", shown::word(IDS)),
+            ("outbind", shown::text().or_null()),
+            ("outbind_tls_ca_path", shown::text().or_null()),
         ])
     }
 }

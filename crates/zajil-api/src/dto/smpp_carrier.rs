@@ -1,6 +1,6 @@
 //! An SMPP carrier on the wire: what a client may set, and what is shown of it.
 
-mod tls;
+pub(super) mod tls;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

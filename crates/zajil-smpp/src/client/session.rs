@@ -7,33 +7,31 @@ use smpp_codec::pdu::Bind;
 use smpp_codec::session::Side;
 use smpp_codec::text::Text;
 use smpp_codec::{Pdu, Status};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use zajil_core::smpp::BindType;
 use zajil_core::smpp::carrier::{Carrier, Host};
 use zajil_telemetry::CarrierCounts;
 
-use super::backoff::Backoff;
 use super::hear::Hear;
 use super::standing::Bound;
-use super::{Upstream, deliver, tls};
-use crate::duplex::Duplex;
+use super::{Upstream, deliver};
+use crate::backoff::Backoff;
+use crate::dial::{self, Unreached, dial};
 use crate::link::{self, Ended, Handle, Limits, Link, Lost};
 use crate::trace::Trace;
 
-/// How long a connection may take.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How long is waited between two connections, at first and at last.
+const SOONEST: Duration = Duration::from_millis(500);
+const LATEST: Duration = Duration::from_secs(30);
 /// Deliveries of a carrier that are worked on at a time.
 const WINDOW_IN: usize = 100;
 
 /// Why a session is over.
 #[derive(Debug, thiserror::Error)]
 enum Over {
-    #[error("not connected: {0}")]
-    NotConnected(std::io::Error),
-    #[error("no TLS: {0}")]
-    NotSecured(#[from] tls::Failure),
+    #[error("{0}")]
+    Unreached(#[from] Unreached),
     #[error("bind refused: {0}")]
     Refused(Status),
     #[error("no answer to the bind: {0}; {1}")]
@@ -78,7 +76,7 @@ pub(super) async fn keep(
     stop: CancellationToken,
 ) {
     let hosts = &upstream.carrier.hosts;
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::new(SOONEST, LATEST);
     // Binds are spread over the hosts, and each goes on to the next when one fails it.
     let mut at = usize::try_from(place).unwrap_or_default();
     while !stop.is_cancelled() {
@@ -96,9 +94,7 @@ pub(super) async fn keep(
         upstream.standing.failed(now, &format!("{host}: {over}"));
         match over {
             Over::Ended { bound, .. } => backoff.held(bound),
-            Over::NotConnected(_) | Over::NotSecured(_) | Over::Refused(_) | Over::NotBound(..) => {
-                at += 1
-            }
+            Over::Unreached(_) | Over::Refused(_) | Over::NotBound(..) => at += 1,
             Over::Stopped => return,
         }
         let wait = backoff.wait(upstream.parts.dice.roll());
@@ -115,9 +111,9 @@ async fn session(
 ) -> Over {
     let stream = tokio::select! {
         () = stop.cancelled() => return Over::Stopped,
-        stream = connect(&upstream.carrier, host) => match stream {
-            Ok(stream) => stream,
-            Err(over) => return over,
+        dialled = dial(&upstream.carrier.tls, host) => match dialled {
+            Ok((stream, _)) => stream,
+            Err(unreached) => return unreached.into(),
         },
     };
     let carrier = &upstream.carrier;
@@ -153,32 +149,11 @@ async fn session(
     }
 }
 
-/// A connection that is protected as the carrier's settings say. Where TLS fails there is none.
-async fn connect(carrier: &Carrier, host: &Host) -> Result<Box<dyn Duplex>, Over> {
-    let connecting = async {
-        let stream = TcpStream::connect((host.name(), host.port())).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    };
-    let stream = match timeout(CONNECT_WITHIN, connecting).await {
-        Ok(stream) => stream.map_err(Over::NotConnected)?,
-        Err(late) => return Err(Over::NotConnected(late.into())),
-    };
-    if !carrier.tls.enabled {
-        return Ok(Box::new(stream));
-    }
-    let securing = tls::secure(&carrier.tls, host, stream);
-    match timeout(CONNECT_WITHIN, securing).await {
-        Ok(secured) => Ok(Box::new(secured?)),
-        Err(_) => Err(tls::Failure::Late.into()),
-    }
-}
-
 fn options(carrier: &Carrier) -> link::Options {
     let enquire_link = carrier.enquire_link;
     link::Options {
         limits: Limits {
-            session_init: carrier.response.max(CONNECT_WITHIN),
+            session_init: carrier.response.max(dial::WITHIN),
             enquire_link,
             inactivity: enquire_link * 3,
             response: carrier.response,

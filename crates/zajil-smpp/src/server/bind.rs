@@ -8,8 +8,10 @@ use smpp_codec::text::Text;
 use smpp_codec::tlv::{Tag, Tlvs};
 use smpp_codec::{Pdu, Status};
 use tokio::sync::Notify;
+use zajil_core::frontend::FrontendName;
 use zajil_core::smpp::{Account, BindType};
 
+use super::outbind::is_called_for;
 use super::{Server, deliver};
 use crate::accounts::{self, Bind as Seat, Peer};
 use crate::link::Handle;
@@ -30,16 +32,26 @@ pub(super) struct Bound {
     /// The session may be delivered to from now on.
     pub(super) delivers: Notify,
     trace: Arc<Trace>,
+    /// The account that was called over this connection.
+    called: Option<FrontendName>,
 }
 
 impl Bound {
-    /// Of a session that is not bound.
-    pub(super) fn not_yet(trace: Arc<Trace>) -> Self {
+    /// Of a session that is not bound; `called` is whom we have called.
+    pub(super) fn not_yet(trace: Arc<Trace>, called: Option<FrontendName>) -> Self {
         Self {
+            called,
             seat: OnceLock::new(),
             delivers: Notify::new(),
             trace,
         }
+    }
+
+    /// Whether the connection is for a bind like this: one that was called binds as who was called,
+    /// to be delivered to.
+    fn is_for(&self, system_id: &str, kind: BindType) -> bool {
+        let called = self.called.as_ref();
+        called.is_none_or(|name| name.as_str() == system_id && is_called_for(kind))
     }
 
     pub(super) fn account(&self) -> Option<&Arc<Account>> {
@@ -84,9 +96,14 @@ impl Server {
         let seat = Seat {
             number,
             handle,
+            receives: kind != BindType::Transmitter,
             is_alerted: known && kind != BindType::Transmitter,
         };
-        let done = self.admit(&system_id, (kind, &bind), from, seat).await;
+        let done = if bound.is_for(&system_id, kind) {
+            self.admit(&system_id, (kind, &bind), from, seat).await
+        } else {
+            Err(Status::RBINDFAIL)
+        };
         match done {
             Ok(account) => {
                 let version = version(bind.interface_version);

@@ -23,7 +23,6 @@ use crate::accounts::Peer;
 use crate::link::{Answer, Answers, Handle, Handler, Next, Reaction};
 use crate::status;
 use crate::submit::{Made, Request, Unusable};
-use crate::trace::Trace;
 
 /// From this version on responses say how busy we are.
 const WITH_CONGESTION: u8 = 0x50;
@@ -55,21 +54,18 @@ struct Gathered {
 
 impl Session {
     pub(super) fn new(
-        server: Arc<Server>,
+        (server, bound): (&Arc<Server>, &Arc<Bound>),
         (number, peer): (u64, Peer),
         handle: Handle,
-        trace: Arc<Trace>,
-    ) -> (Self, Arc<Bound>) {
-        let bound = Arc::new(Bound::not_yet(trace));
-        let session = Self {
-            server,
+    ) -> Self {
+        Self {
+            server: Arc::clone(server),
             number,
             peer,
             handle,
-            bound: Arc::clone(&bound),
+            bound: Arc::clone(bound),
             gathered: Vec::new(),
-        };
-        (session, bound)
+        }
     }
 
     fn bind(&self, header: Header, kind: BindType, bind: Bind) -> Reaction {

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use smpp_codec::pdu::{AlertNotification, Bind, Pdu, Sm, SmResp};
+use smpp_codec::pdu::{AlertNotification, Bind, Outbind, Pdu, Sm, SmResp};
 use smpp_codec::session::Side;
 use smpp_codec::text::{ShortMessage, Text};
 use smpp_codec::{Header, Status};
@@ -19,6 +19,7 @@ use zajil_core::smpp::password::Hashed;
 use zajil_core::smpp::{Account, BindType, DefaultAlphabet, IdForm, LongText};
 use zajil_engine::{Engine, Parts};
 use zajil_smpp::accounts::Accounts;
+use zajil_smpp::duplex::Duplex;
 use zajil_smpp::link::{self, Answer, Ended, Handle, Handler, Link, Reaction};
 use zajil_smpp::number;
 use zajil_smpp::server::{self, Server};
@@ -44,6 +45,12 @@ impl Accounts for Book {
     fn find(&self, system_id: &str) -> Option<Arc<Account>> {
         self.0.lock().unwrap().get(system_id).cloned()
     }
+
+    fn called(&self) -> Vec<Arc<Account>> {
+        let all = self.0.lock().unwrap();
+        let called = all.values().filter(|account| account.outbind.is_some());
+        called.cloned().collect()
+    }
 }
 
 /// An account with the password `secret08` that may do anything.
@@ -67,6 +74,7 @@ pub(crate) fn account(system_id: &str) -> Account {
         by_address: false,
         response_ids: IdForm::Decimal,
         receipt_ids: IdForm::Decimal,
+        outbind: None,
     }
 }
 
@@ -109,9 +117,11 @@ pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
     let parts = server::Parts {
         intake: engine.clone(),
         desk: engine.clone(),
+        control: engine.clone(),
         store: store.clone(),
         accounts: book.clone(),
         clock,
+        dice: Arc::new(zajil_engine::system::ThreadDice),
         telemetry: Arc::clone(&telemetry),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -120,6 +130,7 @@ pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
     let server = Server::new(parts, server::Options::default());
     let (alerting, until) = (Arc::clone(&server), stop.clone());
     spawn(async move { alerting.alert(until).await });
+    spawn(Arc::clone(&server).call(stop.clone()));
     spawn(server.serve((listener, None), stop.clone()));
     Centre {
         address,
@@ -143,6 +154,7 @@ pub(crate) struct Esme {
     pub(crate) handle: Handle,
     pub(crate) delivered: mpsc::Receiver<Sm>,
     pub(crate) alerts: mpsc::Receiver<AlertNotification>,
+    pub(crate) called: mpsc::Receiver<Outbind>,
     pub(crate) ended: tokio::task::JoinHandle<Ended>,
 }
 
@@ -150,6 +162,7 @@ pub(crate) struct Esme {
 struct Inbox {
     to: mpsc::Sender<Sm>,
     alerts: mpsc::Sender<AlertNotification>,
+    called: mpsc::Sender<Outbind>,
     answers: Vec<Status>,
 }
 
@@ -159,6 +172,10 @@ impl Handler for Inbox {
             Pdu::DeliverSm(sm) => sm,
             Pdu::AlertNotification(alert) => {
                 self.alerts.try_send(alert).unwrap();
+                return Reaction::Never;
+            }
+            Pdu::Outbind(outbind) => {
+                self.called.try_send(outbind).unwrap();
                 return Reaction::Never;
             }
             _ => return Reaction::Now(Answer::refusal(header, Status::RINVCMDID)),
@@ -181,12 +198,19 @@ impl Esme {
     /// The last of `answers` is used first.
     pub(crate) async fn answering(centre: &Centre, answers: Vec<Status>) -> Self {
         let stream = TcpStream::connect(centre.address).await.unwrap();
+        Self::over(stream, answers)
+    }
+
+    /// Over a connection that is there.
+    pub(crate) fn over(stream: impl Duplex + 'static, answers: Vec<Status>) -> Self {
         let (link, handle) = Link::new(link::Options::new(Side::Esme));
         let (to, delivered) = mpsc::channel(1_000);
         let (told, alerts) = mpsc::channel(10);
+        let (call, called) = mpsc::channel(1);
         let inbox = Inbox {
             to,
             alerts: told,
+            called: call,
             answers,
         };
         let ended = spawn(link.run(stream, inbox));
@@ -194,6 +218,7 @@ impl Esme {
             handle,
             delivered,
             alerts,
+            called,
             ended,
         }
     }

@@ -39,6 +39,16 @@ impl Secure for Terminator {
 
 /// A carrier with this certificate; with `clients` it wants one that they have signed.
 async fn sim(authority: &Authority, name: &str, clients: Option<&Authority>) -> Sim {
+    let secure = Terminator(acceptor(authority, name, clients));
+    Sim::start_secured(Arc::new(secure), sim::Options::default()).await
+}
+
+/// The far end with this certificate; with `clients` it wants one that they have signed.
+pub(crate) fn acceptor(
+    authority: &Authority,
+    name: &str,
+    clients: Option<&Authority>,
+) -> TlsAcceptor {
     let provider = Arc::new(ring::default_provider());
     let read = |name: String| CertificateDer::from_pem_file(authority.path(&name)).unwrap();
     let key = PrivateKeyDer::from_pem_file(authority.path(&format!("{name}.key"))).unwrap();
@@ -58,8 +68,7 @@ async fn sim(authority: &Authority, name: &str, clients: Option<&Authority>) -> 
     let config = builder
         .with_single_cert(vec![read(format!("{name}.pem"))], key)
         .unwrap();
-    let secure = Terminator(TlsAcceptor::from(Arc::new(config)));
-    Sim::start_secured(Arc::new(secure), sim::Options::default()).await
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// The carrier at `localhost`, for which certificates of the tests are.
@@ -124,7 +133,7 @@ async fn a_carrier_with_the_certificate_of_another_gets_nothing() {
     let authority = Authority::new();
     authority.issue("server", "smsc.example.net");
     let sim = sim(&authority, "server", None).await;
-    let wrong = "the carrier's certificate is not for 'localhost', but for";
+    let wrong = "the peer's certificate is not for 'localhost', but for";
     refused(&sim, secured(sim.port, trusting(&authority)), wrong).await;
     // Its operator said so: it is for another name than that of the host.
     let named = Tls {
@@ -152,7 +161,7 @@ async fn a_carrier_that_nobody_vouches_for_gets_nothing() {
     let unknown = "signed by no authority that is trusted; see tls_ca_path";
     refused(&known, secured(known.port, trusting(&other)), unknown).await;
     let old = sim(&authority, "old", None).await;
-    let expired = "the carrier's certificate has expired";
+    let expired = "the peer's certificate has expired";
     refused(&old, secured(old.port, trusting(&authority)), expired).await;
 }
 

@@ -23,6 +23,8 @@ mod hostile;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod outbind;
+#[cfg(test)]
 mod own;
 #[cfg(test)]
 mod receipts;

@@ -1,10 +1,13 @@
 //! An SMPP account as a JSON object.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use zajil_core::clock::Timestamp;
+use zajil_core::smpp::carrier::{Host, Password};
+use zajil_core::smpp::outbind::Outbind;
 use zajil_core::smpp::password::Hashed;
 use zajil_core::smpp::{Account, BindType, DefaultAlphabet, IdForm, LongText, Network};
 
@@ -43,6 +46,38 @@ struct AccountForm {
     response_ids: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt_ids: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outbind: Option<OutbindForm>,
+}
+
+/// Its password is in it as it is: we must say it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutbindForm {
+    host: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_path: Option<PathBuf>,
+}
+
+impl OutbindForm {
+    fn new(outbind: &Outbind) -> Self {
+        let password = outbind.password.as_ref();
+        Self {
+            host: outbind.host.to_string(),
+            password: password.map(|password| password.reveal().to_owned()),
+            ca_path: outbind.ca_path.clone(),
+        }
+    }
+
+    fn read(self) -> Result<Outbind, Error> {
+        Ok(Outbind {
+            host: Host::parse(&self.host).map_err(|why| damaged(AccountForm::WHAT, why))?,
+            password: self.password.map(Password::new),
+            ca_path: self.ca_path,
+        })
+    }
 }
 
 impl Form for AccountForm {
@@ -91,6 +126,7 @@ pub fn encode_smpp_account(account: &Account) -> String {
         by_address: account.by_address,
         response_ids: form_of_ids(account.response_ids),
         receipt_ids: form_of_ids(account.receipt_ids),
+        outbind: account.outbind.as_ref().map(OutbindForm::new),
     })
 }
 
@@ -130,6 +166,7 @@ pub fn decode_smpp_account(text: &str) -> Result<Account, Error> {
         by_address: form.by_address,
         response_ids: ids(form.response_ids.as_deref())?,
         receipt_ids: ids(form.receipt_ids.as_deref())?,
+        outbind: form.outbind.map(OutbindForm::read).transpose()?,
     })
 }
 
@@ -161,6 +198,11 @@ mod tests {
             by_address: true,
             response_ids: IdForm::Hex,
             receipt_ids: IdForm::HexUpper,
+            outbind: Some(Outbind {
+                host: Host::parse("esme.example.net:2775").unwrap(),
+                password: Some(Password::new("secret09".to_owned())),
+                ca_path: Some("/etc/zajil/ca.pem".into()),
+            }),
             ..account
         };
         let again = decode_smpp_account(&encode_smpp_account(&set));

@@ -285,6 +285,14 @@ pub(super) const SMPP_SESSIONS: Entry = labelled(
     ),
     &["bind_type"],
 );
+pub(super) const SMPP_OUTBINDS: Entry = labelled(
+    counter(
+        "zajil_smpp_outbinds_total",
+        "Calls of applications that something waited for, by `outcome`, counted when they end: \
+         `bound`; `not_bound` in time, or as another; `unreached`; `no_room` for a connection.",
+    ),
+    &["outcome"],
+);
 pub(super) const SMPP_SUBMITS: Entry = labelled(
     counter(
         "zajil_smpp_submits_total",
@@ -376,6 +384,7 @@ pub const CATALOGUE: &[Entry] = &[
     RECEIPTS_WAITING,
     RECEIPTS,
     SMPP_SESSIONS,
+    SMPP_OUTBINDS,
     SMPP_SUBMITS,
     SMPP_UNDER_WAY,
     QUEUED,

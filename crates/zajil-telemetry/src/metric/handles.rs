@@ -64,6 +64,8 @@ pub struct Metrics {
     pub receipts: IntCounterVec,
     /// `zajil_smpp_sessions`, by `bind_type`.
     pub smpp_sessions: IntGaugeVec,
+    /// `zajil_smpp_outbinds_total`, by `outcome`.
+    pub smpp_outbinds: IntCounterVec,
     /// `zajil_smpp_submits_total`, by `status`.
     smpp_submits: Submits,
     /// `zajil_smpp_requests_under_way`.
@@ -192,6 +194,7 @@ impl Metrics {
             receipts_waiting: add(r, &rows::RECEIPTS_WAITING)?,
             receipts: add(r, &rows::RECEIPTS)?,
             smpp_sessions: add(r, &rows::SMPP_SESSIONS)?,
+            smpp_outbinds: add(r, &rows::SMPP_OUTBINDS)?,
             smpp_submits: Submits::new(r)?,
             smpp_under_way: add(r, &rows::SMPP_UNDER_WAY)?,
             queued: add(r, &rows::QUEUED)?,
@@ -244,6 +247,9 @@ impl Metrics {
         }
         for kind in ["transmitter", "receiver", "transceiver"] {
             drop(self.smpp_sessions.with_label_values(&[kind]));
+        }
+        for outcome in ["bound", "not_bound", "unreached", "no_room"] {
+            drop(self.smpp_outbinds.with_label_values(&[outcome]));
         }
         for outcome in ["taken", "refused", "later", "unsent", "given_up"] {
             drop(self.receipts.with_label_values(&[outcome]));

@@ -66,7 +66,7 @@ impl TlsIn<'_> {
 }
 
 /// A file of the nodes. They may have been started anywhere, so it is named from the root.
-fn path(field: Field<'_>, name: &str) -> Read<PathBuf> {
+pub(crate) fn path(field: Field<'_>, name: &str) -> Read<PathBuf> {
     let text = field.text(name, LONGEST_PATH)?;
     if text.as_ref().is_some_and(|text| !text.starts_with('/')) {
         return Err(Refusal::field(name, "must be an absolute path"));

@@ -52,6 +52,11 @@ pub(crate) fn enum_domain() -> Schema {
     of(SHORT, &grammar::enum_domain())
 }
 
+/// `host:port`.
+pub(crate) fn host() -> Schema {
+    of(2 * SHORT, &grammar::host())
+}
+
 /// `host:port`, which must be there.
 pub(crate) fn needed_host() -> Schema {
     needed(2 * SHORT, &grammar::host())

@@ -1,4 +1,5 @@
-//! TLS to a carrier: whom we believe, who we are, and what went wrong in words.
+//! TLS to a peer that we connect to, a carrier or an application: whom we believe, who we are, and
+//! what went wrong in words.
 //!
 //! TLS 1.2 and 1.3. A connection that cannot be secured is closed; nothing is sent in the clear.
 
@@ -27,7 +28,7 @@ static READERS: Semaphore = Semaphore::const_new(4);
 
 /// Why a connection is not secured.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// A file of the settings cannot be used.
     #[error("{}: {why}", path.display())]
     File { path: PathBuf, why: String },
@@ -46,7 +47,7 @@ pub(super) enum Failure {
 }
 
 /// Secures a connection to a host. The files are read anew, on a thread that may wait for them.
-pub(super) async fn secure(
+pub(crate) async fn secure(
     tls: &Tls,
     host: &Host,
     stream: TcpStream,
@@ -149,7 +150,7 @@ fn told(error: &io::Error, name: &str) -> String {
     let inner = error.get_ref();
     let Some(error) = inner.and_then(|inner| inner.downcast_ref::<Error>()) else {
         return match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the carrier closed the connection".to_owned(),
+            io::ErrorKind::UnexpectedEof => "the peer closed the connection".to_owned(),
             _ => error.to_string(),
         };
     };
@@ -163,10 +164,10 @@ fn told(error: &io::Error, name: &str) -> String {
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateExpired),
         ) => {
-            format!("the carrier does not accept our certificate, or that we show none: {alert:?}")
+            format!("the peer does not accept our certificate, or that we show none: {alert:?}")
         }
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the carrier does not speak TLS on this port".to_owned()
+            "the peer does not speak TLS on this port".to_owned()
         }
         other => other.to_string(),
     }
@@ -175,22 +176,22 @@ fn told(error: &io::Error, name: &str) -> String {
 fn certificate(why: &CertificateError, name: &str) -> String {
     match why {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "the carrier's certificate is signed by no authority that is trusted; see tls_ca_path"
+            "the peer's certificate is signed by no authority that is trusted; see tls_ca_path"
                 .to_owned()
         }
         CertificateError::NotValidForName => {
-            format!("the carrier's certificate is not for '{name}'; see tls_server_name")
+            format!("the peer's certificate is not for '{name}'; see tls_server_name")
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.join(", ");
-            format!("the carrier's certificate is not for '{name}', but for: {names}")
+            format!("the peer's certificate is not for '{name}', but for: {names}")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the carrier's certificate has expired".to_owned()
+            "the peer's certificate has expired".to_owned()
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the carrier's certificate is not valid yet".to_owned()
+            "the peer's certificate is not valid yet".to_owned()
         }
-        other => format!("the carrier's certificate: {other}"),
+        other => format!("the peer's certificate: {other}"),
     }
 }
