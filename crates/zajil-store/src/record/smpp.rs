@@ -52,7 +52,6 @@ struct AccountForm {
 
 /// Its password is in it as it is: we must say it.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct OutbindForm {
     host: String,
     #[serde(skip_serializing_if = "Option::is_none")]
