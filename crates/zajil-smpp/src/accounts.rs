@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
@@ -112,8 +111,10 @@ pub(crate) struct Bind {
     pub(crate) handle: Handle,
     /// Whether it is delivered to.
     pub(crate) receives: bool,
-    /// Whether it can be alerted: it receives, and its version knows alerts.
+    /// Whether it can be alerted once it is open: it receives, and its version knows alerts.
     pub(crate) is_alerted: bool,
+    /// Whether its bind was answered.
+    pub(crate) is_open: bool,
 }
 
 /// An account's sessions, and how much it has submitted of late.
@@ -128,7 +129,6 @@ struct Seats {
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     seats: Mutex<HashMap<FrontendName, Seats>>,
-    entered: AtomicU64,
 }
 
 impl Roster {
@@ -146,7 +146,6 @@ impl Roster {
     /// oldest, which may be dead without our knowing.
     pub(crate) fn enter(&self, account: &Account, bind: Bind) -> Result<(), Bind> {
         let most = usize::try_from(account.max_binds.get()).unwrap_or(usize::MAX);
-        self.entered.fetch_add(1, Ordering::Relaxed);
         self.with(&account.system_id, |seats| {
             seats.binds.retain(|bind| !bind.handle.is_leaving());
             match seats.binds.first() {
@@ -159,18 +158,25 @@ impl Roster {
         })
     }
 
-    /// How often somebody came.
-    pub(crate) fn entered(&self) -> u64 {
-        self.entered.load(Ordering::Relaxed)
+    /// The bind of a session was answered.
+    pub(crate) fn open(&self, name: &FrontendName, number: u64) {
+        self.with(name, |seats| {
+            let seat = seats.binds.iter_mut().find(|bind| bind.number == number);
+            if let Some(seat) = seat {
+                seat.is_open = true;
+            }
+        });
     }
 
-    /// A session of the account that can be alerted.
+    /// The newest session of the account that can be alerted: the oldest may be dead without our
+    /// knowing.
     pub(crate) fn alerted(&self, name: &FrontendName) -> Option<Handle> {
         self.with(name, |seats| {
-            let here = |bind: &&Bind| bind.is_alerted && !bind.handle.is_leaving();
+            let here = |bind: &&Bind| bind.is_alerted && bind.is_open && !bind.handle.is_leaving();
             seats
                 .binds
                 .iter()
+                .rev()
                 .find(here)
                 .map(|bind| bind.handle.clone())
         })

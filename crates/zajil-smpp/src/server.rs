@@ -98,6 +98,7 @@ pub struct Server {
     parts: Parts,
     options: Options,
     roster: Roster,
+    owed: alerts::Owed,
     verified: Verified,
     connections: AtomicU64,
     /// One for each connection that there may be.
@@ -116,6 +117,7 @@ impl Server {
             slots,
             dialling: Semaphore::new(DIALLING_AT_ONCE),
             roster: Roster::default(),
+            owed: alerts::Owed::default(),
             verified: Verified::default(),
             connections: AtomicU64::new(0),
         })

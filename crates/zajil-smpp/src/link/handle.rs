@@ -12,9 +12,40 @@ use super::window::{Lost, Response};
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) pdu: Pdu,
-    /// Nobody waits when there is no answer to it.
-    pub(crate) answer: Option<oneshot::Sender<Result<Response, Lost>>>,
+    pub(crate) answer: Awaits,
     pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// What who asked waits for.
+#[derive(Debug)]
+pub(crate) enum Awaits {
+    /// The response.
+    Response(oneshot::Sender<Result<Response, Lost>>),
+    /// That it was written, where there is no response; it never is when this is dropped.
+    Written(oneshot::Sender<()>),
+}
+
+/// Room in the window for one PDU.
+#[derive(Debug)]
+pub(crate) struct Room {
+    requests: mpsc::Sender<Request>,
+    place: OwnedSemaphorePermit,
+}
+
+impl Room {
+    /// Sends what is never answered: `outbind` and `alert_notification`. Waits until its last octet
+    /// was written to the connection.
+    ///
+    /// # Errors
+    /// [`Lost::Unsent`]: not all of it was.
+    pub(crate) async fn tell(self, pdu: Pdu) -> Result<(), Lost> {
+        let (sender, written) = oneshot::channel();
+        let (answer, place) = (Awaits::Written(sender), self.place);
+        // There is a place in the queue for everybody who has one in the window.
+        let sent = self.requests.try_send(Request { pdu, answer, place });
+        sent.map_err(|_| Lost::Unsent)?;
+        written.await.map_err(|_| Lost::Unsent)
+    }
 }
 
 /// The link's end.
@@ -49,23 +80,31 @@ impl Handle {
     /// [`Lost`]; only [`Lost::Unsent`] says that the peer cannot have seen it.
     pub async fn request(&self, pdu: Pdu) -> Result<Response, Lost> {
         let (sender, receiver) = oneshot::channel();
-        self.send(pdu, Some(sender)).await?;
+        self.send(pdu, Awaits::Response(sender)).await?;
         receiver.await.unwrap_or(Err(Lost::Ended))
     }
 
-    /// Sends what is never answered: `outbind` and `alert_notification`.
+    /// Hands what is never answered to the link once the window has room: it may not have begun.
+    /// [`Room::tell`] waits until it was written.
     ///
     /// # Errors
     /// [`Lost::Unsent`].
-    pub async fn tell(&self, pdu: Pdu) -> Result<(), Lost> {
-        self.send(pdu, None).await
+    pub(crate) async fn tell(&self, pdu: Pdu) -> Result<(), Lost> {
+        let (sender, _) = oneshot::channel();
+        self.send(pdu, Awaits::Written(sender)).await
     }
 
-    async fn send(
-        &self,
-        pdu: Pdu,
-        answer: Option<oneshot::Sender<Result<Response, Lost>>>,
-    ) -> Result<(), Lost> {
+    /// Room for a PDU that is never answered, if there is some now.
+    pub(crate) fn try_room(&self) -> Option<Room> {
+        if self.is_leaving() {
+            return None;
+        }
+        let place = Arc::clone(&self.window).try_acquire_owned().ok()?;
+        let requests = self.requests.clone();
+        Some(Room { requests, place })
+    }
+
+    async fn send(&self, pdu: Pdu, answer: Awaits) -> Result<(), Lost> {
         let sent = async {
             let window = Arc::clone(&self.window);
             let place = window.acquire_owned().await.ok()?;

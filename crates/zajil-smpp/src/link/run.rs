@@ -1,5 +1,6 @@
 //! The loop of a link: what comes is acted on, what is due is sent.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use smpp_codec::pdu::Bare;
 use smpp_codec::session::{self, State};
 use smpp_codec::{CommandId, Header, Pdu, Status};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::handle::{Request, Requests};
+use super::handle::{Awaits, Request, Requests};
 use super::timers::{Bound, Due, Timers};
 use super::window::{Lost, Response, Window};
 use super::{Answer, Answered, Coming, Ended, Handler, Link, Next, Options, Reaction};
@@ -57,6 +59,10 @@ pub(super) struct Running<H> {
     /// How much room is made for what comes.
     room: usize,
     out: BytesMut,
+    /// How many octets were put into `out`.
+    put: u64,
+    /// Who waits until so many were taken from it.
+    told: VecDeque<(u64, oneshot::Sender<()>)>,
     faults: u32,
     unanswered: usize,
     leaving: Leaving,
@@ -101,6 +107,8 @@ impl<H: Handler> Running<H> {
             input: BytesMut::new(),
             room: LEAST_ROOM,
             out: BytesMut::new(),
+            put: 0,
+            told: VecDeque::new(),
             faults: 0,
             unanswered: 0,
             leaving: Leaving::No,
@@ -122,10 +130,7 @@ impl<H: Handler> Running<H> {
         self.set_state(State::Closed);
         self.requests.close();
         while let Ok(Request { answer, .. }) = self.requests.try_recv() {
-            if let Some(answer) = answer {
-                // Who asked may have gone away.
-                drop(answer.send(Err(Lost::Unsent)));
-            }
+            unsent(answer);
         }
         self.window.end();
         // The peer may have gone already; then there is nobody to take leave of.
@@ -177,6 +182,7 @@ impl<H: Handler> Running<H> {
             () = self.leave.cancelled(), if is_asked => self.leaving = Leaving::Soon,
             () = sleep_until(wake) => {}
         }
+        self.say_what_was_written();
         self.take_what_is_ready();
         None
     }
@@ -356,21 +362,29 @@ impl<H: Handler> Running<H> {
         let Request { pdu, answer, place } = request;
         let id = pdu.command_id();
         if session::check(self.state, self.options.side, id).is_err() {
-            if let Some(answer) = answer {
-                // Who asked may have gone away.
-                drop(answer.send(Err(Lost::Unsent)));
-            }
-            return;
+            return unsent(answer);
         }
-        let sequence = match answer {
-            Some(answer) => {
+        match answer {
+            Awaits::Response(answer) => {
                 let now = Instant::now();
-                self.window.open(id, Some(answer), Some(place), now)
+                let sequence = self.window.open(id, Some(answer), Some(place), now);
+                self.write(&pdu, Status::ROK, sequence);
             }
-            None => self.window.pass(),
-        };
-        self.write(&pdu, Status::ROK, sequence);
+            Awaits::Written(answer) => {
+                let sequence = self.window.pass();
+                self.write(&pdu, Status::ROK, sequence);
+                self.told.push_back((self.put, answer));
+            }
+        }
         self.set_state(session::after(self.state, id, Status::ROK));
+    }
+
+    fn say_what_was_written(&mut self) {
+        let written = self.put.saturating_sub(octets(self.out.len()));
+        while let Some((_, answer)) = self.told.pop_front_if(|(end, _)| *end <= written) {
+            // Who asked may have gone away.
+            answer.send(()).unwrap_or_default();
+        }
     }
 
     /// Goes on with leave-taking, where nothing is under way any more.
@@ -445,6 +459,7 @@ impl<H: Handler> Running<H> {
         }
         let start = self.out.len();
         pdu.encode(status, sequence, &mut self.out);
+        self.put += octets(self.out.len() - start);
         if self.tap.is_open()
             && let Some((header, body)) = self
                 .out
@@ -475,4 +490,16 @@ async fn send<W: AsyncWrite + Unpin>(writer: &mut W, out: &mut BytesMut) -> std:
     writer.write_buf(out).await?;
     // Below TLS octets may wait for more; a dropped flush is made up for by the next.
     writer.flush().await
+}
+
+fn octets(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// It was not sent; who waits for its octets learns it when `answer` is dropped.
+fn unsent(answer: Awaits) {
+    if let Awaits::Response(answer) = answer {
+        // Who asked may have gone away.
+        drop(answer.send(Err(Lost::Unsent)));
+    }
 }

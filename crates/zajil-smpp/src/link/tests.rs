@@ -147,6 +147,32 @@ async fn a_session_is_bound_used_and_left() {
     assert_eq!(*seen.lock().unwrap(), ["BoundTrx", "Closed"]);
 }
 
+/// `alert_notification` has no response: who sends it learns whether it was written.
+#[tokio::test(start_paused = true)]
+async fn what_is_never_answered_is_told_in_a_bound_session_only() {
+    let alert = || Pdu::AlertNotification(smpp_codec::pdu::AlertNotification::default());
+    let options = Options {
+        window_out: 1,
+        ..centre_options()
+    };
+    let ended = beside(Centre::default(), options, async |mut peer, handle| {
+        let told = handle.try_room().unwrap().tell(alert()).await;
+        assert_eq!(told, Err(Lost::Unsent));
+        peer.bind().await;
+        let room = handle.try_room().unwrap();
+        assert!(handle.try_room().is_none(), "the window has one place");
+        assert_eq!(room.tell(alert()).await, Ok(()));
+        peer.expect("alert_notification", Status::ROK, 1).await;
+        let room = handle.try_room().unwrap();
+        drop(peer);
+        handle.ended().await;
+        assert_eq!(room.tell(alert()).await, Err(Lost::Unsent));
+        assert!(handle.try_room().is_none());
+    })
+    .await;
+    assert_eq!(ended, Ended::Closed);
+}
+
 /// What makes no sense is answered as the standard says, and the session goes on (3.1, framing).
 #[tokio::test(start_paused = true)]
 async fn garbage_is_answered_and_the_session_lives() {

@@ -83,6 +83,8 @@ fn every_status_that_the_sources_send_is_in_the_table_and_no_other() {
     let sent: BTreeSet<String> = sources(&["src"], &["client"], "Status::")
         .into_iter()
         .filter(|name| !of_applications.contains(&name.as_str()))
+        // One capital is the variant of another type, such as `FinalStatus`.
+        .filter(|name| name.len() > 1)
         .collect();
     assert_eq!(names(SENT), sent);
 }

@@ -98,6 +98,7 @@ impl Server {
             handle,
             receives: kind != BindType::Transmitter,
             is_alerted: known && kind != BindType::Transmitter,
+            is_open: false,
         };
         let done = if bound.is_for(&system_id, kind) {
             self.admit(&system_id, (kind, &bind), from, seat).await

@@ -185,13 +185,14 @@ impl Server {
     }
 
     /// Puts a submission in the place of a message that waits: the newest of the same service from
-    /// and to the same addresses. None when there is none that can be replaced.
+    /// and to the same addresses. Answers it as it is now; none when there is none that can be
+    /// replaced.
     pub(super) async fn replace_present(
         &self,
         account: &Account,
         submission: &Submission,
         (source, destination): (&str, &str),
-    ) -> Result<Option<MessageId>, Status> {
+    ) -> Result<Option<Message>, Status> {
         let service_type = submission.origin.as_ref();
         let service_type = service_type.map_or("", |origin| origin.service_type.as_str());
         let wanted = Wanted {
@@ -202,7 +203,7 @@ impl Server {
         for id in self.search(account, wanted, 1).await? {
             let edit = Replacement::by(submission, self.parts.clock.now());
             match self.parts.desk.edit(id, edit).await {
-                Ok(_) => return Ok(Some(id)),
+                Ok(message) => return Ok(Some(message)),
                 Err(refusal) if refusal.reason.is_retryable() => {
                     return Err(crate::status::of(refusal.reason));
                 }

@@ -17,8 +17,8 @@ use zajil_core::smpp::{Account, BindType, Named};
 use zajil_store::record::SmppAlert;
 use zajil_telemetry::{Door, Fact};
 
-use super::Server;
 use super::bind::Bound;
+use super::{Server, alerts};
 use crate::accounts::Peer;
 use crate::link::{Answer, Answers, Handle, Handler, Next, Reaction};
 use crate::status;
@@ -219,12 +219,12 @@ impl Server {
             replaces,
             watch,
         } = made;
-        let number = submission.destination.as_str().to_owned();
         if let Some((source, destination)) = &replaces {
             let names = (source.as_str(), destination.as_str());
             let replaced = self.replace_present(account, &submission, names).await?;
-            if let Some(id) = replaced {
-                let alert = self.alert_of(account, (id, &number), watch).await;
+            if let Some(message) = replaced {
+                let (id, number) = (message.id, message.content.destination.as_str());
+                let alert = self.alert_of(account, (id, number), watch).await;
                 return Ok(Taken { id, alert });
             }
         }
@@ -250,11 +250,20 @@ impl Server {
         watch: Option<(Named, Named)>,
     ) -> Option<bool> {
         let (subscriber, application) = watch?;
+        if !account
+            .bind_types
+            .iter()
+            .any(|kind| *kind != BindType::Transmitter)
+        {
+            // None of its sessions could be told.
+            return Some(false);
+        }
         let alert = SmppAlert {
             account: account.system_id.clone(),
             subscriber,
             application,
-            message,
+            messages: vec![message],
+            until: Some(self.parts.clock.now().plus(alerts::KEPT)),
         };
         Some(self.watch(number, &alert).await)
     }
@@ -417,6 +426,9 @@ impl Handler for Session {
 
     fn state(&mut self, state: State) {
         if state.may_deliver() {
+            if let Some(account) = self.bound.account() {
+                self.server.roster.open(&account.system_id, self.number);
+            }
             self.bound.delivers.notify_one();
         }
     }

@@ -1,5 +1,7 @@
 //! Applications that ask for it are told when a subscriber can be reached again (3.4, 4.12).
 
+use std::time::Duration;
+
 use smpp_codec::Status;
 use smpp_codec::pdu::{DataSm, Pdu, SmResp};
 use smpp_codec::tlv::Tag;
@@ -9,7 +11,8 @@ use zajil_core::location::Sighting;
 use zajil_core::port::Desk as _;
 use zajil_core::smpp::BindType;
 use zajil_smpp::number;
-use zajil_store::shelf::{Kind, Page, Shelf as _, Start};
+use zajil_store::record::decode_smpp_alerts;
+use zajil_store::shelf::{Change, Kind, Page, Record, Shelf as _, Start};
 use zajil_testkit::build;
 
 use crate::bench::{Centre, Esme, PATIENCE, account, centre, sm};
@@ -46,15 +49,75 @@ async fn seen(centre: &Centre, registered: bool) {
     centre.engine.locate(None, sighting).await.unwrap();
 }
 
+async fn fails(centre: &Centre, id: MessageId) {
+    let failed = Report::AttemptFailed {
+        reason: None,
+        retry_after: None,
+        by: None,
+        class: None,
+        schedules: std::sync::Arc::default(),
+    };
+    centre.engine.report(id, failed).await.unwrap();
+}
+
+/// Waits until the server has looked twice for what is owed: each look sends one alert to `esme`,
+/// of the account `other`.
+async fn two_looks(centre: &Centre, esme: &mut Esme) {
+    const OTHERS: &str = "+46709771338";
+    for _ in 0..2 {
+        let mut submit = sm("MARK", OTHERS, b"hi");
+        submit.tlvs.push_u8(Tag::SET_DPF, 1);
+        let (id, promised) = submitted(esme, Pdu::SubmitSm(submit)).await;
+        assert_eq!(promised, Some(1));
+        fails(centre, id).await;
+        let sighting = Sighting {
+            imsi: Some("240010000000002".to_owned()),
+            msisdn: Some("46709771338".to_owned()),
+            location: Some(build::name("gw")),
+            registered: Some(true),
+            ..Sighting::default()
+        };
+        centre.engine.locate(None, sighting).await.unwrap();
+        let alert = tokio::time::timeout(PATIENCE, esme.alerts.recv()).await;
+        assert_eq!(alert.unwrap().unwrap().esme_addr, number::write("MARK"));
+    }
+    // The record goes after the alert.
+    let gone = async {
+        while all(centre, Kind::SmppAlert)
+            .await
+            .iter()
+            .any(|record| record.body.contains("MARK"))
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+}
+
+/// How many alerts were sent.
+fn sent(centre: &Centre) -> usize {
+    let text = centre.telemetry.metrics.render();
+    let of = |line: &str| {
+        line.strip_prefix(r#"zajil_smpp_alerts_total{outcome="sent"} "#)?
+            .parse()
+            .ok()
+    };
+    text.lines().find_map(of).unwrap()
+}
+
 /// How many records of a kind there are.
 async fn kept(centre: &Centre, kind: Kind) -> usize {
+    all(centre, kind).await.len()
+}
+
+async fn all(centre: &Centre, kind: Kind) -> Vec<Record> {
     let page = Page {
         kind,
         from: Start::After(0),
         offset: 0,
         limit: 100,
     };
-    centre.store.shelf(page).await.unwrap().len()
+    centre.store.shelf(page).await.unwrap()
 }
 
 #[tokio::test]
@@ -65,38 +128,89 @@ async fn an_alert_waits_for_a_session_that_can_be_told_and_comes_once() {
     assert_eq!(status, Status::ROK);
     let (id, promised) = submitted(&sender, watching("SHOP")).await;
     assert_eq!(promised, Some(1));
-    let failed = Report::AttemptFailed {
-        reason: None,
-        retry_after: None,
-        by: None,
-        class: None,
-        schedules: std::sync::Arc::default(),
-    };
-    centre.engine.report(id, failed).await.unwrap();
+    // A promise is not used up before anybody has failed to deliver.
+    seen(&centre, true).await;
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
+    fails(&centre, id).await;
     // Who has detached cannot be reached.
     seen(&centre, false).await;
     assert_eq!(kept(&centre, Kind::SmppWatch).await, 1);
     seen(&centre, true).await;
     assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
     assert_eq!(kept(&centre, Kind::SmppAlert).await, 1);
-    // 3.3 knows no alerts, and another account asked for none.
+    // 3.3 knows no alerts, and those of another account are its own.
     let older = Esme::connect(&centre).await;
     let bound = older.bind_as(BindType::Receiver, ("shop", "secret08"), 0x33);
     assert_eq!(bound.await.0, Status::ROK);
     let mut other = Esme::bound(&centre, "other").await;
+    two_looks(&centre, &mut other).await;
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 1);
     older.handle.leave();
     older.ended.await.unwrap();
-    assert_eq!(kept(&centre, Kind::SmppAlert).await, 1);
     let mut receiver = Esme::bound(&centre, "shop").await;
     let alert = tokio::time::timeout(PATIENCE, receiver.alerts.recv()).await;
     let alert = alert.unwrap().unwrap();
     assert_eq!(alert.source_addr, number::write(TO));
     assert_eq!(alert.esme_addr, number::write("SHOP"));
     assert_eq!(alert.tlvs.u8(Tag::MS_AVAILABILITY_STATUS), Some(0));
+    two_looks(&centre, &mut other).await;
     assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
+    let counted = async {
+        while sent(&centre) < 5 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, counted).await.unwrap();
     seen(&centre, true).await;
     assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
     assert!(other.alerts.try_recv().is_err());
+    assert!(receiver.alerts.try_recv().is_err());
+    assert_eq!(sent(&centre), 5);
+}
+
+/// One node sends it, and it is not gone before it was written.
+#[tokio::test]
+async fn an_alert_that_another_node_sends_is_left_to_it() {
+    let centre = centre(vec![account("shop"), account("other")]).await;
+    let sender = Esme::connect(&centre).await;
+    let status = sender.bind(BindType::Transmitter, "shop", "secret08").await;
+    assert_eq!(status, Status::ROK);
+    let (id, _) = submitted(&sender, watching("SHOP")).await;
+    fails(&centre, id).await;
+    seen(&centre, true).await;
+    let record = all(&centre, Kind::SmppAlert).await.remove(0);
+    let claim = Change::Set {
+        kind: Kind::SmppAlert,
+        id: record.id,
+        base: Some(record.revision),
+        body: record.body,
+    };
+    let now = record.written_at.plus(Duration::from_secs(10));
+    centre.store.change_shelf(vec![claim], now).await.unwrap();
+    let mut receiver = Esme::bound(&centre, "shop").await;
+    let mut other = Esme::bound(&centre, "other").await;
+    two_looks(&centre, &mut other).await;
+    assert!(receiver.alerts.try_recv().is_err());
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 1);
+}
+
+/// A second submit does not take the place of the first.
+#[tokio::test]
+async fn a_sender_waits_for_each_of_its_messages() {
+    let centre = centre(vec![account("shop")]).await;
+    let mut shop = Esme::bound(&centre, "shop").await;
+    let (first, _) = submitted(&shop, watching("SHOP")).await;
+    let (second, _) = submitted(&shop, watching("SHOP")).await;
+    let (third, _) = submitted(&shop, watching("SHOP")).await;
+    fails(&centre, first).await;
+    let done = Report::Delivered { by: None, at: None };
+    centre.engine.report(second, done).await.unwrap();
+    seen(&centre, true).await;
+    let alert = tokio::time::timeout(PATIENCE, shop.alerts.recv()).await;
+    assert_eq!(alert.unwrap().unwrap().esme_addr, number::write("SHOP"));
+    let watch = all(&centre, Kind::SmppWatch).await.remove(0);
+    let waiting = decode_smpp_alerts(&watch.body).unwrap();
+    assert_eq!(waiting[0].messages, [third]);
 }
 
 #[tokio::test]
@@ -110,10 +224,14 @@ async fn every_application_that_asked_is_alerted_and_none_of_what_was_delivered(
         ..DataSm::default()
     };
     data.tlvs.push_u8(Tag::SET_DPF, 1);
-    assert_eq!(submitted(&other, Pdu::DataSm(data)).await.1, Some(1));
+    let (id, promised) = submitted(&other, Pdu::DataSm(data)).await;
+    assert_eq!(promised, Some(1));
+    fails(&centre, id).await;
     // Asked twice is asked once.
-    submitted(&shop, watching("SHOP")).await;
-    submitted(&shop, watching("SHOP")).await;
+    for _ in 0..2 {
+        let (id, _) = submitted(&shop, watching("SHOP")).await;
+        fails(&centre, id).await;
+    }
     let (delivered, _) = submitted(&shop, watching("DONE")).await;
     let done = Report::Delivered { by: None, at: None };
     centre.engine.report(delivered, done).await.unwrap();
@@ -124,14 +242,18 @@ async fn every_application_that_asked_is_alerted_and_none_of_what_was_delivered(
         let alert = tokio::time::timeout(PATIENCE, esme.alerts.recv()).await;
         assert_eq!(alert.unwrap().unwrap().esme_addr, number::write(name));
     }
+    two_looks(&centre, &mut other).await;
     assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
     assert!(shop.alerts.try_recv().is_err());
 }
 
-/// A subscriber is not watched for everybody.
+/// A subscriber is not watched for everybody, and an account that cannot be told is promised
+/// nothing.
 #[tokio::test]
 async fn an_alert_that_cannot_be_promised_is_not() {
-    let centre = centre(vec![account("shop")]).await;
+    let mut deaf = account("deaf");
+    deaf.bind_types = vec![BindType::Transmitter];
+    let centre = centre(vec![account("shop"), account("other"), deaf]).await;
     let shop = Esme::bound(&centre, "shop").await;
     for number in 0..16 {
         let (_, promised) = submitted(&shop, watching(&format!("S{number}"))).await;
@@ -139,4 +261,11 @@ async fn an_alert_that_cannot_be_promised_is_not() {
     }
     assert_eq!(submitted(&shop, watching("LAST")).await.1, Some(0));
     assert_eq!(submitted(&shop, watching("S3")).await.1, Some(1));
+    // What one account asks for takes nothing from another.
+    let other = Esme::bound(&centre, "other").await;
+    assert_eq!(submitted(&other, watching("O")).await.1, Some(1));
+    let deaf = Esme::connect(&centre).await;
+    let status = deaf.bind(BindType::Transmitter, "deaf", "secret08").await;
+    assert_eq!(status, Status::ROK);
+    assert_eq!(submitted(&deaf, watching("D")).await.1, Some(0));
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::smpp::Named;
@@ -19,8 +20,10 @@ pub struct SmppAlert {
     pub subscriber: Named,
     /// The sender of the submit, as it was named.
     pub application: Named,
-    /// The message: once it is delivered, nobody needs an alert.
-    pub message: MessageId,
+    /// The messages, at least one: of one that is delivered nobody needs an alert.
+    pub messages: Vec<MessageId>,
+    /// Nobody waits any longer after this.
+    pub until: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +32,11 @@ struct OneForm {
     subscriber: NamedForm,
     application: NamedForm,
     message: u64,
+    /// More messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
 }
 
 /// Version 1.
@@ -46,18 +54,23 @@ impl Form for AlertsForm {
     }
 }
 
-/// Writes who wants to know of one subscriber.
+/// Writes who wants to know of one subscriber; who waits for no message is left out.
 #[must_use]
 pub fn encode_smpp_alerts(alerts: &[SmppAlert]) -> String {
-    let one = |alert: &SmppAlert| OneForm {
-        account: alert.account.to_string(),
-        subscriber: named(&alert.subscriber),
-        application: named(&alert.application),
-        message: alert.message.get(),
+    let one = |alert: &SmppAlert| {
+        let (first, also) = alert.messages.split_first()?;
+        Some(OneForm {
+            account: alert.account.to_string(),
+            subscriber: named(&alert.subscriber),
+            application: named(&alert.application),
+            message: first.get(),
+            also: also.iter().map(|id| id.get()).collect(),
+            until: alert.until.map(Timestamp::millis),
+        })
     };
     encode(&AlertsForm {
         v: VERSION,
-        alerts: alerts.iter().map(one).collect(),
+        alerts: alerts.iter().filter_map(one).collect(),
     })
 }
 
@@ -73,7 +86,11 @@ pub fn decode_smpp_alerts(text: &str) -> Result<Vec<SmppAlert>, Error> {
             account: name(WHAT, &form.account)?,
             subscriber: read_named(form.subscriber),
             application: read_named(form.application),
-            message: MessageId::new(form.message).map_err(|_| damaged(WHAT, "not a message id"))?,
+            messages: std::iter::once(form.message)
+                .chain(form.also)
+                .map(|id| MessageId::new(id).map_err(|_| damaged(WHAT, "not a message id")))
+                .collect::<Result<_, _>>()?,
+            until: form.until.map(Timestamp::from_millis),
         })
     };
     form.alerts.into_iter().map(one).collect()
@@ -94,7 +111,13 @@ mod tests {
         let text = text.as_str();
         let alerts = decode_smpp_alerts(text).unwrap();
         assert_eq!(alerts[0].account.as_str(), "shop");
-        assert_eq!((alerts[0].subscriber.ton, alerts[0].message.get()), (1, 7));
+        assert_eq!(alerts[0].subscriber.ton, 1);
+        assert_eq!(alerts[0].messages, [MessageId::new(7).unwrap()]);
+        assert_eq!(encode_smpp_alerts(&alerts), text);
+        let text = text.replace("7}", r#"7,"also":[8,9],"until":1000}"#);
+        let alerts = decode_smpp_alerts(&text).unwrap();
+        assert_eq!(alerts[0].messages.len(), 3);
+        assert_eq!(alerts[0].until, Some(Timestamp::from_secs(1)));
         assert_eq!(encode_smpp_alerts(&alerts), text);
         assert!(decode_smpp_alerts(r#"{"v":1,"alerts":[{}]}"#).is_err());
     }

@@ -301,6 +301,19 @@ pub(super) const SMPP_SUBMITS: Entry = labelled(
     ),
     &["status"],
 );
+pub(super) const SMPP_ALERTS_OWED: Entry = gauge(
+    "zajil_smpp_alerts_owed",
+    "Alerts (`set_dpf`) that accounts are owed and nobody has sent yet, as far as this node knows: \
+     read every second, and anew every 10 minutes.",
+);
+pub(super) const SMPP_ALERTS: Entry = labelled(
+    counter(
+        "zajil_smpp_alerts_total",
+        "What became of alerts (`set_dpf`) that were owed: `sent`, `unsent` with their session and \
+         owed still, `forgotten` after seven days.",
+    ),
+    &["outcome"],
+);
 pub(super) const SMPP_UNDER_WAY: Entry = gauge(
     "zajil_smpp_requests_under_way",
     "Messages and receipts that were sent to applications and not answered yet.",
@@ -386,6 +399,8 @@ pub const CATALOGUE: &[Entry] = &[
     SMPP_SESSIONS,
     SMPP_OUTBINDS,
     SMPP_SUBMITS,
+    SMPP_ALERTS_OWED,
+    SMPP_ALERTS,
     SMPP_UNDER_WAY,
     QUEUED,
     ATTEMPTED,

@@ -66,8 +66,7 @@ pub struct Metrics {
     pub smpp_sessions: IntGaugeVec,
     /// `zajil_smpp_outbinds_total`, by `outcome`.
     pub smpp_outbinds: IntCounterVec,
-    /// `zajil_smpp_submits_total`, by `status`.
-    smpp_submits: Submits,
+    smpp: OfSmpp,
     /// `zajil_smpp_requests_under_way`.
     pub smpp_under_way: IntGauge,
     pub(crate) queued: IntCounter,
@@ -136,19 +135,31 @@ impl Drop for Among {
     }
 }
 
-/// `zajil_smpp_submits_total`. Every message counts among those that were taken, so no label is
-/// looked up for it.
+/// What applications submit, and what they are alerted of.
 #[derive(Debug)]
-struct Submits {
-    all: IntCounterVec,
+struct OfSmpp {
+    /// `zajil_smpp_submits_total`, by `status`.
+    submits: IntCounterVec,
+    /// Every message counts among those that were taken, so no label is looked up for it.
     taken: IntCounter,
+    alerts_owed: IntGauge,
+    alerts: IntCounterVec,
 }
 
-impl Submits {
+impl OfSmpp {
     fn new(registry: &Registry) -> Result<Self, Error> {
-        let all: IntCounterVec = add(registry, &rows::SMPP_SUBMITS)?;
-        let taken = all.with_label_values(&["ESME_ROK"]);
-        Ok(Self { all, taken })
+        let submits: IntCounterVec = add(registry, &rows::SMPP_SUBMITS)?;
+        let taken = submits.with_label_values(&["ESME_ROK"]);
+        let alerts: IntCounterVec = add(registry, &rows::SMPP_ALERTS)?;
+        for outcome in ["sent", "unsent", "forgotten"] {
+            drop(alerts.with_label_values(&[outcome]));
+        }
+        Ok(Self {
+            submits,
+            taken,
+            alerts_owed: add(registry, &rows::SMPP_ALERTS_OWED)?,
+            alerts,
+        })
     }
 }
 
@@ -195,7 +206,7 @@ impl Metrics {
             receipts: add(r, &rows::RECEIPTS)?,
             smpp_sessions: add(r, &rows::SMPP_SESSIONS)?,
             smpp_outbinds: add(r, &rows::SMPP_OUTBINDS)?,
-            smpp_submits: Submits::new(r)?,
+            smpp: OfSmpp::new(r)?,
             smpp_under_way: add(r, &rows::SMPP_UNDER_WAY)?,
             queued: add(r, &rows::QUEUED)?,
             attempted: add(r, &rows::ATTEMPTED)?,
@@ -336,9 +347,21 @@ impl Metrics {
     /// A submit over SMPP was answered: taken, or with this status.
     pub fn smpp_submitted(&self, refused: Option<&str>) {
         match refused {
-            None => self.smpp_submits.taken.inc(),
-            Some(status) => self.smpp_submits.all.with_label_values(&[status]).inc(),
+            None => self.smpp.taken.inc(),
+            Some(status) => self.smpp.submits.with_label_values(&[status]).inc(),
         }
+    }
+
+    /// So many alerts for applications came to this: `sent`, `unsent` or `forgotten`.
+    pub fn smpp_alerted(&self, outcome: &str, count: u64) {
+        let alerts = self.smpp.alerts.with_label_values(&[outcome]);
+        alerts.inc_by(count);
+    }
+
+    /// So many alerts are owed.
+    pub fn smpp_alerts_owed(&self, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.smpp.alerts_owed.set(count);
     }
 
     pub(crate) fn refund_ended(&self, outcome: &str) {
