@@ -257,10 +257,12 @@ pub(crate) mod tests {
     use std::num::NonZeroU32;
     use std::time::Duration;
 
+    use smpp_codec::session::Side;
     use zajil_core::smpp::password::Hashed;
     use zajil_core::smpp::{DefaultAlphabet, IdForm, LongText};
 
     use super::*;
+    use crate::link::{self, Link};
 
     /// An account that may do anything.
     pub(crate) fn account(alphabet: DefaultAlphabet) -> Account {
@@ -285,6 +287,40 @@ pub(crate) mod tests {
             receipt_ids: IdForm::Decimal,
             outbind: None,
         }
+    }
+
+    /// The oldest may be dead without our knowing, and one whose bind was not answered is not told.
+    #[test]
+    fn the_newest_session_that_is_open_is_alerted() {
+        let (roster, mut account) = (Roster::default(), account(DefaultAlphabet::Gsm7));
+        account.max_binds = NonZeroU32::new(4).unwrap();
+        let name = &account.system_id;
+        let mut handles = Vec::new();
+        for number in 0..4 {
+            let (_, handle) = Link::new(link::Options::new(Side::Centre));
+            handles.push(handle.clone());
+            let seat = Bind {
+                number,
+                handle,
+                receives: true,
+                is_alerted: number != 3,
+                is_open: false,
+            };
+            roster.enter(&account, seat).unwrap();
+        }
+        assert!(roster.alerted(name).is_none());
+        for number in [0, 1, 3] {
+            roster.open(name, number);
+        }
+        // Who is leaving is none any more.
+        let is = |number: usize| {
+            roster.alerted(name).unwrap().leave();
+            handles[number].is_leaving()
+        };
+        assert!(is(1));
+        assert!(is(0));
+        assert!(roster.alerted(name).is_none());
+        assert!(!handles[2].is_leaving() && !handles[3].is_leaving());
     }
 
     #[tokio::test(start_paused = true)]

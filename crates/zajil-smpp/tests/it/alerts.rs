@@ -11,7 +11,7 @@ use zajil_core::location::Sighting;
 use zajil_core::port::Desk as _;
 use zajil_core::smpp::BindType;
 use zajil_smpp::number;
-use zajil_store::record::decode_smpp_alerts;
+use zajil_store::record::{decode_smpp_alerts, encode_smpp_alerts};
 use zajil_store::shelf::{Change, Kind, Page, Record, Shelf as _, Start};
 use zajil_testkit::build;
 
@@ -96,12 +96,12 @@ async fn two_looks(centre: &Centre, esme: &mut Esme) {
 
 /// How many alerts were sent.
 fn sent(centre: &Centre) -> usize {
+    figure(centre, r#"zajil_smpp_alerts_total{outcome="sent"}"#)
+}
+
+fn figure(centre: &Centre, name: &str) -> usize {
     let text = centre.telemetry.metrics.render();
-    let of = |line: &str| {
-        line.strip_prefix(r#"zajil_smpp_alerts_total{outcome="sent"} "#)?
-            .parse()
-            .ok()
-    };
+    let of = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
     text.lines().find_map(of).unwrap()
 }
 
@@ -245,6 +245,66 @@ async fn every_application_that_asked_is_alerted_and_none_of_what_was_delivered(
     two_looks(&centre, &mut other).await;
     assert_eq!(kept(&centre, Kind::SmppAlert).await, 0);
     assert!(shop.alerts.try_recv().is_err());
+}
+
+/// What others ask for later keeps nobody waiting longer.
+#[tokio::test]
+async fn a_promise_ends_by_itself() {
+    let centre = centre(vec![account("shop")]).await;
+    let mut shop = Esme::bound(&centre, "shop").await;
+    for source in ["OLD", "NEW"] {
+        let (id, _) = submitted(&shop, watching(source)).await;
+        fails(&centre, id).await;
+    }
+    let record = all(&centre, Kind::SmppWatch).await.remove(0);
+    let mut waiting = decode_smpp_alerts(&record.body).unwrap();
+    let week = Duration::from_hours(7 * 24);
+    assert!(waiting[1].until.unwrap() > record.added_at.plus(week - PATIENCE));
+    waiting[0].until = Some(record.added_at.minus(Duration::from_secs(1)));
+    let older = Change::Set {
+        kind: Kind::SmppWatch,
+        id: record.id,
+        base: Some(record.revision),
+        body: encode_smpp_alerts(&waiting),
+    };
+    let now = record.written_at;
+    centre.store.change_shelf(vec![older], now).await.unwrap();
+    seen(&centre, true).await;
+    let alert = tokio::time::timeout(PATIENCE, shop.alerts.recv()).await;
+    assert_eq!(alert.unwrap().unwrap().esme_addr, number::write("NEW"));
+    assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
+}
+
+#[tokio::test]
+async fn who_is_owed_ten_thousand_alerts_is_promised_no_more() {
+    let centre = centre(vec![account("shop"), account("other")]).await;
+    let sender = Esme::connect(&centre).await;
+    let status = sender.bind(BindType::Transmitter, "shop", "secret08").await;
+    assert_eq!(status, Status::ROK);
+    let (id, promised) = submitted(&sender, watching("SHOP")).await;
+    assert_eq!(promised, Some(1));
+    fails(&centre, id).await;
+    seen(&centre, true).await;
+    let owed = all(&centre, Kind::SmppAlert).await.remove(0);
+    let one = Change::Add {
+        kind: Kind::SmppAlert,
+        name: None,
+        body: owed.body,
+    };
+    for count in [1_000; 9].into_iter().chain([999]) {
+        let more = vec![one.clone(); count];
+        let now = owed.written_at;
+        centre.store.change_shelf(more, now).await.unwrap();
+    }
+    let known = async {
+        while figure(&centre, "zajil_smpp_alerts_owed") < 10_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, known).await.unwrap();
+    assert_eq!(submitted(&sender, watching("SHOP")).await.1, Some(0));
+    let other = Esme::bound(&centre, "other").await;
+    assert_eq!(submitted(&other, watching("OTHER")).await.1, Some(1));
 }
 
 /// A subscriber is not watched for everybody, and an account that cannot be told is promised
