@@ -2,6 +2,7 @@
 //! wait, what the others are told, and what it holds meanwhile. A caller sends its next request
 //! when it has the answer to the last: what is due while all of them wait is not sent, and is told
 //! too.
+//! `bench overload --seconds 600` overloads each path for ten minutes.
 //!
 //! Server and generator have a core each, so that the generator can ask for more than the server
 //! can do.
@@ -23,6 +24,8 @@ const TOO_MANY: u32 = 4_000;
 /// Files that the generator opens besides.
 const OTHER_FILES: u32 = 100;
 const TIMES: f64 = 3.0;
+/// The peak is known after so many seconds, however long the overload lasts.
+const PEAK_SECONDS: u32 = 20;
 
 /// One round.
 #[derive(Debug, Serialize)]
@@ -67,7 +70,8 @@ pub(super) fn run(bench: &Bench, options: &Options) -> Result<Vec<Round>> {
             };
             once(ENOUGH, None, Amount::Seconds(1))?;
             once(too_many, None, Amount::Seconds(1))?;
-            let peak = once(ENOUGH, None, seconds)?;
+            let short = Amount::Seconds(options.seconds().min(PEAK_SECONDS));
+            let peak = once(ENOUGH, None, short)?;
             let resident_mib_before = server.resident_mib()?;
             let asked_per_second = peak.rate * TIMES;
             let overload = once(too_many, Some(asked_per_second), seconds)?;
