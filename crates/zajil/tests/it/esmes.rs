@@ -295,6 +295,9 @@ fn message(client: &Client, id: &str) -> Value {
 
 /// Whoever messages are delivered to.
 trait FarEnd {
+    /// `err` of what it does not deliver: our own code, unless it says one.
+    const ERR: &'static str = "001";
+
     /// So many parts, by number, in their order.
     fn arrived(&mut self, parts: usize) -> BTreeMap<String, Vec<Arrived>>;
 }
@@ -376,6 +379,11 @@ fn check_cases<F: FarEnd>(command: Command, field: &mut Field<F>, cases: &[Case]
             }
             assert_eq!(message["status"], case.end.status(), "{case:?} {message}");
             owed.extend(case.end.receipt(*asked).map(|(stat, state, err)| {
+                let err = if case.end == End::Refused {
+                    F::ERR
+                } else {
+                    err
+                };
                 json!({
                     "receipt": id, "id": id, "stat": stat, "state": state, "err": err,
                     "kind": 4, "source": case.to, "destination": "SHOP",

@@ -130,6 +130,8 @@ impl NpmCarrier {
 }
 
 impl FarEnd for NpmCarrier {
+    const ERR: &'static str = "011";
+
     fn arrived(&mut self, parts: usize) -> BTreeMap<String, Vec<Arrived>> {
         let mut all: BTreeMap<String, Vec<Arrived>> = BTreeMap::new();
         let mut came = 0;

@@ -171,6 +171,12 @@ RULES = [
      lambda b: b["action"] == "requeue" and b["filter"]["status"] == "pending"),
     (r"tls must be true while a tls_… field is set", lambda b: not is_true(b, "tls")),
     (r"(tls_[a-z_]+) is required with tls_[a-z_]+", absent),
+    (r"(network_error_code) is required with network_type", absent),
+    (r"(outbind) is required with outbind_…", absent),
+    (r"outbind_tls_ca_path is for accounts with require_tls",
+     lambda b: not absent(b, "outbind_tls_ca_path") or not is_true(b, "require_tls")),
+    (r"outbind is for accounts that bind as receiver or transceiver",
+     lambda b: not absent(b, "outbind") or "bind_types" in b),
     (r"message_part_number must not exceed message_parts", part_beyond_parts),
     (r"id must not be that of an earlier entry", lambda b: not absent(b, "id")),
     # The clock.
