@@ -47,6 +47,12 @@ impl BindType {
         }
     }
 
+    /// Whether who binds so is delivered to.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::Receiver | Self::Transceiver)
+    }
+
     /// The type that `word` names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {

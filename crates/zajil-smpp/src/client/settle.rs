@@ -10,7 +10,7 @@ use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
-use zajil_core::smpp::carrier::{DeliveredAt, Handling, WithoutReceipt};
+use zajil_core::smpp::carrier::{Carrier, DeliveredAt, Handling, WithoutReceipt};
 use zajil_core::status::FinalStatus;
 use zajil_store::awaited::AwaitedPart;
 
@@ -28,6 +28,14 @@ pub(super) enum Told {
     Done(Result<(), Again>),
     /// The store must be asked what it is about; not about this message any more, if there is one.
     Unsettled(Option<MessageId>),
+}
+
+/// What a look-up of a receipt came to.
+enum Looked {
+    Settled,
+    /// Its end was told before, by this carrier.
+    Ended(Arc<Carrier>),
+    Nothing,
 }
 
 /// It could not be done now; the carrier must say it again.
@@ -83,41 +91,23 @@ impl Upstream {
     /// stable storage, so it may come twice.
     pub(super) async fn receipt(&self, said: &Said, over: Option<MessageId>) -> Result<(), Again> {
         let (ledger, carrier) = (&self.ledger, &*self.carrier);
-        match ledger.find(carrier, said).await? {
-            Found::Part(part) if Some(part.message) == over => {
-                self.counts.delivered.inc();
-                ledger.close(&part);
-                return Ok(());
-            }
-            Found::Part(part) => return self.settle(&part, said).await,
-            Found::Ended => {
-                ledger.remember_ended(carrier, said, self.parts.clock.now());
-                return Ok(());
-            }
-            Found::Nothing => {}
-        }
         let now = self.parts.clock.now();
-        match self.sister(said).await? {
-            Some((sister, Found::Part(part))) => return sister.settle(&part, said).await,
-            Some((sister, Found::Ended)) => {
-                ledger.remember_ended(&sister.carrier, said, now);
+        match self.look_up(said, over).await? {
+            Looked::Settled => return Ok(()),
+            Looked::Ended(whose) => {
+                ledger.remember_ended(&whose, said, now);
                 return Ok(());
             }
-            Some((_, Found::Nothing)) | None => {}
+            Looked::Nothing => {}
         }
-        if carrier.delivered_at == DeliveredAt::Response && !self.has_sisters() {
+        if carrier.delivered_at == DeliveredAt::Response && self.sisters().is_empty() {
             // Nothing waits for it, and nobody will look for it.
             self.counts.unmatched.inc();
             return Ok(());
         }
         let is_new = ledger.park(carrier, said, now).await?;
         // The response may have come between the look and the parking.
-        if let Found::Part(part) = ledger.find(carrier, said).await? {
-            self.settle(&part, said).await?;
-            return Ok(ledger.used(carrier, said, now).await?);
-        }
-        if let Some((sister, Found::Part(part))) = self.sister(said).await? {
-            sister.settle(&part, said).await?;
+        if let Looked::Settled = self.look_up(said, None).await? {
             return Ok(ledger.used(carrier, said, now).await?);
         }
         if is_new {
@@ -131,19 +121,40 @@ impl Upstream {
     /// Looks again at a receipt that belonged to nothing: another node may have had the response,
     /// and have written it down since.
     pub(super) async fn again(&self, record: u64, said: &Said) -> Result<(), Again> {
-        match self.ledger.find(&self.carrier, said).await? {
-            Found::Part(part) => self.settle(&part, said).await?,
+        match self.look_up(said, None).await? {
             // It came twice, and was used the other time.
-            Found::Ended => {}
-            Found::Nothing => match self.sister(said).await? {
-                Some((sister, Found::Part(part))) => sister.settle(&part, said).await?,
-                Some((_, Found::Ended)) => {}
-                Some((_, Found::Nothing)) | None => return Ok(()),
-            },
+            Looked::Settled | Looked::Ended(_) => {}
+            Looked::Nothing => return Ok(()),
         }
         let now = self.parts.clock.now();
         self.ledger.used(&self.carrier, said, now).await?;
         Ok(self.ledger.forget_unmatched(record, now).await?)
+    }
+
+    /// Settles what a receipt is about, of this carrier or of one whose receipts may come here. It
+    /// tells nothing new of the message `over`.
+    async fn look_up(&self, said: &Said, over: Option<MessageId>) -> Result<Looked, Again> {
+        match self.ledger.find(&self.carrier, said).await? {
+            Found::Part(part) if Some(part.message) == over => {
+                self.counts.delivered.inc();
+                self.ledger.close(&part);
+                return Ok(Looked::Settled);
+            }
+            Found::Part(part) => {
+                self.settle(&part, said).await?;
+                return Ok(Looked::Settled);
+            }
+            Found::Ended => return Ok(Looked::Ended(Arc::clone(&self.carrier))),
+            Found::Nothing => {}
+        }
+        Ok(match self.sister(said).await? {
+            Some((sister, Found::Part(part))) => {
+                sister.settle(&part, said).await?;
+                Looked::Settled
+            }
+            Some((sister, Found::Ended)) => Looked::Ended(sister.carrier),
+            Some((_, Found::Nothing)) | None => Looked::Nothing,
+        })
     }
 
     /// Reports what a receipt says of its message, and forgets what is over.

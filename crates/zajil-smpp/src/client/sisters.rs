@@ -23,11 +23,6 @@ fn of<'a>(carrier: &'a Carrier, all: &'a [Arc<Carrier>]) -> impl Iterator<Item =
 }
 
 impl Upstream {
-    /// Whether receipts of others may come here.
-    pub(super) fn has_sisters(&self) -> bool {
-        of(&self.carrier, &self.carriers.borrow()).next().is_some()
-    }
-
     /// Whose receipts may come here, besides this carrier's.
     pub(super) fn sisters(&self) -> Vec<FrontendName> {
         let all = self.carriers.borrow();

@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 use zajil_core::frontend::FrontendName;
 use zajil_core::smpp::{Account, BindType};
 
-use super::outbind::is_called_for;
 use super::{Server, deliver};
 use crate::accounts::{self, Bind as Seat, Peer};
 use crate::link::Handle;
@@ -51,7 +50,7 @@ impl Bound {
     /// to be delivered to.
     fn is_for(&self, system_id: &str, kind: BindType) -> bool {
         let called = self.called.as_ref();
-        called.is_none_or(|name| name.as_str() == system_id && is_called_for(kind))
+        called.is_none_or(|name| name.as_str() == system_id && kind.receives())
     }
 
     pub(super) fn account(&self) -> Option<&Arc<Account>> {
@@ -96,8 +95,8 @@ impl Server {
         let seat = Seat {
             number,
             handle,
-            receives: kind != BindType::Transmitter,
-            is_alerted: known && kind != BindType::Transmitter,
+            receives: kind.receives(),
+            is_alerted: known && kind.receives(),
             is_open: false,
         };
         let done = if bound.is_for(&system_id, kind) {
@@ -109,7 +108,7 @@ impl Server {
             Ok(account) => {
                 let version = version(bind.interface_version);
                 // Before the answer: who knows of the bind can send to it.
-                if kind != BindType::Transmitter {
+                if kind.receives() {
                     deliver::register(&self, &account, version).await;
                 }
                 bound.trace.belongs_to(&account.system_id);

@@ -15,8 +15,8 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::offer::Asker;
 use zajil_core::outcome::Refusal;
 use zajil_core::port::Ask;
+use zajil_core::smpp::Account;
 use zajil_core::smpp::outbind::Outbind;
-use zajil_core::smpp::{Account, BindType};
 
 use super::Server;
 use crate::accounts::Peer;
@@ -136,7 +136,7 @@ impl Server {
     fn wants(&self, account: &Account) -> bool {
         let name = &account.system_id;
         let in_time = account.expires.is_none_or(|at| at > self.parts.clock.now());
-        let receives = account.bind_types.iter().any(|kind| is_called_for(*kind));
+        let receives = account.bind_types.iter().any(|kind| kind.receives());
         account.enabled
             && in_time
             && receives
@@ -223,9 +223,4 @@ impl Server {
         let outbinds = &self.parts.telemetry.metrics.smpp_outbinds;
         outbinds.with_label_values(&[outcome]).inc();
     }
-}
-
-/// Who is called binds to be delivered to.
-pub(super) fn is_called_for(kind: BindType) -> bool {
-    kind != BindType::Transmitter
 }

@@ -250,11 +250,7 @@ impl Server {
         watch: Option<(Named, Named)>,
     ) -> Option<bool> {
         let (subscriber, application) = watch?;
-        if !account
-            .bind_types
-            .iter()
-            .any(|kind| *kind != BindType::Transmitter)
-        {
+        if !account.bind_types.iter().any(|kind| kind.receives()) {
             // None of its sessions could be told.
             return Some(false);
         }

@@ -120,12 +120,18 @@ async fn all(centre: &Centre, kind: Kind) -> Vec<Record> {
     centre.store.shelf(page).await.unwrap()
 }
 
+/// A session of "shop" that only submits.
+async fn sender(centre: &Centre) -> Esme {
+    let sender = Esme::connect(centre).await;
+    let status = sender.bind(BindType::Transmitter, "shop", "secret08").await;
+    assert_eq!(status, Status::ROK);
+    sender
+}
+
 #[tokio::test]
 async fn an_alert_waits_for_a_session_that_can_be_told_and_comes_once() {
     let centre = centre(vec![account("shop"), account("other")]).await;
-    let sender = Esme::connect(&centre).await;
-    let status = sender.bind(BindType::Transmitter, "shop", "secret08").await;
-    assert_eq!(status, Status::ROK);
+    let sender = sender(&centre).await;
     let (id, promised) = submitted(&sender, watching("SHOP")).await;
     assert_eq!(promised, Some(1));
     // A promise is not used up before anybody has failed to deliver.
@@ -172,9 +178,7 @@ async fn an_alert_waits_for_a_session_that_can_be_told_and_comes_once() {
 #[tokio::test]
 async fn an_alert_that_another_node_sends_is_left_to_it() {
     let centre = centre(vec![account("shop"), account("other")]).await;
-    let sender = Esme::connect(&centre).await;
-    let status = sender.bind(BindType::Transmitter, "shop", "secret08").await;
-    assert_eq!(status, Status::ROK);
+    let sender = sender(&centre).await;
     let (id, _) = submitted(&sender, watching("SHOP")).await;
     fails(&centre, id).await;
     seen(&centre, true).await;
@@ -278,9 +282,7 @@ async fn a_promise_ends_by_itself() {
 #[tokio::test]
 async fn who_is_owed_ten_thousand_alerts_is_promised_no_more() {
     let centre = centre(vec![account("shop"), account("other")]).await;
-    let sender = Esme::connect(&centre).await;
-    let status = sender.bind(BindType::Transmitter, "shop", "secret08").await;
-    assert_eq!(status, Status::ROK);
+    let sender = sender(&centre).await;
     let (id, promised) = submitted(&sender, watching("SHOP")).await;
     assert_eq!(promised, Some(1));
     fails(&centre, id).await;

@@ -44,7 +44,7 @@ impl OutbindIn<'_> {
             let rule = "is for accounts with require_tls";
             return Err(Refusal::field("outbind_tls_ca_path", rule));
         }
-        if bind_types.iter().all(|kind| *kind == BindType::Transmitter) {
+        if !bind_types.iter().any(|kind| kind.receives()) {
             let rule = "is for accounts that bind as receiver or transceiver";
             return Err(Refusal::field("outbind", rule));
         }
