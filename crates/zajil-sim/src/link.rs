@@ -210,6 +210,7 @@ impl Receipts for Link {
         tell_receipts(told: Vec<(ReceiptSeq, Told)>) -> ();
     }
     carry! { Reads:
+        receipts_due(account: FrontendName, now: Timestamp) -> bool;
         stale_receipts(before: Timestamp, limit: u32) -> Vec<Owed>;
         receipts_owed() -> u64;
     }

@@ -36,12 +36,9 @@ impl Receipts for PostgresStore {
              l AS (UPDATE receipt r SET due = $4 FROM d WHERE r.seq = d.seq \
              RETURNING r.seq, r.tries, r.record, d.due AS was_due) \
              SELECT seq, tries, record FROM l ORDER BY was_due, seq";
-        const DUE: &str = "SELECT 1 FROM receipt WHERE account = $1 AND due <= $2 LIMIT 1";
         Box::pin(async move {
             // Nearly always nothing is due: no transaction is needed to see that.
-            let name = account.clone();
-            let look = move || Step::new(DUE, bind![name.to_string(), now.millis()]);
-            if self.quick.read(look, |rows| Ok(rows.is_empty())).await? {
+            if !self.receipts_due(account.clone(), now).await? {
                 return Ok(Vec::new());
             }
             let account = Arc::new(account);
@@ -55,6 +52,12 @@ impl Receipts for PostgresStore {
             });
             lease.await
         })
+    }
+
+    fn receipts_due(&self, account: FrontendName, now: Timestamp) -> Reply<'_, bool> {
+        const DUE: &str = "SELECT 1 FROM receipt WHERE account = $1 AND due <= $2 LIMIT 1";
+        let look = move || Step::new(DUE, bind![account.to_string(), now.millis()]);
+        Box::pin(self.quick.read(look, |rows| Ok(!rows.is_empty())))
     }
 
     fn tell_receipts(&self, told: Vec<(ReceiptSeq, Told)>) -> Reply<'_, ()> {

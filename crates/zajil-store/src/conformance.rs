@@ -276,6 +276,7 @@ macro_rules! each_conformance_case {
                 d19_a_receipt_knows_what_the_network_said
                 d19_a_state_on_the_way_gives_place_to_the_next
                 d19_a_leased_receipt_is_given_to_nobody_else
+                d19_a_look_for_what_is_due_takes_nothing
                 d19_what_is_told_of_a_receipt_decides
                 d19_the_oldest_receipts_are_found_whosever_they_are
             }

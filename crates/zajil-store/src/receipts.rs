@@ -54,6 +54,10 @@ pub trait Receipts: Send + Sync + fmt::Debug {
         until: Timestamp,
     ) -> Reply<'_, Vec<Owed>>;
 
+    /// Whether [`Self::lease_receipts`] would give an account any now. Takes none, changes nothing,
+    /// and costs next to nothing however many are owed.
+    fn receipts_due(&self, account: FrontendName, now: Timestamp) -> Reply<'_, bool>;
+
     /// Says what became of receipts, in one transaction. One that is not there any more is passed
     /// over.
     fn tell_receipts(&self, told: Vec<(ReceiptSeq, Told)>) -> Reply<'_, ()>;

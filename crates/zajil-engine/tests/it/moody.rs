@@ -179,6 +179,7 @@ impl Receipts for Moody {
     delegate! {
         lease_receipts(account: FrontendName, limit: u32, now: Timestamp, until: Timestamp)
             -> Vec<Owed>;
+        receipts_due(account: FrontendName, now: Timestamp) -> bool;
         tell_receipts(told: Vec<(ReceiptSeq, Told)>) -> ();
         stale_receipts(before: Timestamp, limit: u32) -> Vec<Owed>;
         receipts_owed() -> u64;

@@ -160,9 +160,8 @@ impl Server {
         }
         let now = self.parts.clock.now();
         let name = account.system_id.clone();
-        // Held until now: not at all.
-        let owed = self.parts.store.lease_receipts(name, 1, now, now).await;
-        Ok(owed.is_ok_and(|owed| !owed.is_empty()))
+        let owed = self.parts.store.receipts_due(name, now).await;
+        Ok(owed.unwrap_or(false))
     }
 
     /// One call, from the connection to its end.

@@ -251,6 +251,33 @@ pub async fn d19_a_leased_receipt_is_given_to_nobody_else(s: Subject) {
     assert_eq!(lease(&s, "shop", at(31)).await.len(), 20);
 }
 
+/// Who asks whether something is due takes nothing, and is told what a lease would give.
+pub async fn d19_a_look_for_what_is_due_takes_nothing(s: Subject) {
+    let is_due = |account: &str, now| s.store.receipts_due(name(account), now);
+    s.accept((1..=2).map(always).collect()).await;
+    assert!(!is_due("shop", at(DAY)).await.unwrap(), "nothing has ended");
+    s.report(1, delivered(), at(5)).await;
+    s.report(2, delivered(), at(6)).await;
+    assert!(!is_due("shop", at(4)).await.unwrap());
+    assert!(!is_due("other", at(DAY)).await.unwrap());
+    for _ in 0..2 {
+        assert!(is_due("shop", at(9)).await.unwrap());
+    }
+    // As they were: in their order, and not tried.
+    let owed = lease(&s, "shop", at(9)).await;
+    assert_eq!(
+        states(&owed),
+        [(1, State::Delivered), (2, State::Delivered)]
+    );
+    assert_eq!(owed[0].tries, 0);
+    assert!(!is_due("shop", at(38)).await.unwrap(), "held until 39");
+    assert!(is_due("shop", at(39)).await.unwrap());
+    told(&s, owed[0].seq, Told::Done(line(at(40)))).await;
+    told(&s, owed[1].seq, Told::Again(at(DAY))).await;
+    assert!(!is_due("shop", at(60)).await.unwrap());
+    assert!(is_due("shop", at(DAY)).await.unwrap());
+}
+
 pub async fn d19_what_is_told_of_a_receipt_decides(s: Subject) {
     s.accept((1..=3).map(always).collect()).await;
     for number in 1..=3 {

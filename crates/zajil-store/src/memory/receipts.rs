@@ -93,6 +93,13 @@ impl Receipts for MemoryStore {
         })
     }
 
+    fn receipts_due(&self, account: FrontendName, now: Timestamp) -> Reply<'_, bool> {
+        self.run(|state| {
+            let mut all = state.receipts.owed.values();
+            Ok(all.any(|entry| entry.owed.receipt.account == account && entry.due <= now))
+        })
+    }
+
     fn tell_receipts(&self, told: Vec<(ReceiptSeq, Told)>) -> Reply<'_, ()> {
         self.run(|state| {
             for (seq, told) in told {
