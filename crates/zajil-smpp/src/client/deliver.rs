@@ -148,6 +148,7 @@ impl Upstream {
             }
         }
         let name = self.name();
+        self.decided(message.content.destination.as_str(), &ids);
         let report = match outcome {
             Ok(()) if self.waits_for_receipts(&ids) => {
                 let coming = self.ledger.coming(name, &ids);

@@ -168,6 +168,16 @@ impl Ledger {
         }
     }
 
+    /// These ids were given for parts that were delivered with their responses.
+    pub(super) fn decided(&self, carrier: &FrontendName, (destination, ids): (&str, &[String])) {
+        let tail = said::tail(destination);
+        self.recent(|recent| {
+            for id in ids {
+                recent.end(name(carrier, &said::key(id)), Some(tail.clone()));
+            }
+        });
+    }
+
     /// What the ids of a carrier that are about to be waited for meant before.
     pub(super) async fn known(
         &self,

@@ -10,7 +10,7 @@ use zajil_core::lifecycle::Report;
 use zajil_core::message::Message;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::retry::schedule::{ErrorClass, Schedules};
-use zajil_core::smpp::carrier::{Carrier, DeliveredAt, Handling, WithoutReceipt};
+use zajil_core::smpp::carrier::{Carrier, Handling, WithoutReceipt};
 use zajil_core::status::FinalStatus;
 use zajil_store::awaited::AwaitedPart;
 
@@ -100,14 +100,14 @@ impl Upstream {
             }
             Looked::Nothing => {}
         }
-        if carrier.delivered_at == DeliveredAt::Response && self.sisters().is_empty() {
+        if !self.is_told_by_receipts() {
             // Nothing waits for it, and nobody will look for it.
             self.counts.unmatched.inc();
             return Ok(());
         }
         let is_new = ledger.park(carrier, said, now).await?;
         // The response may have come between the look and the parking.
-        if let Looked::Settled = self.look_up(said, None).await? {
+        if let Looked::Settled | Looked::Ended(_) = self.look_up(said, None).await? {
             return Ok(ledger.used(carrier, said, now).await?);
         }
         if is_new {

@@ -12,12 +12,12 @@ use super::said::Said;
 use super::settle::Again;
 use super::standing::Standing;
 
-/// Those whose receipts may come to `carrier`.
+/// Those whose receipts may come to `carrier`. How they decide about deliveries now does not
+/// matter: it may have been another way when a message was taken.
 fn of<'a>(carrier: &'a Carrier, all: &'a [Arc<Carrier>]) -> impl Iterator<Item = &'a Arc<Carrier>> {
     all.iter().filter(|other| {
         other.name != carrier.name
             && other.system_id == carrier.system_id
-            && other.delivered_at == DeliveredAt::Receipt
             && other.hosts.iter().any(|host| carrier.hosts.contains(host))
     })
 }
@@ -29,6 +29,20 @@ impl Upstream {
         of(&self.carrier, &all)
             .map(|one| one.name.clone())
             .collect()
+    }
+
+    /// Whether receipts may come here that decide about a message: this carrier's, or a sister's.
+    pub(super) fn is_told_by_receipts(&self) -> bool {
+        let decides = |carrier: &Arc<Carrier>| carrier.delivered_at == DeliveredAt::Receipt;
+        decides(&self.carrier) || of(&self.carrier, &self.carriers.borrow()).any(decides)
+    }
+
+    /// Parts were taken whose receipts decide about nothing: one that comes is known as such, and
+    /// is not kept as one that belongs to nothing.
+    pub(super) fn decided(&self, destination: &str, ids: &[String]) {
+        if self.carrier.delivered_at == DeliveredAt::Response && self.is_told_by_receipts() {
+            self.ledger.decided(self.name(), (destination, ids));
+        }
     }
 
     /// Whose message a receipt ends that is none of this carrier's, and what that is.
@@ -75,10 +89,10 @@ mod tests {
             carrier("another-peer", "shop", "192.0.2.2:2775"),
             Arc::new(Carrier {
                 delivered_at: DeliveredAt::Response,
-                ..Carrier::clone(&carrier("without-receipts", "shop", "192.0.2.1:2775"))
+                ..Carrier::clone(&carrier("by-response", "shop", "192.0.2.1:2775"))
             }),
         ];
         let names: Vec<&str> = of(&us, &all).map(|one| one.name.as_str()).collect();
-        assert_eq!(names, ["sister"]);
+        assert_eq!(names, ["sister", "by-response"]);
     }
 }

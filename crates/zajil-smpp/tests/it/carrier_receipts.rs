@@ -254,6 +254,60 @@ async fn d19_a_receipt_may_come_to_another_carrier_of_the_same_account() {
     }
 }
 
+/// Receipts that decide about nothing are not kept, though the account has others that do; and what
+/// nobody has submitted is.
+#[tokio::test]
+async fn d19_a_receipt_of_what_was_delivered_with_its_response_is_dropped() {
+    let sim = sim(Receipts {
+        delay: Duration::from_secs(3_600),
+        ..Receipts::default()
+    })
+    .await;
+    let mut other = receipting(&sim);
+    other.name = zajil_testkit::build::name("other");
+    let up = upstream(vec![carrier("up", &[sim.port]), other]).await;
+    wait_for(async || (sim.carrier.receivers() == 2).then_some(())).await;
+    let id = up.submit("up", "hello").await;
+    up.delivered(id).await;
+    let taken = sim.carrier.seen().remove(0);
+    // To either session.
+    for number in 1..=4 {
+        sim.carrier.tell("zajil", &taken, 0x0386_01fa);
+        wait_for(async || (sim.carrier.receipted() == number).then_some(())).await;
+    }
+    assert_eq!(shelf(&up, Kind::SmppUnmatched).await, []);
+    sim.carrier.tell("zajil", &taken, 4_711);
+    wait_for(async || (sim.carrier.receipted() == 5).then_some(())).await;
+    assert_eq!(shelf(&up, Kind::SmppUnmatched).await.len(), 1);
+}
+
+/// How a carrier decides is changed while messages wait: what it has taken before is ended by its
+/// receipts still, over the session of a sister, too.
+#[tokio::test]
+async fn d19_a_carrier_that_decides_otherwise_now_is_a_sister_still() {
+    let sim = sim(Receipts {
+        delay: Duration::from_secs(3_600),
+        ..Receipts::default()
+    })
+    .await;
+    let up = upstream(vec![receipting(&sim)]).await;
+    let id = up.submit("up", "hello").await;
+    wait_for(async || is_held(&up, id).await.then_some(())).await;
+    let taken = sim.carrier.seen().remove(0);
+    let mut other = receipting(&sim);
+    other.name = zajil_testkit::build::name("other");
+    let changed = std::sync::Arc::new(Carrier {
+        enabled: false,
+        ..carrier("up", &[sim.port])
+    });
+    up.carriers.send_replace([changed.clone()].into());
+    wait_for(async || (sim.carrier.receivers() == 0).then_some(())).await;
+    up.carriers.send_replace([changed, other.into()].into());
+    wait_for(async || (sim.carrier.receivers() == 1).then_some(())).await;
+    sim.carrier.tell("zajil", &taken, 0x0386_01fa);
+    up.delivered(id).await;
+}
+
 /// What waits for receipts outlives the sessions that submitted it.
 #[tokio::test]
 async fn d19_a_receipt_finds_its_message_on_a_later_session() {

@@ -95,7 +95,7 @@ pub(crate) fn carrier(name: &str, ports: &[u16]) -> Carrier {
 pub(crate) struct Upstream {
     pub(crate) centre: Centre,
     pub(crate) standings: Arc<client::Standings>,
-    carriers: watch::Sender<Carriers>,
+    pub(crate) carriers: watch::Sender<Carriers>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
