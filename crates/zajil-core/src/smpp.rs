@@ -273,6 +273,9 @@ pub struct Origin {
     pub known_as: Option<MessageId>,
     /// Whether it is found by its addresses while it waits, which costs an entry in an index.
     pub findable: bool,
+    /// Whether it wants an alert when its delivery has failed and the subscriber can be reached
+    /// (`set_dpf`).
+    pub alert: bool,
     /// Why the last attempt failed, where a receipt will want to know.
     pub error: Option<NetworkError>,
 }

@@ -1,18 +1,23 @@
 //! Subscribers who can be reached again, for the applications that asked to be told (`set_dpf`).
 
+use futures_util::stream::{self, StreamExt as _};
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
 use zajil_core::location::Location;
-use zajil_core::number::key;
+use zajil_core::message::Message;
 use zajil_core::status::FinalStatus;
-use zajil_store::record::{decode_smpp_alerts, encode_smpp_alerts};
+use zajil_store::record::{SmppAlert, encode_smpp_alerts};
 use zajil_store::shelf::{Change, Kind};
+use zajil_store::watch::{Waiting, forget, tried};
 use zajil_store::{Error, Store};
 
 use crate::shared::Shared;
 
-/// So often somebody else may have changed who waits meanwhile.
-const TRIES: u32 = 5;
+/// So many are owed an alert in one transaction: fewer than the shelf takes changes.
+const OWED_AT_ONCE: usize = 500;
+/// Of so many messages it is written down at a time that nobody waits for them: they share
+/// transactions.
+const FORGOTTEN_AT_ONCE: usize = 64;
 
 impl Shared {
     /// Turns who waits for a subscriber into alerts that are owed. What cannot be written waits for
@@ -23,71 +28,75 @@ impl Shared {
         let Some(number) = location.msisdn.as_deref().filter(|_| reachable) else {
             return;
         };
-        for _ in 0..TRIES {
-            match owe(&*self.parts.store, number, now).await {
-                Ok(()) => return,
-                Err(Error::Conflict(_) | Error::NotFound) => {}
+        let store = &*self.parts.store;
+        loop {
+            match tried(|| owe(store, number, now)).await {
+                Ok(true) => return,
+                Ok(false) => {}
                 Err(error) => {
                     return tracing::warn!(%error, "alerts for applications wait longer");
                 }
             }
         }
-        tracing::warn!("alerts for applications wait longer: others change who waits");
+    }
+
+    /// Nobody waits any longer for what was delivered: its receipt says so. What cannot be written
+    /// is found at the next sign of the subscriber, or forgotten with its promise.
+    pub(crate) async fn forget_delivered<'a>(&self, all: impl Iterator<Item = &'a Message>) {
+        let store = &*self.parts.store;
+        let now = self.parts.clock.now();
+        let promised = all.filter(|message| {
+            let origin = message.arranged.origin.as_ref();
+            let is_delivered = message.ending().map(|end| end.how) == Some(FinalStatus::Delivered);
+            is_delivered && origin.is_some_and(|origin| origin.alert)
+        });
+        let named = promised.map(|message| (message.content.destination.as_str(), message.id));
+        let named: Vec<_> = named.collect();
+        let forgetting =
+            stream::iter(named).for_each_concurrent(FORGOTTEN_AT_ONCE, |(number, id)| async move {
+                if let Err(error) = forget(store, (number, id), now).await {
+                    tracing::debug!(%error, "an application waits for what was delivered");
+                }
+            });
+        forgetting.await;
     }
 }
 
 /// One transaction: whoever waits is owed an alert, or waits still. It is not the transaction of
-/// the location: between the two a crash leaves them waiting for the next sign.
-async fn owe(store: &dyn Store, number: &str, now: Timestamp) -> Result<(), Error> {
-    let kind = Kind::SmppWatch;
-    let name = key(number).into_owned();
-    let Some(record) = store.shelf_named(kind, name).await? else {
-        return Ok(());
-    };
-    let mut waiting = Vec::new();
+/// the location: between the two a crash leaves them waiting for the next sign. `false` when there
+/// are more of them.
+async fn owe(store: &dyn Store, number: &str, now: Timestamp) -> Result<bool, Error> {
+    let mut waiting = Waiting::on(store, number).await?;
+    waiting.retain_waiting(now);
     let mut changes = Vec::new();
-    let before = decode_smpp_alerts(&record.body)?;
-    for mut alert in before.clone() {
-        if alert.until.is_some_and(|until| until <= now) {
-            continue;
+    for alert in &mut waiting.all {
+        if changes.len() >= OWED_AT_ONCE {
+            waiting.write(store, changes, now).await?;
+            return Ok(false);
         }
         let (mut owed, mut untried) = (Vec::new(), Vec::new());
-        for id in alert.messages {
+        for id in std::mem::take(&mut alert.messages) {
             match state(store, id).await? {
                 State::Delivered => {}
                 State::Untried => untried.push(id),
                 State::Failed => owed.push(id),
             }
         }
+        alert.messages = untried;
         if !owed.is_empty() {
-            alert.messages = owed;
+            let alert = SmppAlert {
+                messages: owed,
+                ..alert.clone()
+            };
             changes.push(Change::Add {
                 kind: Kind::SmppAlert,
                 name: None,
                 body: encode_smpp_alerts(std::slice::from_ref(&alert)),
             });
         }
-        if !untried.is_empty() {
-            alert.messages = untried;
-            waiting.push(alert);
-        }
     }
-    if waiting == before {
-        return Ok(());
-    }
-    let (id, base) = (record.id, Some(record.revision));
-    changes.push(if waiting.is_empty() {
-        Change::Remove { kind, id, base }
-    } else {
-        let body = encode_smpp_alerts(&waiting);
-        Change::Set {
-            kind,
-            id,
-            base,
-            body,
-        }
-    });
-    store.change_shelf(changes, now).await.map(drop)
+    waiting.write(store, changes, now).await?;
+    Ok(true)
 }
 
 /// What an application that waits wants to know of a message.

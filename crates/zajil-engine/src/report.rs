@@ -45,7 +45,7 @@ impl Shared {
         let outcomes = outcomes.into_iter().map(Some);
         let outcomes = outcomes.chain(std::iter::repeat_n(None, missing));
         let answers = told.into_iter().zip(outcomes);
-        Ok(answers
+        let answers: Vec<_> = answers
             .map(|((id, kind), outcome)| match outcome {
                 Some(outcome) => {
                     let answer = self.reported(id, kind, outcome);
@@ -56,7 +56,9 @@ impl Shared {
                 }
                 None => Err(untold(id)),
             })
-            .collect())
+            .collect();
+        self.forget_delivered(answers.iter().flatten()).await;
+        Ok(answers)
     }
 
     fn reported(
@@ -84,7 +86,9 @@ impl Shared {
             *parts = recount(text)?;
         }
         let outcome = self.parts.store.edit(id, edit, self.scene()).await;
-        self.take_effect(id, outcome.map_err(|error| failed(error, "message"))?)
+        let message = self.take_effect(id, outcome.map_err(|error| failed(error, "message"))?)?;
+        self.forget_delivered(std::iter::once(&message)).await;
+        Ok(message)
     }
 
     /// Tells what a report or edit led to, and wakes whom it concerns.

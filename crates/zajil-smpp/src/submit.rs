@@ -136,15 +136,16 @@ impl<'p> Request<'p> {
         let mut submission = self.submission((sender, destination), from, now)?;
         // Who replaces what is there looks for it by its addresses.
         let findable = account.by_address || self.replace == 1;
-        submission.origin = self.origin(destination, findable).map(Box::new);
+        let alert = self.tlvs.u8(Tag::SET_DPF) == Some(SET);
+        let origin = self.origin(destination, (findable, alert));
+        submission.origin = origin.map(Box::new);
         submission.dedupe = repeat::fingerprint(self, destination, account);
         let replaces = (self.replace == 1).then(|| (named, number::read(destination)));
         if replaces.is_some() && submission.raw_pdu.is_some() {
             let why = "only a text takes the place of a text";
             return Err(unusable(Status::RINVREPFLAG, why));
         }
-        let watch = self.tlvs.u8(Tag::SET_DPF) == Some(SET);
-        let watch = watch.then(|| (named_as(destination), named_as(self.source)));
+        let watch = alert.then(|| (named_as(destination), named_as(self.source)));
         Ok(Made {
             submission,
             replaces,
@@ -219,12 +220,12 @@ impl<'p> Request<'p> {
     }
 
     /// What the application said besides, where it said anything.
-    fn origin(&self, destination: &Address, findable: bool) -> Option<Origin> {
+    fn origin(&self, destination: &Address, (findable, alert): (bool, bool)) -> Option<Origin> {
         let asked = self.registered_delivery;
         let kind = self.esm_class.kind();
         let reference = self.tlvs.u16(Tag::USER_MESSAGE_REFERENCE);
         let plain = asked.0 == 0 && kind == 0 && self.data_coding == 0 && reference.is_none();
-        (!plain || findable || !self.service_type.is_empty()).then(|| Origin {
+        (!plain || findable || alert || !self.service_type.is_empty()).then(|| Origin {
             receipt: receipt(asked),
             intermediate: asked.wants_intermediate(),
             acks: asked.acks(),
@@ -236,6 +237,7 @@ impl<'p> Request<'p> {
             coding: self.data_coding,
             known_as: None,
             findable,
+            alert,
             error: None,
         })
     }

@@ -14,6 +14,7 @@ mod refusal;
 pub mod scales;
 pub mod shelf;
 pub mod transfer;
+pub mod watch;
 
 pub use awaited::AwaitedParts;
 pub use cluster::Cluster;

@@ -44,8 +44,6 @@ const PAGE: u32 = 1_000;
 const PAGES: u32 = 100;
 /// Who is owed so many alerts is promised no more.
 const MOST_OWED: usize = 10_000;
-/// So often somebody else may have changed who waits meanwhile.
-const TRIES: u32 = 5;
 /// Who waits, and what is owed, is forgotten after this.
 pub(super) const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Looks between two purges.

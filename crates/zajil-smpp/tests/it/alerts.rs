@@ -11,7 +11,7 @@ use zajil_core::location::Sighting;
 use zajil_core::port::Desk as _;
 use zajil_core::smpp::BindType;
 use zajil_smpp::number;
-use zajil_store::record::{decode_smpp_alerts, encode_smpp_alerts};
+use zajil_store::record::{SmppAlert, decode_smpp_alerts, encode_smpp_alerts};
 use zajil_store::shelf::{Change, Kind, Page, Record, Shelf as _, Start};
 use zajil_testkit::build;
 
@@ -115,7 +115,7 @@ async fn all(centre: &Centre, kind: Kind) -> Vec<Record> {
         kind,
         from: Start::After(0),
         offset: 0,
-        limit: 100,
+        limit: 2_000,
     };
     centre.store.shelf(page).await.unwrap()
 }
@@ -277,6 +277,54 @@ async fn a_promise_ends_by_itself() {
     let alert = tokio::time::timeout(PATIENCE, shop.alerts.recv()).await;
     assert_eq!(alert.unwrap().unwrap().esme_addr, number::write("NEW"));
     assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
+}
+
+/// SMPP 3.4, 5.3.2.28: what was delivered did not fail. Nobody waits for the next sign, which may
+/// never come.
+#[tokio::test]
+async fn a_promise_is_forgotten_with_the_delivery() {
+    let centre = centre(vec![account("shop")]).await;
+    let shop = Esme::bound(&centre, "shop").await;
+    let (first, _) = submitted(&shop, watching("SHOP")).await;
+    let (second, _) = submitted(&shop, watching("SHOP")).await;
+    let (failed, _) = submitted(&shop, watching("DEPOT")).await;
+    fails(&centre, failed).await;
+    let done = Report::Delivered { by: None, at: None };
+    let both = vec![(first, done.clone()), (second, done.clone())];
+    centre.engine.report_many(both).await.unwrap();
+    let watch = all(&centre, Kind::SmppWatch).await.remove(0);
+    let waiting = decode_smpp_alerts(&watch.body).unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].messages, [failed]);
+    centre.engine.report(failed, done).await.unwrap();
+    assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
+}
+
+/// As many as may wait for a subscriber are owed their alerts, though the store takes fewer changes
+/// at a time.
+#[tokio::test]
+async fn everybody_who_may_wait_is_alerted() {
+    let centre = centre(vec![account("shop")]).await;
+    let shop = Esme::bound(&centre, "shop").await;
+    let (id, _) = submitted(&shop, watching("SHOP")).await;
+    fails(&centre, id).await;
+    let record = all(&centre, Kind::SmppWatch).await.remove(0);
+    let one = decode_smpp_alerts(&record.body).unwrap().remove(0);
+    let everybody = (0..1_000).map(|number| SmppAlert {
+        account: build::name(&format!("a{number}")),
+        ..one.clone()
+    });
+    let full = Change::Set {
+        kind: Kind::SmppWatch,
+        id: record.id,
+        base: Some(record.revision),
+        body: encode_smpp_alerts(&everybody.collect::<Vec<_>>()),
+    };
+    let now = record.written_at;
+    centre.store.change_shelf(vec![full], now).await.unwrap();
+    seen(&centre, true).await;
+    assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
+    assert_eq!(kept(&centre, Kind::SmppAlert).await, 1_000);
 }
 
 #[tokio::test]

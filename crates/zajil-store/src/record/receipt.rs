@@ -54,6 +54,8 @@ pub(super) struct OriginForm {
     known_as: Option<u64>,
     #[serde(default, skip_serializing_if = "is_false")]
     findable: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    alert: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<ErrorForm>,
 }
@@ -82,6 +84,7 @@ impl OriginForm {
             coding: origin.coding,
             known_as: origin.known_as.map(MessageId::get),
             findable: origin.findable,
+            alert: origin.alert,
             error: error(origin.error),
         }
     }
@@ -101,6 +104,7 @@ impl OriginForm {
             coding: self.coding,
             known_as: self.known_as.map(|of| id(Self::WHAT, of)).transpose()?,
             findable: self.findable,
+            alert: self.alert,
             error: read_error(self.error),
         })
     }

@@ -1,12 +1,12 @@
 //! Writes down who wants to know when a subscriber can be reached again.
 
-use zajil_core::number::key;
+use zajil_core::id::MessageId;
 use zajil_core::status::FinalStatus;
-use zajil_store::record::{SmppAlert, decode_smpp_alerts, encode_smpp_alerts};
-use zajil_store::shelf::{Change, Kind};
+use zajil_store::record::SmppAlert;
+use zajil_store::watch::{Waiting, forget, tried};
 use zajil_store::{Error, Store};
 
-use super::{MOST_OWED, Server, TRIES};
+use super::{MOST_OWED, Server};
 
 /// So many applications of one account may wait for one subscriber.
 const MOST_OF_ACCOUNT: usize = 16;
@@ -21,45 +21,46 @@ impl Server {
         if self.owed.count(&alert.account) >= MOST_OWED {
             return false;
         }
-        for _ in 0..TRIES {
-            match self.try_watch(number, alert).await {
-                Ok(is_set) => return is_set,
-                Err(Error::Conflict(_) | Error::NotFound) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "an application will not be alerted");
-                    return false;
-                }
+        let set = async {
+            let is_set = tried(|| self.try_watch(number, alert)).await?;
+            self.forget_what_was_faster(number, alert).await?;
+            Ok::<_, Error>(is_set)
+        };
+        match set.await {
+            Ok(is_set) => is_set,
+            Err(error) => {
+                tracing::warn!(%error, "an application will not be alerted");
+                false
             }
         }
-        tracing::warn!("an application will not be alerted: others change who waits all the time");
-        false
     }
 
     async fn try_watch(&self, number: &str, alert: &SmppAlert) -> Result<bool, Error> {
-        let (kind, store) = (Kind::SmppWatch, &*self.parts.store);
-        let (name, now) = (key(number).into_owned(), self.parts.clock.now());
-        let change = match store.shelf_named(kind, name.clone()).await? {
-            None => Change::Add {
-                kind,
-                name: Some(name),
-                body: encode_smpp_alerts(std::slice::from_ref(alert)),
-            },
-            Some(record) => {
-                let mut all = decode_smpp_alerts(&record.body)?;
-                all.retain(|other| other.until.is_none_or(|until| until > now));
-                if !add(store, &mut all, alert).await? {
-                    return Ok(false);
-                }
-                Change::Set {
-                    kind,
-                    id: record.id,
-                    base: Some(record.revision),
-                    body: encode_smpp_alerts(&all),
-                }
-            }
-        };
-        store.change_shelf(vec![change], now).await.map(|_| true)
+        let (store, now) = (&*self.parts.store, self.parts.clock.now());
+        let mut waiting = Waiting::on(store, number).await?;
+        waiting.retain_waiting(now);
+        if !add(store, &mut waiting.all, alert).await? {
+            return Ok(false);
+        }
+        waiting.write(store, Vec::new(), now).await.map(|()| true)
     }
+
+    /// A message may be delivered before it is written down who waits.
+    async fn forget_what_was_faster(&self, number: &str, alert: &SmppAlert) -> Result<(), Error> {
+        let store = &*self.parts.store;
+        for id in &alert.messages {
+            if is_delivered(store, *id).await? {
+                forget(store, (number, *id), self.parts.clock.now()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn is_delivered(store: &dyn Store, id: MessageId) -> Result<bool, Error> {
+    let message = store.message(id).await?;
+    let ending = message.as_ref().and_then(|message| message.ending());
+    Ok(ending.is_some_and(|ending| ending.how == FinalStatus::Delivered))
 }
 
 /// Adds who waits to those that wait; `false` when there is no place.
@@ -95,9 +96,7 @@ async fn add(
 async fn forget_delivered(store: &dyn Store, waiting: &mut SmppAlert) -> Result<(), Error> {
     let mut kept = Vec::with_capacity(waiting.messages.len());
     for id in &waiting.messages {
-        let message = store.message(*id).await?;
-        let ending = message.as_ref().and_then(|message| message.ending());
-        if ending.is_none_or(|ending| ending.how != FinalStatus::Delivered) {
+        if !is_delivered(store, *id).await? {
             kept.push(*id);
         }
     }
