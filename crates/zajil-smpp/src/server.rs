@@ -99,6 +99,7 @@ pub struct Server {
     options: Options,
     roster: Roster,
     owed: alerts::Owed,
+    promised: alerts::Promised,
     verified: Verified,
     connections: AtomicU64,
     /// One for each connection that there may be.
@@ -118,6 +119,7 @@ impl Server {
             dialling: Semaphore::new(DIALLING_AT_ONCE),
             roster: Roster::default(),
             owed: alerts::Owed::default(),
+            promised: alerts::Promised::default(),
             verified: Verified::default(),
             connections: AtomicU64::new(0),
         })

@@ -21,8 +21,11 @@ pub(crate) struct Request {
 pub(crate) enum Awaits {
     /// The response.
     Response(oneshot::Sender<Result<Response, Lost>>),
-    /// That it was written, where there is no response; it never is when this is dropped.
+    /// That it was written, where there is no response; it never is when this is dropped. Not sent
+    /// where nobody waits any longer.
     Written(oneshot::Sender<()>),
+    /// Nothing.
+    Nothing,
 }
 
 /// Room in the window for one PDU.
@@ -90,8 +93,7 @@ impl Handle {
     /// # Errors
     /// [`Lost::Unsent`].
     pub(crate) async fn tell(&self, pdu: Pdu) -> Result<(), Lost> {
-        let (sender, _) = oneshot::channel();
-        self.send(pdu, Awaits::Written(sender)).await
+        self.send(pdu, Awaits::Nothing).await
     }
 
     /// Room for a PDU that is never answered, if there is some now.

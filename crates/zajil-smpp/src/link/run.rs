@@ -233,8 +233,8 @@ impl<H: Handler> Running<H> {
                 self.answer(header, answer);
             }
             Done::Many(Answered { now, later }) => {
-                self.under_way = self.under_way.saturating_sub(now.len());
                 for (header, answer) in now {
+                    self.under_way = self.under_way.saturating_sub(1);
                     self.answer(header, answer);
                 }
                 for (header, coming) in later {
@@ -347,7 +347,7 @@ impl<H: Handler> Running<H> {
     }
 
     fn answer(&mut self, header: Header, mut answer: Answer) {
-        let load = self.working.len() * 100 / self.options.window_in.max(1);
+        let load = self.under_way * 100 / self.options.window_in.max(1);
         let load = u8::try_from(load.min(100)).unwrap_or(100);
         self.handler.answers(&mut answer, load);
         let Answer { status, pdu, next } = answer;
@@ -370,10 +370,16 @@ impl<H: Handler> Running<H> {
                 let sequence = self.window.open(id, Some(answer), Some(place), now);
                 self.write(&pdu, Status::ROK, sequence);
             }
+            // Who asked has given it up, and says it again.
+            Awaits::Written(answer) if answer.is_closed() => return,
             Awaits::Written(answer) => {
                 let sequence = self.window.pass();
                 self.write(&pdu, Status::ROK, sequence);
                 self.told.push_back((self.put, answer));
+            }
+            Awaits::Nothing => {
+                let sequence = self.window.pass();
+                self.write(&pdu, Status::ROK, sequence);
             }
         }
         self.set_state(session::after(self.state, id, Status::ROK));

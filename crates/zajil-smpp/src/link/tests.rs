@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use smpp_codec::frame;
 use smpp_codec::pdu::{Bare, Bind, BindResp, Sm, SmResp};
 use smpp_codec::text::Text;
@@ -163,6 +164,11 @@ async fn what_is_never_answered_is_told_in_a_bound_session_only() {
         assert!(handle.try_room().is_none(), "the window has one place");
         assert_eq!(room.tell(alert()).await, Ok(()));
         peer.expect("alert_notification", Status::ROK, 1).await;
+        // Who has given it up says it again later: it is not sent twice.
+        let given_up = handle.try_room().unwrap().tell(alert());
+        assert_eq!(given_up.now_or_never(), None);
+        peer.send(&Pdu::EnquireLink(Bare::default()), 2).await;
+        peer.expect("enquire_link_resp", Status::ROK, 2).await;
         let room = handle.try_room().unwrap();
         drop(peer);
         handle.ended().await;
@@ -451,6 +457,7 @@ struct Gatherer {
     first_late: Option<Arc<Notify>>,
     gathered: Vec<Header>,
     turns: Arc<Mutex<Vec<usize>>>,
+    loads: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Handler for Gatherer {
@@ -464,6 +471,10 @@ impl Handler for Gatherer {
                 Reaction::Together
             }
         }
+    }
+
+    fn answers(&mut self, _: &mut Answer, load: u8) {
+        self.loads.lock().unwrap().push(load);
     }
 
     fn gathered(&mut self) -> Option<Answers> {
@@ -544,6 +555,7 @@ async fn what_comes_at_once_is_worked_on_together_up_to_the_window() {
     });
     let gatherer = Gatherer::default();
     let (go_on, turns) = (Arc::clone(&gatherer.go_on), Arc::clone(&gatherer.turns));
+    let loads = Arc::clone(&gatherer.loads);
     let test = async {
         let mut peer = Peer(theirs, BytesMut::new());
         peer.bind().await;
@@ -567,4 +579,7 @@ async fn what_comes_at_once_is_worked_on_together_up_to_the_window() {
     let (ended, ()) = tokio::join!(link.run(ours, gatherer), test);
     assert_eq!(ended, Ended::Unbound);
     assert_eq!(*turns.lock().unwrap(), [5, 3]);
+    // Of the window, what is left when each is answered; the first is the bind.
+    let loads = loads.lock().unwrap();
+    assert_eq!(*loads, [0, 80, 60, 40, 20, 0, 40, 20, 0]);
 }

@@ -7,11 +7,13 @@
 //! connection: nobody answers an alert.
 
 mod owed;
+mod promised;
 mod watch;
 
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use smpp_codec::Pdu;
 use smpp_codec::pdu::AlertNotification;
 use smpp_codec::tlv::{Tag, Tlvs};
@@ -23,7 +25,9 @@ use zajil_store::Error;
 use zajil_store::record::{SmppAlert, decode_smpp_alerts};
 use zajil_store::shelf::{Change, Kind, Page, Record, Start};
 
+use self::owed::Due;
 pub(super) use self::owed::Owed;
+pub(super) use self::promised::Promised;
 use super::{Server, receipts};
 use crate::link::Handle;
 
@@ -46,8 +50,10 @@ const PAGES: u32 = 100;
 const MOST_OWED: usize = 10_000;
 /// Who waits, and what is owed, is forgotten after this.
 pub(super) const KEPT: Duration = Duration::from_hours(7 * 24);
-/// Looks between two purges.
+/// Looks between two purges, and counts of what is promised.
 const PURGE_EVERY: u64 = 600;
+/// Looks between two counts while somebody is promised nothing.
+const COUNT_EVERY: u64 = 5;
 /// `ms_availability_status`: the subscriber is there.
 const AVAILABLE: u8 = 0;
 
@@ -67,26 +73,61 @@ enum Done {
 }
 
 impl Server {
-    /// Sends the alerts that are owed to accounts that are bound here, until `stop`.
+    /// Sends the alerts that are owed to accounts that are bound here, until `stop`. Who is slow
+    /// holds nobody else up.
     pub async fn alert(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sending = FuturesUnordered::new();
+        // Those who are sent to, and those whose turn comes.
+        let mut busy: HashSet<FrontendName> = HashSet::new();
+        let mut waiting: VecDeque<FrontendName> = VecDeque::new();
         for look in 0_u64.. {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => {
+                        // What was written is not to be sent by the next process again.
+                        while sending.next().await.is_some() {}
+                        return;
+                    }
+                    Some(name) = sending.next() => {
+                        busy.remove(&name);
+                    }
+                    _ = ticks.tick() => break,
+                }
+                if let Some(name) = waiting.pop_front() {
+                    sending.push(self.send_to(name));
+                }
             }
             // The store tells of its own troubles.
-            if look.is_multiple_of(PURGE_EVERY) {
-                drop(self.forget().await);
-            }
+            drop(self.keep_house(look).await);
             drop(self.read().await);
-            let accounts = stream::iter(self.owed.accounts());
-            let sent = accounts.for_each_concurrent(AT_ONCE, |name| self.send_to(name));
-            sent.await;
+            let due = self.owed.accounts().into_iter();
+            let due = due.filter(|name| self.roster.alerted(name).is_some());
+            for name in due.filter(|name| busy.insert(name.clone())) {
+                waiting.push_back(name);
+            }
+            while sending.len() < AT_ONCE
+                && let Some(name) = waiting.pop_front()
+            {
+                sending.push(self.send_to(name));
+            }
             let metrics = &self.parts.telemetry.metrics;
             metrics.smpp_alerts_owed(self.owed.total());
         }
+    }
+
+    /// Forgets and counts, every so many looks.
+    async fn keep_house(&self, look: u64) -> Result<(), Error> {
+        let is_time = look.is_multiple_of(PURGE_EVERY);
+        if is_time {
+            self.forget().await?;
+        }
+        if is_time || (self.promised.is_full() && look.is_multiple_of(COUNT_EVERY)) {
+            let now = self.parts.clock.now();
+            self.promised.count(&*self.parts.store, now).await?;
+        }
+        Ok(())
     }
 
     /// Learns what is owed since the last look.
@@ -116,18 +157,23 @@ impl Server {
         Ok(())
     }
 
-    /// Sends what an account is owed, if it is bound here.
-    async fn send_to(&self, account: FrontendName) {
-        let Some(handle) = self.roster.alerted(&account) else {
-            return;
-        };
+    /// Sends what an account is owed, if it is bound here; answers who it was.
+    async fn send_to(&self, account: FrontendName) -> FrontendName {
+        if let Some(handle) = self.roster.alerted(&account) {
+            self.send_over(&handle, &account).await;
+        }
+        account
+    }
+
+    async fn send_over(&self, handle: &Handle, account: &FrontendName) {
         let begun = Instant::now();
-        for id in self.owed.due(&account, begun) {
+        for due in self.owed.due(account, begun) {
             if begun.elapsed() > LOOK_FOR {
                 return;
             }
-            let Ok(done) = self.send(id, &handle).await else {
-                return self.owed.put_off(&account, id, Instant::now() + CLAIMED);
+            let id = due.id;
+            let Ok(done) = self.send(due, account, handle).await else {
+                return self.owed.put_off(account, id, Instant::now() + CLAIMED);
             };
             let count = |outcome| self.parts.telemetry.metrics.smpp_alerted(outcome, 1);
             match done {
@@ -135,52 +181,58 @@ impl Server {
                 Done::Forgotten => count("forgotten"),
                 Done::Gone => {}
                 Done::Later => {
-                    self.owed.put_off(&account, id, Instant::now() + CLAIMED);
+                    self.owed.put_off(account, id, Instant::now() + CLAIMED);
                     continue;
                 }
                 Done::Unsent => {
                     count("unsent");
-                    return self.owed.put_off(&account, id, Instant::now() + CLAIMED);
+                    return self.owed.put_off(account, id, Instant::now() + CLAIMED);
                 }
                 Done::Full => return,
             }
-            self.owed.remove(&account, id);
+            self.owed.remove(account, id);
         }
     }
 
-    async fn send(&self, id: u64, handle: &Handle) -> Result<Done, Error> {
-        let (kind, store) = (Kind::SmppAlert, &self.parts.store);
-        let Some(record) = store.shelf_record(kind, id).await? else {
-            return Ok(Done::Gone);
-        };
+    async fn send(&self, due: Due, account: &FrontendName, handle: &Handle) -> Result<Done, Error> {
+        let (kind, id, store) = (Kind::SmppAlert, due.id, &self.parts.store);
         let now = self.parts.clock.now();
-        let Some(alert) = of(&record).filter(|_| !is_claimed(&record, now)) else {
-            return Ok(Done::Later);
-        };
         let remove = Change::Remove {
             kind,
             id,
             base: None,
         };
+        if due.is_sent {
+            self.change(remove, now).await?;
+            return Ok(Done::Sent);
+        }
+        let Some(record) = store.shelf_record(kind, id).await? else {
+            return Ok(Done::Gone);
+        };
+        let Some(alert) = of(&record).filter(|_| !is_claimed(&record, now)) else {
+            return Ok(Done::Later);
+        };
         if alert.until.is_some_and(|until| until <= now) {
-            self.change(remove).await?;
+            self.change(remove, now).await?;
             return Ok(Done::Forgotten);
         }
         let Some(room) = handle.try_room() else {
             return Ok(Done::Full);
         };
+        let claimed_at = claim_at(&record, now);
         let claim = Change::Set {
             kind,
             id,
             base: Some(record.revision),
             body: record.body,
         };
-        if !self.change(claim).await? {
+        if !self.change(claim, claimed_at).await? {
             return Ok(Done::Later);
         }
         match timeout(WRITTEN_WITHIN, room.tell(pdu(&alert))).await {
             Ok(Ok(())) => {
-                self.change(remove).await?;
+                self.owed.sent(account, id);
+                self.change(remove, now).await?;
                 Ok(Done::Sent)
             }
             _ => Ok(Done::Unsent),
@@ -188,8 +240,7 @@ impl Server {
     }
 
     /// Whether nobody was faster.
-    async fn change(&self, change: Change) -> Result<bool, Error> {
-        let now = self.parts.clock.now();
+    async fn change(&self, change: Change, now: Timestamp) -> Result<bool, Error> {
         match self.parts.store.change_shelf(vec![change], now).await {
             Ok(_) => Ok(true),
             Err(Error::Conflict(_) | Error::NotFound) => Ok(false),
@@ -228,9 +279,17 @@ fn of(record: &Record) -> Option<SmppAlert> {
     }
 }
 
+/// When a claim is written: after the alert, also where the clock of who added it is ahead of ours.
+fn claim_at(record: &Record, now: Timestamp) -> Timestamp {
+    now.max(record.added_at.plus(Duration::from_millis(1)))
+}
+
 /// Whether somebody is sending it, or was a moment ago.
 fn is_claimed(record: &Record, now: Timestamp) -> bool {
-    record.written_at > record.added_at && record.written_at.plus(CLAIMED) > now
+    let claimed_at = record.written_at;
+    // Unless a clock was set back since.
+    let is_recent = claimed_at.plus(CLAIMED) > now && now.plus(CLAIMED) > claimed_at;
+    claimed_at > record.added_at && is_recent
 }
 
 fn pdu(alert: &SmppAlert) -> Pdu {
@@ -242,3 +301,6 @@ fn pdu(alert: &SmppAlert) -> Pdu {
         tlvs,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,17 +5,18 @@ use std::time::Duration;
 use smpp_codec::Status;
 use smpp_codec::pdu::{DataSm, Pdu, SmResp};
 use smpp_codec::tlv::Tag;
+use zajil_core::clock::Clock as _;
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_core::location::Sighting;
 use zajil_core::port::Desk as _;
-use zajil_core::smpp::BindType;
+use zajil_core::smpp::{BindType, Named};
 use zajil_smpp::number;
 use zajil_store::record::{SmppAlert, decode_smpp_alerts, encode_smpp_alerts};
 use zajil_store::shelf::{Change, Kind, Page, Record, Shelf as _, Start};
 use zajil_testkit::build;
 
-use crate::bench::{Centre, Esme, PATIENCE, account, centre, sm};
+use crate::bench::{Centre, Esme, PATIENCE, account, centre, centre_over, sm};
 
 const TO: &str = "+46709771337";
 
@@ -355,6 +356,55 @@ async fn who_is_owed_ten_thousand_alerts_is_promised_no_more() {
     assert_eq!(submitted(&sender, watching("SHOP")).await.1, Some(0));
     let other = Esme::bound(&centre, "other").await;
     assert_eq!(submitted(&other, watching("OTHER")).await.1, Some(1));
+}
+
+/// Of one account no more wait than it may, however many subscribers they wait for; and those that
+/// do not wait any more make room.
+#[tokio::test]
+async fn who_has_a_hundred_thousand_promises_is_promised_no_more() {
+    let store = std::sync::Arc::new(zajil_store::memory::MemoryStore::new());
+    let now = zajil_engine::system::SystemClock.now();
+    let one = |number: u32| SmppAlert {
+        account: build::name("shop"),
+        subscriber: Named::default(),
+        application: Named {
+            value: number.to_string(),
+            ..Named::default()
+        },
+        messages: vec![MessageId::new(1).unwrap()],
+        until: Some(now.plus(Duration::from_secs(3_600))),
+    };
+    let thousand: Vec<SmppAlert> = (0..1_000).map(one).collect();
+    let full = (0..100).map(|number| Change::Add {
+        kind: Kind::SmppWatch,
+        name: Some(format!("4670{number:07}")),
+        body: encode_smpp_alerts(&thousand),
+    });
+    store.change_shelf(full.collect(), now).await.unwrap();
+    let centre = centre_over(store, vec![account("shop"), account("other")]).await;
+    let shop = Esme::bound(&centre, "shop").await;
+    // It has not counted them when it starts.
+    let becomes = async |wanted| {
+        let asking = async {
+            let mut number = 0;
+            while submitted(&shop, watching(&format!("S{number}"))).await.1 != Some(wanted) {
+                number = (number + 1) % 15;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.unwrap();
+    };
+    becomes(0).await;
+    assert!(figure(&centre, r#"zajil_smpp_alerts_total{outcome="refused"}"#) > 0);
+    let other = Esme::bound(&centre, "other").await;
+    assert_eq!(submitted(&other, watching("OTHER")).await.1, Some(1));
+    let first = all(&centre, Kind::SmppWatch).await.remove(0);
+    let gone = Change::Remove {
+        kind: Kind::SmppWatch,
+        id: first.id,
+        base: None,
+    };
+    centre.store.change_shelf(vec![gone], now).await.unwrap();
+    becomes(1).await;
 }
 
 /// A subscriber is not watched for everybody, and an account that cannot be told is promised

@@ -95,10 +95,15 @@ impl Drop for Centre {
 }
 
 pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
+    centre_over(Arc::new(MemoryStore::new()), accounts).await
+}
+
+/// One whose store holds something, or is another's too.
+pub(crate) async fn centre_over(store: Arc<MemoryStore>, accounts: Vec<Account>) -> Centre {
     let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
     let telemetry = Telemetry::new().unwrap();
     let telemetry = telemetry.with_live(Arc::clone(&clock), NodeName::new("test"), 1_000);
-    let (store, telemetry) = (Arc::new(MemoryStore::new()), Arc::new(telemetry));
+    let telemetry = Arc::new(telemetry);
     let parts = Parts {
         store: store.clone(),
         clock: Arc::clone(&clock),

@@ -310,7 +310,8 @@ pub(super) const SMPP_ALERTS: Entry = labelled(
     counter(
         "zajil_smpp_alerts_total",
         "What became of alerts (`set_dpf`) that were owed: `sent`, `unsent` with their session and \
-         owed still, `forgotten` after seven days.",
+         owed still, `forgotten` after seven days; and `refused`: asked for and not promised, most \
+         likely since too many are.",
     ),
     &["outcome"],
 );

@@ -151,7 +151,7 @@ impl OfSmpp {
         let submits: IntCounterVec = add(registry, &rows::SMPP_SUBMITS)?;
         let taken = submits.with_label_values(&["ESME_ROK"]);
         let alerts: IntCounterVec = add(registry, &rows::SMPP_ALERTS)?;
-        for outcome in ["sent", "unsent", "forgotten"] {
+        for outcome in ["sent", "unsent", "forgotten", "refused"] {
             drop(alerts.with_label_values(&[outcome]));
         }
         Ok(Self {
@@ -352,7 +352,8 @@ impl Metrics {
         }
     }
 
-    /// So many alerts for applications came to this: `sent`, `unsent` or `forgotten`.
+    /// So many alerts for applications came to this: `sent`, `unsent`, `forgotten` or
+    /// `refused`.
     pub fn smpp_alerted(&self, outcome: &str, count: u64) {
         let alerts = self.smpp.alerts.with_label_values(&[outcome]);
         alerts.inc_by(count);

@@ -16,8 +16,22 @@ struct Known {
     revision: Option<u64>,
     /// The highest id that was read.
     last: u64,
-    /// Each with the time before which it is left alone.
-    all: BTreeMap<FrontendName, BTreeMap<u64, Option<Instant>>>,
+    all: BTreeMap<FrontendName, BTreeMap<u64, One>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct One {
+    /// It is left alone before.
+    after: Option<Instant>,
+    is_sent: bool,
+}
+
+/// An alert that is owed, and may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) id: u64,
+    /// It was sent by this node, and is still there.
+    pub(super) is_sent: bool,
 }
 
 impl Owed {
@@ -36,9 +50,14 @@ impl Owed {
         self.known().revision = Some(revision);
     }
 
-    /// Reads everything again.
+    /// Reads everything again, and remembers what was sent and is still to be removed.
     pub(super) fn clear(&self) {
-        *self.known() = Known::default();
+        let mut known = self.known();
+        (known.revision, known.last) = (None, 0);
+        known.all.retain(|_, ids| {
+            ids.retain(|_, one| one.is_sent);
+            !ids.is_empty()
+        });
     }
 
     /// An alert was read: who is owed it, where it could be read.
@@ -46,7 +65,8 @@ impl Owed {
         let mut known = self.known();
         known.last = known.last.max(id);
         if let Some(account) = account {
-            known.all.entry(account).or_default().insert(id, None);
+            let of_account = known.all.entry(account).or_default();
+            of_account.entry(id).or_default();
         }
     }
 
@@ -60,13 +80,25 @@ impl Owed {
         }
     }
 
-    /// Leaves an alert alone for a while.
-    pub(super) fn put_off(&self, account: &FrontendName, id: u64, until: Instant) {
+    fn one(&self, account: &FrontendName, id: u64, change: impl FnOnce(&mut One)) {
         let mut known = self.known();
         let ids = known.all.get_mut(account);
-        if let Some(at) = ids.and_then(|ids| ids.get_mut(&id)) {
-            *at = Some(until);
+        if let Some(one) = ids.and_then(|ids| ids.get_mut(&id)) {
+            change(one);
         }
+    }
+
+    /// Leaves an alert alone for a while. One that was sent is only to be removed: as soon as that
+    /// is possible, or another node sends it.
+    pub(super) fn put_off(&self, account: &FrontendName, id: u64, until: Instant) {
+        self.one(account, id, |one| {
+            one.after = Some(until).filter(|_| !one.is_sent);
+        });
+    }
+
+    /// An alert was sent.
+    pub(super) fn sent(&self, account: &FrontendName, id: u64) {
+        self.one(account, id, |one| one.is_sent = true);
     }
 
     /// Who is owed something.
@@ -75,11 +107,15 @@ impl Owed {
     }
 
     /// What an account is owed that may be sent now, oldest first.
-    pub(super) fn due(&self, account: &FrontendName, now: Instant) -> Vec<u64> {
+    pub(super) fn due(&self, account: &FrontendName, now: Instant) -> Vec<Due> {
         let known = self.known();
         let ids = known.all.get(account).into_iter().flatten();
-        let due = ids.filter(|(_, at)| at.is_none_or(|at| at <= now));
-        due.map(|(id, _)| *id).collect()
+        let due = ids.filter(|(_, one)| one.after.is_none_or(|after| after <= now));
+        let due = due.map(|(id, one)| Due {
+            id: *id,
+            is_sent: one.is_sent,
+        });
+        due.collect()
     }
 
     /// How many alerts an account is owed.

@@ -18,13 +18,24 @@ const MOST_MESSAGES: usize = 16;
 impl Server {
     /// Writes down who wants to know; `false` when that is not possible.
     pub(in super::super) async fn watch(&self, number: &str, alert: &SmppAlert) -> bool {
+        let is_promised = self.try_to_promise(number, alert).await;
+        if !is_promised {
+            self.parts.telemetry.metrics.smpp_alerted("refused", 1);
+        }
+        is_promised
+    }
+
+    async fn try_to_promise(&self, number: &str, alert: &SmppAlert) -> bool {
         if self.owed.count(&alert.account) >= MOST_OWED {
             return false;
         }
         let set = async {
-            let is_set = tried(|| self.try_watch(number, alert)).await?;
+            let place = tried(|| self.try_watch(number, alert)).await?;
+            if place == Place::New {
+                self.promised.add(&alert.account);
+            }
             self.forget_what_was_faster(number, alert).await?;
-            Ok::<_, Error>(is_set)
+            Ok::<_, Error>(place != Place::None)
         };
         match set.await {
             Ok(is_set) => is_set,
@@ -35,14 +46,16 @@ impl Server {
         }
     }
 
-    async fn try_watch(&self, number: &str, alert: &SmppAlert) -> Result<bool, Error> {
+    async fn try_watch(&self, number: &str, alert: &SmppAlert) -> Result<Place, Error> {
         let (store, now) = (&*self.parts.store, self.parts.clock.now());
         let mut waiting = Waiting::on(store, number).await?;
         waiting.retain_waiting(now);
-        if !add(store, &mut waiting.all, alert).await? {
-            return Ok(false);
+        let place = add(store, &mut waiting.all, alert).await?;
+        let has_room = place != Place::New || self.promised.has_room(&alert.account);
+        if place == Place::None || !has_room {
+            return Ok(Place::None);
         }
-        waiting.write(store, Vec::new(), now).await.map(|()| true)
+        waiting.write(store, Vec::new(), now).await.map(|()| place)
     }
 
     /// A message may be delivered before it is written down who waits.
@@ -63,12 +76,21 @@ async fn is_delivered(store: &dyn Store, id: MessageId) -> Result<bool, Error> {
     Ok(ending.is_some_and(|ending| ending.how == FinalStatus::Delivered))
 }
 
-/// Adds who waits to those that wait; `false` when there is no place.
+/// Where who waits has found a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    None,
+    /// It waits already, for another message.
+    Same,
+    New,
+}
+
+/// Adds who waits to those that wait.
 async fn add(
     store: &dyn Store,
     all: &mut Vec<SmppAlert>,
     alert: &SmppAlert,
-) -> Result<bool, Error> {
+) -> Result<Place, Error> {
     let of_account = |other: &&mut SmppAlert| other.account == alert.account;
     let same = |other: &&mut SmppAlert| of_account(other) && other.application == alert.application;
     if let Some(waiting) = all.iter_mut().find(same) {
@@ -82,14 +104,16 @@ async fn add(
         }
         waiting.subscriber = alert.subscriber.clone();
         waiting.until = alert.until;
-        return Ok(waiting.messages.len() <= MOST_MESSAGES);
+        let fits = waiting.messages.len() <= MOST_MESSAGES;
+        return Ok(if fits { Place::Same } else { Place::None });
     }
     let has_place =
         all.len() < MOST_WAITING && all.iter_mut().filter(of_account).count() < MOST_OF_ACCOUNT;
-    if has_place {
-        all.push(alert.clone());
+    if !has_place {
+        return Ok(Place::None);
     }
-    Ok(has_place)
+    all.push(alert.clone());
+    Ok(Place::New)
 }
 
 /// Its receipt tells of what was delivered.
