@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Silent(&'static str),
     /// Somebody else has our place: this process was taken for dead.
     Expelled,
+    /// What was taken for known has changed.
+    Stale,
     /// What is asked is handed on to another process of the database each time.
     Pooled,
     /// The contract's own answer.
@@ -49,7 +51,7 @@ impl Fault {
     fn code(&self) -> Option<&SqlState> {
         match self {
             Self::Sql(error) => error.code(),
-            Self::Silent(_) | Self::Expelled | Self::Pooled | Self::Answer(_) => None,
+            Self::Silent(_) | Self::Expelled | Self::Stale | Self::Pooled | Self::Answer(_) => None,
         }
     }
 
@@ -58,7 +60,7 @@ impl Fault {
     pub(crate) fn loses_connection(&self) -> bool {
         match self {
             Self::Silent(_) | Self::Expelled | Self::Pooled => true,
-            Self::Answer(_) => false,
+            Self::Stale | Self::Answer(_) => false,
             Self::Sql(error) => match error.code() {
                 None => true,
                 Some(code) => {
@@ -79,13 +81,21 @@ impl Fault {
         })
     }
 
+    /// Whether rows were not as the transaction took them to be: the root of a negative number is
+    /// what its statements say so by.
+    pub(crate) fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale) || self.code().is_some_and(|code| code.code() == "2201F")
+    }
+
     /// Whether a row found no partition.
     pub(crate) fn lacks_partition(&self) -> bool {
         match self {
             Self::Sql(error) => error.as_db_error().is_some_and(|told| {
                 *told.code() == SqlState::CHECK_VIOLATION && told.constraint().is_none()
             }),
-            Self::Silent(_) | Self::Expelled | Self::Pooled | Self::Answer(_) => false,
+            Self::Silent(_) | Self::Expelled | Self::Stale | Self::Pooled | Self::Answer(_) => {
+                false
+            }
         }
     }
 
@@ -99,6 +109,7 @@ impl Fault {
             Self::Expelled => {
                 return Error::Down("another node has taken the place of this one".into());
             }
+            Self::Stale => return Error::Busy,
             Self::Pooled => return Error::Down(format!("what store.url leads to {TOLD}")),
             Self::Sql(error) => error,
         };

@@ -4,6 +4,7 @@
 //! writing, claiming and the commit go out together after it. So a batch costs one or two round
 //! trips, however many callers share it.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use zajil_core::clock::Timestamp;
@@ -14,6 +15,7 @@ use zajil_store::contract::{Outcome, Placed};
 use crate::accept::{self, Accept, Keys};
 use crate::conn::{Conn, Step};
 use crate::error::Done;
+use crate::held::{self, Entry, Held};
 use crate::lane::{Delta, Writes};
 use crate::lease::{Lease, Leased};
 use crate::location::{self, Serving};
@@ -63,6 +65,8 @@ pub(crate) struct Answers {
     outcomes: Vec<Vec<Outcome>>,
     /// Which step was the first to claim.
     first_claim: usize,
+    /// How many connections had been lost by then.
+    losses: u64,
     /// What the claims answered; none when that is lost.
     leased: Option<Vec<Done<Leased>>>,
 }
@@ -123,11 +127,13 @@ struct Known {
 pub(crate) async fn prepare<'a>(
     conn: &Conn,
     batch: &'a mut Batch,
-    missed: &AtomicBool,
+    (missed, held): (&AtomicBool, &Held),
 ) -> Done<Writes<'a>> {
+    let losses = held.losses();
+    let held = batch.take_held(losses);
     let Batch { jobs, answers } = batch;
     let kinds = Kinds::of(jobs);
-    let mut known = look(conn, &kinds, missed).await?;
+    let mut known = look(conn, &kinds, missed, held).await?;
     let mut delta = Delta::default();
     let (placed, written) = accept::place(&kinds.accepts, known.keys, &known.serving, &mut delta)?;
     // Nothing has been asked, and nothing but this is to be written.
@@ -149,12 +155,13 @@ pub(crate) async fn prepare<'a>(
     if !known.begun && !whole {
         steps.push(Step::bare("BEGIN"));
     }
-    steps.extend(known.desk.steps());
+    steps.extend(known.desk.steps()?);
     steps.extend(written);
     *answers = Answers {
         placed,
         outcomes,
         first_claim: steps.len(),
+        losses,
         leased: None,
     };
     // Last, so that what this batch reports is not leased in the same moment.
@@ -166,11 +173,17 @@ pub(crate) async fn prepare<'a>(
     })
 }
 
-async fn look(conn: &Conn, kinds: &Kinds<'_>, missed: &AtomicBool) -> Done<Known> {
+async fn look(
+    conn: &Conn,
+    kinds: &Kinds<'_>,
+    missed: &AtomicBool,
+    held: HashMap<MessageId, Entry>,
+) -> Done<Known> {
     let now = kinds.now();
     let numbers = accept::numbers(&kinds.accepts);
     let keys = accept::key_steps(&kinds.accepts, now);
-    let ids: Vec<i64> = kinds.reported().map(|(id, _)| id.as_i64()).collect();
+    let unknown = kinds.reported().filter(|(id, _)| !held.contains_key(id));
+    let ids: Vec<i64> = unknown.map(|(id, _)| id.as_i64()).collect();
     let mut steps = vec![Step::bare("BEGIN")];
     let [has_keys, has_numbers, has_ids] = [keys.is_some(), !numbers.is_empty(), !ids.is_empty()];
     // Always in this order, so that two batches never wait for each other.
@@ -187,15 +200,14 @@ async fn look(conn: &Conn, kinds: &Kinds<'_>, missed: &AtomicBool) -> Done<Known
     // With the others where it is likely to be asked, so that rows are not held for a round trip.
     let asks_ended = has_ids && missed.load(Ordering::Relaxed);
     steps.extend(asks_ended.then(|| report::ended(ids.clone())));
+    let mut known = Known::default();
     if steps.len() == 1 {
-        return Ok(Known::default());
+        known.desk.hold(held);
+        return Ok(known);
     }
+    known.begun = true;
     let mut answers = conn.ask_all(steps).await?.into_iter().skip(1);
     let mut next = || answers.next().ok_or_else(|| damaged("no answer".into()));
-    let mut known = Known {
-        begun: true,
-        ..Known::default()
-    };
     if has_keys {
         let (fresh, all) = (next()?, next()?);
         known.keys = Keys::read(&fresh, &all)?;
@@ -220,6 +232,7 @@ async fn look(conn: &Conn, kinds: &Kinds<'_>, missed: &AtomicBool) -> Done<Known
             }
         }
     }
+    known.desk.hold(held);
     Ok(known)
 }
 
@@ -240,6 +253,15 @@ impl Batch {
         self.jobs.into_iter().map(|job| Self::new(vec![job]))
     }
 
+    /// What is known of messages from their leases: told once, because it may be what fails.
+    fn take_held(&mut self, losses: u64) -> HashMap<MessageId, Entry> {
+        let jobs = self.jobs.iter_mut().filter_map(|job| match job {
+            Hot::Report(job) => Some((job.all.as_slice(), std::mem::take(&mut job.held))),
+            Hot::Accept(_) | Hot::Lease(_) => None,
+        });
+        held::current(jobs, losses)
+    }
+
     /// The ids that are to be stored.
     pub(crate) fn ids(&self) -> Vec<i64> {
         let drafts = self.jobs.iter().flat_map(|job| match job {
@@ -251,13 +273,14 @@ impl Batch {
 
     /// What the steps have answered that [`prepare`] named.
     pub(crate) fn take_rows(&mut self, rows: Vec<Vec<tokio_postgres::Row>>) {
+        let losses = self.answers.losses;
         let claims = rows.get(self.answers.first_claim..).unwrap_or_default();
         let leases = Kinds::of(&self.jobs).leases;
         let leased = leases
             .iter()
             .zip(claims.chunks_exact(2))
             .map(|(job, answer)| match answer {
-                [claimed, texts] => Leased::read(claimed, texts, job.until),
+                [claimed, texts] => Leased::read(claimed, texts, job.until, losses),
                 _ => Err(damaged("no answer".into()).into()),
             });
         self.answers.leased = Some(leased.collect());

@@ -17,6 +17,7 @@ use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::conn::{Conn, Manners, Step, bind};
 use crate::error::{Done, Fault};
+use crate::held::Held;
 use crate::hot::{self, Batch, Hot};
 use crate::notify::Hints;
 use crate::schema::{self, Day};
@@ -154,6 +155,8 @@ pub(crate) struct Common {
     pub(crate) manners: Manners,
     pub(crate) hints: Arc<Hints>,
     pub(crate) telemetry: Option<Arc<Telemetry>>,
+    /// What was leased here.
+    pub(crate) held: Held,
     /// Whether this process has had a place among the nodes: without one it may not write then.
     pub(crate) joined: AtomicBool,
 }
@@ -299,7 +302,10 @@ impl Lane {
                 }
             };
             self.note_undone();
-            let again = fault.is_passing() || fault.loses_connection() || fault.lacks_partition();
+            let again = fault.is_stale()
+                || fault.is_passing()
+                || fault.loses_connection()
+                || fault.lacks_partition();
             if fault.loses_connection() {
                 self.lose();
             }
@@ -319,7 +325,8 @@ impl Lane {
     async fn attempt(&self, conn: &Conn, n: i64, work: &mut Work<'_>) -> Attempt {
         let outcome = match work {
             Work::Hot(batch) => {
-                let prepared = hot::prepare(conn, batch, &self.missed).await;
+                let known = (&self.missed, &self.common.held);
+                let prepared = hot::prepare(conn, batch, known).await;
                 let outcome = self.finish(conn, n, prepared).await;
                 outcome.map(|rows| batch.take_rows(rows))
             }
@@ -461,7 +468,9 @@ impl Lane {
     }
 
     fn lose(&mut self) {
-        self.conn = None;
+        if self.conn.take().is_some() {
+            self.common.held.lose();
+        }
         self.n = None;
     }
 

@@ -11,6 +11,7 @@ use zajil_store::contract::OfferAsk;
 
 use crate::conn::{Step, bind};
 use crate::error::Done;
+use crate::held::Version;
 use crate::row::{UNROUTED, Waiting, damaged, message_columns, pending, text_columns};
 use crate::ticket::Ticket;
 
@@ -28,6 +29,10 @@ pub(crate) struct Leased {
     pub(crate) messages: Vec<Message>,
     /// Those of them that somebody held before, without a report.
     pub(crate) returned: Vec<MessageId>,
+    /// Which transaction has claimed them.
+    pub(crate) version: Option<Version>,
+    /// How many connections had been lost before it.
+    pub(crate) losses: u64,
 }
 
 /// Whether a message still lives at `$2`. Its turn comes with the end of its life or before: only
@@ -51,7 +56,8 @@ macro_rules! hold {
          array_agg(deliver_after), array_agg(updated_at), \
          set_config('zajil.claimed', coalesce(array_agg(id)::text, '{}'), true), \
          set_config('zajil.first', coalesce(min(id), 0)::text, true), \
-         set_config('zajil.last', coalesce(max(id), 0)::text, true) FROM u"
+         set_config('zajil.last', coalesce(max(id), 0)::text, true), \
+         pg_current_xact_id()::xid::text::bigint FROM u"
     };
 }
 
@@ -138,7 +144,13 @@ struct Claimed {
 
 impl Leased {
     /// What the steps have answered; the messages in the order of what fell due first.
-    pub(crate) fn read(claimed: &[Row], texts: &[Row], until: Timestamp) -> Done<Self> {
+    pub(crate) fn read(
+        claimed: &[Row],
+        texts: &[Row],
+        until: Timestamp,
+        losses: u64,
+    ) -> Done<Self> {
+        let version = claimed.first().map(|row| row.try_get::<_, i64>(9));
         let mut claimed = read_claims(claimed, until)?;
         let mut leased = Vec::with_capacity(texts.len());
         for row in texts {
@@ -152,8 +164,16 @@ impl Leased {
         Ok(Self {
             returned: held.map(|(_, _, message)| message.id).collect(),
             messages: leased.into_iter().map(|(_, _, message)| message).collect(),
+            version: version.transpose()?.map(as_version),
+            losses,
         })
     }
+}
+
+/// The same 32 bits: `xmin` compares with a signed integer.
+fn as_version(transaction: i64) -> Version {
+    let [.., a, b, c, d] = transaction.to_be_bytes();
+    Version::from_be_bytes([a, b, c, d])
 }
 
 fn read_claims(rows: &[Row], until: Timestamp) -> Done<HashMap<i64, Claimed>> {

@@ -10,6 +10,7 @@ mod cluster;
 mod conn;
 mod endings;
 mod error;
+mod held;
 mod hot;
 mod lane;
 mod lease;

@@ -20,6 +20,7 @@ use zajil_telemetry::{Stopwatch, Telemetry};
 use crate::conn::{Conn, Manners, Step};
 use crate::endings::Horizon;
 use crate::error::{Done, Fault};
+use crate::held::Held;
 use crate::hot::Hot;
 use crate::lane::{Common, Job, Lane, Place, Queue, Task, Tx};
 use crate::location;
@@ -164,6 +165,7 @@ impl PostgresStore {
                 manners,
                 hints: Arc::clone(&hints),
                 telemetry: options.telemetry.clone(),
+                held: Held::default(),
                 joined: AtomicBool::new(false),
             })
         };

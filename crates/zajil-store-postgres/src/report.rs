@@ -17,7 +17,8 @@ use zajil_store::{Error, record};
 
 use crate::awaited::AwaitedRows;
 use crate::conn::{Conn, Step, bind};
-use crate::error::Done;
+use crate::error::{Done, Fault};
+use crate::held::{Entry, Version};
 use crate::lane::{Delta, Tx};
 use crate::location::{self, Serving};
 use crate::receipts;
@@ -41,6 +42,8 @@ pub(crate) enum What {
 pub(crate) struct Reports {
     pub(crate) all: Vec<(MessageId, What)>,
     pub(crate) scene: Scene,
+    /// What is known of them from their leases.
+    pub(crate) held: Vec<Entry>,
     pub(crate) ticket: Ticket<Vec<Outcome>>,
 }
 
@@ -104,6 +107,8 @@ struct Current {
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     messages: HashMap<MessageId, Current>,
+    /// Those that were not locked: they end only if this was the last to write their rows.
+    held: HashMap<MessageId, Version>,
     serving: Serving,
     rounds: Vec<Round>,
     pub(crate) delta: Delta,
@@ -117,6 +122,8 @@ struct Round {
     ends: EndRows,
     /// Of `q`.
     gone: Vec<i64>,
+    /// Of `q`, on a condition.
+    gone_as_held: (Vec<i64>, Vec<Version>),
     hidden: Vec<i64>,
     parts: Vec<i64>,
     rewritten: Rewritten,
@@ -154,6 +161,26 @@ impl Desk {
         }
         let rows = conn.ask(ended(missing.into_iter().collect())).await?;
         self.read_ended(&rows)
+    }
+
+    /// Takes these as their claims have found them, without a look.
+    pub(crate) fn hold(&mut self, held: HashMap<MessageId, Entry>) {
+        for (
+            id,
+            Entry {
+                message, version, ..
+            },
+        ) in held
+        {
+            self.held.insert(id, version);
+            self.messages.insert(
+                id,
+                Current {
+                    message,
+                    dest: None,
+                },
+            );
+        }
     }
 
     /// Those that do not wait.
@@ -281,7 +308,14 @@ impl Desk {
         round.ends.receipts.push(message, &events);
         if let Life::Ended(_) = message.life {
             round.ends.push(message, &events, false)?;
-            round.gone.push(message.id.as_i64());
+            let id = message.id.as_i64();
+            match self.held.remove(&message.id) {
+                Some(version) => {
+                    round.gone_as_held.0.push(id);
+                    round.gone_as_held.1.push(version);
+                }
+                None => round.gone.push(id),
+            }
             self.count(&[0, -1, 1]);
             return Ok(reported(message.clone(), events));
         }
@@ -329,8 +363,14 @@ impl Desk {
     }
 
     /// What is to be written, in order.
-    pub(crate) fn steps(self) -> Vec<Step<'static>> {
-        self.rounds.into_iter().flat_map(Round::steps).collect()
+    ///
+    /// # Errors
+    /// [`Fault::Stale`] when what was taken without a look has not ended.
+    pub(crate) fn steps(self) -> Done<Vec<Step<'static>>> {
+        if !self.held.is_empty() {
+            return Err(Fault::Stale);
+        }
+        Ok(self.rounds.into_iter().flat_map(Round::steps).collect())
     }
 }
 
@@ -404,6 +444,10 @@ impl Round {
 
     fn steps(self) -> Vec<Step<'static>> {
         const GONE: &str = "DELETE FROM q WHERE id = ANY ($1)";
+        const GONE_AS_HELD: &str = "WITH gone AS (DELETE FROM q USING (SELECT \
+             unnest($1::bigint[]) AS id, unnest($2::integer[]) AS version) AS n \
+             WHERE q.id = n.id AND q.xmin = n.version RETURNING 1) \
+             SELECT sqrt((count(*) - cardinality($1::bigint[]))::double precision) FROM gone";
         const HIDE: &str = "UPDATE fin SET hidden = true WHERE id = ANY ($1)";
         const PARTS: &str = "DELETE FROM part WHERE id = ANY ($1)";
         const EVENTS: &str = "INSERT INTO event SELECT n.id, nextval('event_n'), n.at, n.events \
@@ -422,6 +466,10 @@ impl Round {
         steps.extend(self.rewritten.step());
         steps.extend(self.awaited.step());
         steps.extend(self.queue.update());
+        let (ids, versions) = self.gone_as_held;
+        if !ids.is_empty() {
+            steps.push(Step::new(GONE_AS_HELD, bind![ids, versions]));
+        }
         for (sql, ids) in [(GONE, self.gone), (HIDE, self.hidden), (PARTS, self.parts)] {
             if !ids.is_empty() {
                 steps.push(Step::new(sql, bind![ids]));
@@ -507,7 +555,7 @@ pub(crate) async fn all(
         outcomes.push(desk.apply(*id, what, scene)?);
     }
     tx.count(desk.delta);
-    tx.conn.ask_all(desk.steps()).await?;
+    tx.conn.ask_all(desk.steps()?).await?;
     for done in outcomes.iter().flatten() {
         receipts::touch(tx.hints, done);
         if done.message.ending().is_none() {

@@ -104,6 +104,7 @@ impl Store for PostgresStore {
             self.tidy(ask.now).await?;
             let lease = |ticket| Hot::Lease(Lease { ask, until, ticket });
             let leased = self.ask(lease).await?;
+            self.common.held.keep(&leased);
             if let Some(telemetry) = &self.common.telemetry {
                 for id in leased.returned {
                     telemetry.record(&Fact::Handed(HandedFact::LeaseReturned { id }));
@@ -124,10 +125,18 @@ impl Store for PostgresStore {
 
     fn report(&self, reports: Vec<(MessageId, Report)>, scene: Scene) -> Reply<'_, Vec<Outcome>> {
         let reports = reports.into_iter();
-        let all = reports
+        let all: Vec<_> = reports
             .map(|(id, report)| (id, What::Report(report)))
             .collect();
-        Box::pin(self.ask(move |ticket| Hot::Report(Reports { all, scene, ticket })))
+        let held = self.common.held.take(&all);
+        Box::pin(self.ask(move |ticket| {
+            Hot::Report(Reports {
+                all,
+                scene,
+                held,
+                ticket,
+            })
+        }))
     }
 
     fn edit(&self, id: MessageId, edit: Edit, scene: Scene) -> Reply<'_, Outcome> {
