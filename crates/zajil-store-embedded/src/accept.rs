@@ -76,8 +76,7 @@ fn place(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Done<Placed> {
         return Ok(Placed::Stored(None));
     }
     tx.delta.pending += 1;
-    tx.kept("INSERT INTO expiry VALUES (?1, ?2)")?
-        .execute([message.next_turn().millis(), message.id.as_i64()])?;
+    tx.has_turn(message);
     let home = tx.enqueue(message, now)?;
     Ok(Placed::Stored(home.name))
 }

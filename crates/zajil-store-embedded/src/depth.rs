@@ -9,16 +9,26 @@ use zajil_core::queue::{Depth, Home, Standing};
 use zajil_store::Error;
 
 use crate::error::Done;
+use crate::pack::Place;
 use crate::row::{CHARGING, UNROUTED};
+use crate::run;
 
 /// So many rows are read before others have their turn: a few milliseconds.
 const PIECE: i64 = 20_000;
+/// So many runs, of up to 256 messages each.
+const RUNS: i64 = 500;
 
-/// When the first message falls due, one look at the index for each queue; and the refunds.
+/// How many messages have not ended.
+pub(crate) const PENDING: &str =
+    "SELECT (SELECT count(*) FROM q) + (SELECT coalesce(sum(count), 0) FROM run)";
+
+/// When the first message falls due, a look at the indexes for each queue; and the refunds.
 pub(crate) fn first_due_and_refunds(db: &Connection) -> Done<(Option<Timestamp>, u64)> {
-    let sql = "SELECT min((SELECT min(due) FROM q WHERE q.dest = queue.id)), \
-               (SELECT count(*) FROM refund) \
-               FROM (SELECT id FROM dest UNION ALL SELECT ?1) queue";
+    let sql = "WITH queue (id) AS MATERIALIZED (SELECT id FROM dest UNION ALL SELECT ?1) \
+               SELECT min(due), (SELECT count(*) FROM refund) FROM \
+               (SELECT (SELECT min(due) FROM q WHERE q.dest = queue.id) AS due FROM queue \
+                UNION ALL \
+                SELECT (SELECT min(due) FROM run WHERE run.dest = queue.id) FROM queue)";
     let mut statement = db.prepare_cached(sql)?;
     let (due, refunds) = statement.query_row([UNROUTED], |row| {
         Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?))
@@ -31,26 +41,62 @@ pub(crate) fn first_due_and_refunds(db: &Connection) -> Done<(Option<Timestamp>,
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     depths: HashMap<i64, Depth>,
-    /// The last row that was read.
-    after: i64,
-    done: bool,
+    at: Reached,
+}
+
+/// How far a walk has come: first through the runs, then through the rows.
+#[derive(Debug, Clone, Copy)]
+enum Reached {
+    Run(i64, Place),
+    Row(i64),
+    End,
+}
+
+impl Default for Reached {
+    fn default() -> Self {
+        let before_all = Place {
+            at: i64::MIN,
+            id: i64::MIN,
+        };
+        Self::Run(i64::MIN, before_all)
+    }
 }
 
 impl Scan {
     pub(crate) fn is_done(&self) -> bool {
-        self.done
+        matches!(self.at, Reached::End)
     }
 
-    /// Reads the next piece. In the order of the table, which is the cheapest: no index has all
-    /// that is asked for.
+    /// Reads the next piece.
     pub(crate) fn go_on(mut self, db: &Connection, now: Timestamp) -> Done<Self> {
+        self.at = match self.at {
+            Reached::Run(dest, place) => self.runs(db, (dest, place), now)?,
+            Reached::Row(after) => self.rows(db, after, now)?,
+            Reached::End => Reached::End,
+        };
+        Ok(self)
+    }
+
+    fn runs(&mut self, db: &Connection, after: (i64, Place), now: Timestamp) -> Done<Reached> {
+        let last = run::each(db, after, RUNS, |dest, places| {
+            let depth = self.depths.entry(dest).or_default();
+            for place in places {
+                let due = Timestamp::from_millis(place.at);
+                depth.add(Standing::at(now, due, None), 1);
+            }
+        })?;
+        Ok(last.map_or(Reached::Row(0), |(dest, place)| Reached::Run(dest, place)))
+    }
+
+    /// In the order of the table, which is the cheapest: no index has all that is asked for.
+    fn rows(&mut self, db: &Connection, mut after: i64, now: Timestamp) -> Done<Reached> {
         let mut statement = db.prepare_cached(
             "SELECT id, dest, due, leased_until FROM q WHERE id > ?1 ORDER BY id LIMIT ?2",
         )?;
-        let mut rows = statement.query(params![self.after, PIECE])?;
+        let mut rows = statement.query(params![after, PIECE])?;
         let mut read = 0;
         while let Some(row) = rows.next()? {
-            self.after = row.get(0)?;
+            after = row.get(0)?;
             read += 1;
             let (dest, due): (i64, i64) = (row.get(1)?, row.get(2)?);
             let leased: Option<i64> = row.get(3)?;
@@ -64,8 +110,10 @@ impl Scan {
             };
             self.depths.entry(dest).or_default().add(standing, 1);
         }
-        self.done = read < PIECE;
-        Ok(self)
+        Ok(match read < PIECE {
+            true => Reached::End,
+            false => Reached::Row(after),
+        })
     }
 
     /// The depths under the names of the queues.

@@ -9,6 +9,7 @@ use zajil_core::id::MessageId;
 use zajil_core::tables::Routing;
 use zajil_store::Error;
 
+use crate::depth::PENDING;
 use crate::error::{Fault, OpenError, meaning};
 use crate::{schema, tables};
 
@@ -93,7 +94,7 @@ pub fn inspect(db: &Connection) -> Result<Inspection, OpenError> {
     Ok(Inspection {
         form,
         known: schema::KNOWN,
-        pending: one("SELECT count(*) FROM expiry")?,
+        pending: one(PENDING)?,
         finished: one("SELECT count(*) FROM finished")?,
         outbox: one("SELECT count(*) FROM finished WHERE seq > \
                      coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0)")?,

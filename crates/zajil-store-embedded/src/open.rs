@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use zajil_telemetry::Telemetry;
 
+use crate::depth::PENDING;
 use crate::error::OpenError;
 use crate::reader::Readers;
 use crate::schema;
@@ -141,8 +142,7 @@ pub(crate) fn settle(db: &Connection, cache_kib: u32) -> Result<(), rusqlite::Er
 fn count(db: &Connection) -> Result<Counts, rusqlite::Error> {
     let counts = Counts::default();
     let one = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));
-    // The narrowest index of a table is what SQLite counts: `expiry` has one row a pending message.
-    let pending = one("SELECT count(*) FROM expiry")?;
+    let pending = one(PENDING)?;
     let finished = one("SELECT count(*) FROM finished")?;
     let hidden = one("SELECT count(*) FROM fin WHERE hidden = 1")?;
     let outbox = one("SELECT count(*) FROM finished WHERE seq > \

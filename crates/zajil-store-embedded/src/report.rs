@@ -11,9 +11,10 @@ use zajil_store::contract::{NotDone, Outcome, Reported};
 use zajil_store::record;
 
 use crate::error::Done;
-use crate::parts;
+use crate::pack::Place;
 use crate::row::Before;
 use crate::writer::Tx;
+use crate::{parts, turn};
 
 /// Applies one report.
 pub(crate) fn report(
@@ -22,9 +23,20 @@ pub(crate) fn report(
     report: &Report,
     scene: &Scene,
 ) -> Done<Outcome> {
-    let Some(mut message) = tx.find(id)? else {
-        return Ok(Err(NotDone::NotFound));
-    };
+    match tx.find(id)? {
+        Some(message) => apply(tx, message, report, scene),
+        None => Ok(Err(NotDone::NotFound)),
+    }
+}
+
+/// Applies one report to a message as it is stored.
+pub(crate) fn apply(
+    tx: &mut Tx<'_>,
+    mut message: Message,
+    report: &Report,
+    scene: &Scene,
+) -> Done<Outcome> {
+    let id = message.id;
     let was_over = message.ending().is_some();
     let before = Before::of(&message);
     match lifecycle::report(&mut message, report, scene) {
@@ -145,12 +157,10 @@ pub(crate) fn settle(
     if before.retrying && message.attempts == Attempt::default() {
         tx.forget_retrying(&message)?;
     }
-    let turn = message.next_turn();
-    if turn != before.turn {
-        tx.kept("UPDATE expiry SET at = ?3 WHERE at = ?1 AND id = ?2")?
-            .execute([before.turn.millis(), message.id.as_i64(), turn.millis()])?;
+    if message.next_turn() != before.turn {
+        turn::expect(tx, Place::of_turn(&message))?;
     }
-    let home = tx.enqueue_again(&message, scene.now)?;
+    let home = tx.enqueue_again(&message, before, scene.now)?;
     Ok(Reported {
         message,
         queued_for: home.name,

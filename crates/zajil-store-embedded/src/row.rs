@@ -19,6 +19,8 @@ use zajil_store::contract::Refund;
 use zajil_store::{Error, record};
 
 use crate::error::Done;
+use crate::pack::Place;
+use crate::run;
 use crate::writer::Tx;
 
 /// The queue of messages that neither a route nor a location decides.
@@ -51,7 +53,7 @@ fn found(statement: &mut Statement<'_>, id: MessageId) -> Done<Option<Message>> 
 }
 
 /// A row of `q` that was not there, and one that was; with the same parameters.
-const INSERT: &str = "INSERT INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+pub(crate) const INSERT: &str = "INSERT INTO q VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const UPDATE: &str = "UPDATE q SET dest = ?2, due = ?3, located = ?4, attempts = ?5, \
      deliver_after = ?6, leased_until = ?7, updated_at = ?8 WHERE id = ?1";
 
@@ -62,9 +64,9 @@ fn place(message: &Message) -> Option<String> {
 }
 
 /// The columns of [`either`], after [`MSG`].
-pub(crate) const EITHER: &str = "coalesce(q.attempts, f.attempts), \
+pub(crate) const EITHER: &str = "coalesce(q.attempts, f.attempts, 0), \
      coalesce(q.deliver_after, f.deliver_after), q.leased_until, \
-     coalesce(q.updated_at, f.updated_at), f.how, f.at, f.node, f.dest_smsc";
+     coalesce(q.updated_at, f.updated_at, m.inserted_at), f.how, f.at, f.node, f.dest_smsc";
 
 /// A message in either state, from [`MSG`] and [`EITHER`].
 pub(crate) fn either(row: &Row<'_>) -> rusqlite::Result<Message> {
@@ -86,14 +88,11 @@ pub(crate) fn either(row: &Row<'_>) -> rusqlite::Result<Message> {
 
 /// A pending message, from [`MSG`] and [`QUEUE`].
 pub(crate) fn waiting(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let id = u64::try_from(row.get::<_, i64>(0)?)
-        .ok()
-        .and_then(|id| MessageId::new(id).ok());
     let extra = record::decode_extra(row.get_ref(11)?.as_str_or_null()?)
         .map_err(|error| damaged(11, error.to_string()))?;
     let parts: u32 = row.get(6)?;
     Ok(Message {
-        id: id.ok_or_else(|| damaged(0, "not a message id".to_owned()))?,
+        id: message_id(row.get(0)?).map_err(|error| damaged(0, error.to_string()))?,
         content: Content {
             source: Sender::restore(row.get_ref(1)?.as_str()?),
             destination: Msisdn::restore(row.get_ref(2)?.as_str()?),
@@ -125,6 +124,14 @@ pub(crate) fn waiting(row: &Row<'_>) -> rusqlite::Result<Message> {
         },
         updated_at: instant(row, 15)?,
     })
+}
+
+/// The id that a number in a table is.
+pub(crate) fn message_id(number: i64) -> Result<MessageId, Error> {
+    u64::try_from(number)
+        .ok()
+        .and_then(|number| MessageId::new(number).ok())
+        .ok_or_else(|| Error::Damaged("not a message id".into()))
 }
 
 fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
@@ -202,39 +209,72 @@ impl Tx<'_> {
         })
     }
 
-    /// Writes the row in `q` of a new message, and of `waiting` if nothing decides it.
+    /// Puts a message that has just come into its queue: into a run, or with a row in `q`, and in
+    /// `waiting` if nothing decides it.
     pub(crate) fn enqueue(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
-        self.queue(message, now, INSERT)
+        let home = self.home(message, now)?;
+        if run::is_new(message) {
+            self.joins(home.dest, Place::in_run(message));
+        } else {
+            self.write_row(message, &home, INSERT)?;
+        }
+        self.list(message, &home)?;
+        Ok(home)
     }
 
     /// Writes the row in `q` of a pending message anew, whether it has one or not.
-    pub(crate) fn enqueue_again(&mut self, message: &Message, now: Timestamp) -> Done<Home> {
-        self.queue(message, now, UPDATE)
-    }
-
+    ///
     /// One statement changes one row: then SQLite need not copy each page that it touches, to take
     /// half a statement back, as it does for `INSERT OR REPLACE`.
-    fn queue(&mut self, message: &Message, now: Timestamp, sql: &'static str) -> Done<Home> {
+    pub(crate) fn enqueue_again(
+        &mut self,
+        message: &Message,
+        before: &Before,
+        now: Timestamp,
+    ) -> Done<Home> {
         let home = self.home(message, now)?;
+        if self.write_row(message, &home, UPDATE)? == 0 {
+            self.was_new(message, before)?;
+            self.write_row(message, &home, INSERT)?;
+        }
+        self.list(message, &home)?;
+        Ok(home)
+    }
+
+    /// A message that had no row in `q` is no longer new.
+    fn was_new(&mut self, message: &Message, before: &Before) -> Done<()> {
+        if let Some(name) = &before.dest_smsc {
+            let dest = self.dest(name)?;
+            self.leaves(dest, Place::in_run(message));
+        }
+        Ok(())
+    }
+
+    /// Writes the row in `q`; how many there were.
+    pub(crate) fn write_row(
+        &mut self,
+        message: &Message,
+        home: &Home,
+        sql: &'static str,
+    ) -> Done<usize> {
         let leased = match message.life {
             Life::Pending { leased_until } => leased_until,
             Life::Charging { .. } | Life::Ended(_) => None,
         };
-        let mut write = |sql| {
-            self.kept(sql)?.execute(params![
-                message.id.as_i64(),
-                home.dest,
-                message.due().millis(),
-                home.located,
-                message.attempts.get(),
-                message.deliver_after.map(Timestamp::millis),
-                leased.map(Timestamp::millis),
-                message.updated_at.millis(),
-            ])
-        };
-        if write(sql)? == 0 {
-            write(INSERT)?;
-        }
+        Ok(self.kept(sql)?.execute(params![
+            message.id.as_i64(),
+            home.dest,
+            message.due().millis(),
+            home.located,
+            message.attempts.get(),
+            message.deliver_after.map(Timestamp::millis),
+            leased.map(Timestamp::millis),
+            message.updated_at.millis(),
+        ])?)
+    }
+
+    /// Lists a pending message wherever else it is found.
+    fn list(&mut self, message: &Message, home: &Home) -> Done<()> {
         if let Some(place) = place(message) {
             self.kept("INSERT OR IGNORE INTO findable VALUES (?1, ?2)")?
                 .execute(params![place, message.id.as_i64()])?;
@@ -253,7 +293,7 @@ impl Tx<'_> {
                     message.id.as_i64()
                 ])?;
         }
-        Ok(home)
+        Ok(())
     }
 
     /// Writes the end of a message: its row in `fin` and its outbox entry.
@@ -305,9 +345,9 @@ impl Tx<'_> {
     /// Takes a message that has just ended out of the queue.
     pub(crate) fn dequeue(&mut self, message: &Message, before: &Before) -> Done<()> {
         let id = message.id.as_i64();
-        self.kept("DELETE FROM q WHERE id = ?1")?.execute([id])?;
-        self.kept("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
-            .execute([before.turn.millis(), id])?;
+        if self.kept("DELETE FROM q WHERE id = ?1")?.execute([id])? == 0 {
+            self.was_new(message, before)?;
+        }
         if let Some(place) = place(message) {
             self.kept("DELETE FROM findable WHERE place = ?1 AND id = ?2")?
                 .execute(params![place, id])?;

@@ -1,8 +1,9 @@
 //! The tables of the embedded store, and how older files become this form.
 //!
-//! `msg` is written once; all that changes while a message waits is its slim row in `q`, whose
-//! index `(dest, due)` is the order of offers. A finished message loses its row in `q` and gets one
-//! in `fin` (its end) and one in `finished` (the outbox, and the order of retention).
+//! `msg` is written once. A new message stands in a run (`run`), the order of offers of those that
+//! nothing has happened to; what changes while a message waits is its slim row in `q`, whose index
+//! `(dest, due)` is the order of the others. A finished message has neither, but a row in `fin`
+//! (its end) and one in `finished` (the outbox, and the order of retention).
 
 use rusqlite::Connection;
 
@@ -12,7 +13,7 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5A61_6A6C;
 
 /// Every step from an empty file to this version's form, in order. A released step never changes.
-const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11];
 
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -175,6 +176,19 @@ CREATE INDEX awaited_until ON awaited (until);
 /// Messages that wait and that their applications look for by their addresses.
 const V10: &str = "
 CREATE TABLE findable (place TEXT, id INTEGER, PRIMARY KEY (place, id)) WITHOUT ROWID;
+";
+
+/// The order of offers of messages that nothing has happened to yet, and turns that are far off:
+/// many in a row. What an older file holds stays in `q` and `expiry`.
+const V11: &str = "
+CREATE TABLE run (
+  dest INTEGER, due INTEGER, id INTEGER,
+  count INTEGER NOT NULL, top INTEGER NOT NULL, rest BLOB NOT NULL,
+  PRIMARY KEY (dest, due, id)
+) WITHOUT ROWID;
+CREATE TABLE turn (
+  at INTEGER, id INTEGER, count INTEGER NOT NULL, rest BLOB NOT NULL, PRIMARY KEY (at, id)
+) WITHOUT ROWID;
 ";
 
 /// Brings the file to this version's form; a fresh one gets all steps.

@@ -17,7 +17,6 @@ use zajil_core::offer::Asker;
 use zajil_core::policy::Policy;
 use zajil_core::port::{Routing, RoutingChange};
 use zajil_core::queue::{Depth, Home};
-use zajil_core::status::Status;
 use zajil_store::contract::{
     Draft, Endings, Figures, Filter, Located, NotDone, OfferAsk, OutboxSeq, Outcome, Placed,
     Purged, Refund, Reported, Retention,
@@ -30,7 +29,7 @@ use crate::depth::{self, Scan};
 use crate::error::Done;
 use crate::open::EmbeddedStore;
 use crate::row::{EITHER, MSG, either, find, location_of};
-use crate::{offer, parts, refund, report, sweep, tables};
+use crate::{list, offer, parts, refund, report, sweep, tables};
 
 impl Store for EmbeddedStore {
     fn highest_id(&self) -> Reply<'_, Option<MessageId>> {
@@ -73,7 +72,8 @@ impl Store for EmbeddedStore {
             if self.readers.run(move |db| location_over(db, now)).await? {
                 self.expire_locations(now, sweep::LOCATIONS_AT_ONCE).await?;
             }
-            self.readers.run(move |db| offer::offer(db, &ask)).await
+            let offered = self.readers.run(move |db| offer::offer(db, &ask)).await?;
+            Ok(offered.into_iter().map(|one| one.message).collect())
         })
     }
 
@@ -125,7 +125,7 @@ impl Store for EmbeddedStore {
     }
 
     fn messages(&self, filter: Filter) -> Reply<'_, Vec<Message>> {
-        Box::pin(self.readers.run(move |db| list(db, &filter)))
+        Box::pin(self.readers.run(move |db| list::list(db, &filter)))
     }
 
     fn parts(&self, id: MessageId) -> Reply<'_, Vec<Message>> {
@@ -358,76 +358,6 @@ fn location_over(db: &Connection, now: Timestamp) -> Done<bool> {
     let mut statement =
         db.prepare_cached("SELECT EXISTS (SELECT 1 FROM location WHERE serves_until <= ?1)")?;
     Ok(statement.query_row([now.millis()], |row| row.get(0))?)
-}
-
-/// The messages that wait and are found in a place, newest first.
-fn list_here(db: &Connection, place: &str, filter: &Filter) -> Done<Vec<Message>> {
-    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        format!(
-            "SELECT {MSG}, {EITHER} FROM findable i CROSS JOIN msg m ON m.id = i.id \
-             JOIN q ON q.id = i.id LEFT JOIN fin f ON f.id = i.id \
-             WHERE i.place = ?1 AND i.id < ?2 ORDER BY i.id DESC LIMIT ?3"
-        )
-    });
-    let before = filter.before.map_or(i64::MAX, |before| before.as_i64());
-    let mut statement = db.prepare_cached(&SQL)?;
-    let rows = statement.query_map(params![place, before, filter.limit], either)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Many messages, newest first. A status or number filter reads past what does not fit; pending
-/// ones are found through their queue rows, however many finished ones lie between.
-fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
-    if let Some(place) = &filter.place {
-        return list_here(db, place, filter);
-    }
-    let from = match filter.status {
-        Some(Status::Pending) => "q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON f.id = m.id",
-        Some(Status::Final(_)) => "fin f JOIN msg m ON m.id = f.id LEFT JOIN q ON q.id = m.id",
-        None => "msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id",
-    };
-    let order = match filter.status {
-        Some(Status::Pending) => "q.id",
-        Some(Status::Final(_)) => "f.id",
-        None => "m.id",
-    };
-    let sql = format!(
-        "SELECT {MSG}, {EITHER} FROM {from} WHERE coalesce(f.hidden, 0) = 0 \
-         AND {order} < ?10 \
-         AND (?1 IS NULL OR f.how = ?1) \
-         AND (?2 IS NULL OR instr(m.source, ?2) > 0 OR instr(m.destination, ?2) > 0) \
-         AND (?5 = 0 OR CASE WHEN f.id IS NULL THEN m.dest_smsc ELSE f.dest_smsc END IS ?6) \
-         AND (?7 IS NULL OR m.source_smsc = ?7) \
-         AND (?8 IS NULL OR m.inserted_at >= ?8) \
-         AND (?9 IS NULL OR m.inserted_at < ?9) \
-         AND (?11 IS NULL OR (q.attempts = 0 AND q.deliver_after > ?11)) \
-         ORDER BY {order} DESC LIMIT ?3 OFFSET ?4"
-    );
-    let how = match filter.status {
-        Some(Status::Final(how)) => Some(how.as_str()),
-        Some(Status::Pending) | None => None,
-    };
-    let number = filter
-        .number
-        .as_ref()
-        .map(|number| key(number).into_owned());
-    let mut statement = db.prepare_cached(&sql)?;
-    let dest = filter.dest_smsc.as_ref().and_then(Option::as_ref);
-    let values = params![
-        how,
-        number,
-        filter.limit,
-        filter.offset,
-        filter.dest_smsc.is_some(),
-        dest.map(FrontendName::as_str),
-        filter.source_smsc.as_ref().map(FrontendName::as_str),
-        filter.from.map(Timestamp::millis),
-        filter.to.map(Timestamp::millis),
-        filter.before.map_or(i64::MAX, |before| before.as_i64()),
-        filter.scheduled_after.map(Timestamp::millis),
-    ];
-    let rows = statement.query_map(values, either)?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn finished(db: &Connection, after: i64, limit: u32) -> Done<Vec<(OutboxSeq, Cdr)>> {

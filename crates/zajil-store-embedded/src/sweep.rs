@@ -6,41 +6,57 @@ use zajil_core::event::{Event, Scene};
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::Report;
 use zajil_store::contract::{Purged, Reported, Retention};
-use zajil_store::{Error, record};
+use zajil_store::record;
 
 use crate::error::Done;
+use crate::pack::Place;
 use crate::tables::rehome;
 use crate::writer::Tx;
-use crate::{parts, report};
+use crate::{parts, report, turn};
 
 /// How many locations a lease tidies up on its way.
 pub(crate) const LOCATIONS_AT_ONCE: u32 = 1_000;
 
+/// So often what is out of date makes room for more in one sweep.
+const ROUNDS: u32 = 4;
+
 /// Tells messages whose turn has come that it has.
 pub(crate) fn overdue(tx: &mut Tx<'_>, scene: &Scene, limit: u32) -> Done<Vec<Reported>> {
-    let over = ids(
-        tx,
-        "SELECT id FROM expiry WHERE at <= ?1 ORDER BY at, id LIMIT ?2",
-        (scene.now, limit),
-    )?;
-    let mut swept = Vec::with_capacity(over.len());
-    for id in over {
-        swept.extend(report::report(tx, id, &Report::Overdue, scene)?.ok());
+    let mut swept = Vec::new();
+    let mut left = limit;
+    for _ in 0..ROUNDS {
+        let come = turn::come(tx, scene.now, left)?;
+        let is_all = u32::try_from(come.len()).is_ok_and(|come| come < left);
+        for (at, id) in come {
+            turn::forget(tx, at, id)?;
+            if let Some(told) = tell(tx, id, scene)? {
+                swept.push(told);
+                left -= 1;
+            }
+        }
+        if is_all || left == 0 {
+            break;
+        }
     }
     Ok(swept)
 }
 
-fn ids(tx: &Tx<'_>, sql: &str, (at, limit): (Timestamp, u32)) -> Done<Vec<MessageId>> {
-    let mut statement = tx.db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![at.millis(), limit], |row| row.get::<_, i64>(0))?;
-    let mut ids = Vec::new();
-    for row in rows {
-        let id = u64::try_from(row?)
-            .ok()
-            .and_then(|id| MessageId::new(id).ok());
-        ids.push(id.ok_or_else(|| Error::Damaged("not a message id".into()))?);
+/// Tells a message of its turn, if it still waits and that has come.
+fn tell(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<Option<Reported>> {
+    let found = tx.find(id)?;
+    let Some(message) = found.filter(|message| message.ending().is_none()) else {
+        return Ok(None);
+    };
+    let is_early = message.next_turn() > scene.now;
+    let turn = Place::of_turn(&message);
+    let told = match is_early {
+        true => None,
+        false => report::apply(tx, message, &Report::Overdue, scene)?.ok(),
+    };
+    if told.is_none() {
+        turn::expect(tx, turn)?;
     }
-    Ok(ids)
+    Ok(told)
 }
 
 /// Moves messages away from locations that ran out; answers how many locations.

@@ -16,6 +16,8 @@ use zajil_store::scales::{Load, Scales};
 use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::error::{Done, Fault, meaning};
+use crate::pack::Place;
+use crate::run;
 use crate::store::LAST_ENDING;
 
 /// What the jobs that wait or are at work may hold together, in octets; beyond it callers are
@@ -56,16 +58,21 @@ pub(crate) struct Tx<'db> {
     pub(crate) dests: HashMap<String, i64>,
     /// The next entry of `finished`; gaps are harmless, repetition is not.
     pub(crate) next_seq: i64,
+    /// What is written together at the end, as all jobs leave it.
+    pub(crate) runs: run::Changes,
+    pub(crate) turns: Vec<Place>,
 }
 
 impl<'db> Tx<'db> {
-    fn new(db: &'db Connection) -> Self {
+    pub(crate) fn new(db: &'db Connection) -> Self {
         Self {
             db,
             statements: BTreeMap::new(),
             delta: Delta::default(),
             dests: HashMap::new(),
             next_seq: 0,
+            runs: run::Changes::default(),
+            turns: Vec::new(),
         }
     }
 
@@ -96,7 +103,8 @@ struct Task<T, F> {
     load: Load,
     result: Option<Result<T, Error>>,
     only_if_wanted: bool,
-    reply: oneshot::Sender<Result<T, Error>>,
+    /// The work goes back with the answer: who made it has the time to take it apart.
+    reply: oneshot::Sender<(Result<T, Error>, F)>,
 }
 
 impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
@@ -120,7 +128,7 @@ impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
 
     fn answer(self: Box<Self>, committed: Result<(), Error>) {
         let Self {
-            work: _work,
+            work,
             load,
             result,
             reply,
@@ -133,7 +141,7 @@ impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
         // Who is answered finds room for the next job.
         drop(load);
         // A caller that no longer waits (a closed connection) needs no answer.
-        drop(reply.send(result));
+        drop(reply.send((result, work)));
     }
 }
 
@@ -231,7 +239,8 @@ impl Writer {
                 Err(TrySendError::Disconnected(_)) => return Err(Error::Closed),
             }
         }
-        answer.await.map_err(|_| Error::Closed)?
+        let (result, _work) = answer.await.map_err(|_| Error::Closed)?;
+        result
     }
 
     /// Lets the jobs that wait finish, then ends the thread. Blocks; a second call does nothing.
@@ -367,10 +376,13 @@ impl<'db> Loop<'db> {
             tx.next_seq = 1 + last;
         }
         tx.delta = Delta::default();
+        tx.runs.clear();
+        tx.turns.clear();
         tx.kept("BEGIN IMMEDIATE")?.execute([])?;
         for job in jobs {
             job.run(tx)?;
         }
+        settle(tx)?;
         tx.kept("COMMIT")?.execute([])?;
         let delta = tx.delta;
         self.counts
@@ -383,6 +395,15 @@ impl<'db> Loop<'db> {
             .outbox
             .fetch_add(delta.outbox, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Writes what the jobs have left to be written together.
+fn settle(tx: &mut Tx<'_>) -> Result<(), rusqlite::Error> {
+    match tx.settle_runs().and_then(|()| tx.settle_turns()) {
+        Ok(()) => Ok(()),
+        Err(Fault::Sql(error)) => Err(error),
+        Err(Fault::Answer(error)) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
     }
 }
 

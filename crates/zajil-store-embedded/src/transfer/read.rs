@@ -106,11 +106,12 @@ pub(super) fn place_all(db: &Connection) -> Done<()> {
 fn messages(db: &Connection, after: &Row, limit: u32) -> Done<Vec<Row>> {
     static PAGE: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT {MSG}, {EITHER}, d.name, f.hidden, p.seq, p.seq <= \
+            "SELECT {MSG}, {EITHER}, CASE WHEN q.id IS NULL THEN m.dest_smsc ELSE d.name END, \
+             f.hidden, p.seq, p.seq <= \
              coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0) FROM msg m \
              LEFT JOIN q ON q.id = m.id LEFT JOIN dest d ON d.id = q.dest \
              LEFT JOIN fin f ON f.id = m.id LEFT JOIN temp.place p ON p.id = m.id \
-             WHERE m.id > ?1 AND (q.id IS NOT NULL OR f.id IS NOT NULL) ORDER BY m.id LIMIT ?2"
+             WHERE m.id > ?1 ORDER BY m.id LIMIT ?2"
         )
     });
     let mut statement = db.prepare_cached(&PAGE)?;

@@ -84,7 +84,9 @@ async fn a_file_of_an_older_version_gains_what_it_lacks() {
     db.execute_batch(
         "DROP TABLE part; DROP TABLE policy; DROP TABLE retrying; \
          DROP TABLE shelf; DROP TABLE shelf_kind; DROP TABLE receipt; DROP TABLE awaited; \
-         DROP TABLE transfer; DROP TABLE findable; \
+         DROP TABLE transfer; DROP TABLE findable; DROP TABLE run; DROP TABLE turn; \
+         INSERT INTO q SELECT id, 1, inserted_at, 0, 0, NULL, NULL, inserted_at FROM msg; \
+         INSERT INTO expiry SELECT expires, id FROM msg; \
          ALTER TABLE refund DROP COLUMN next_try; PRAGMA user_version = 2",
     )
     .unwrap();
@@ -94,6 +96,13 @@ async fn a_file_of_an_older_version_gains_what_it_lacks() {
     assert_eq!(store.parts(id(1)).await.unwrap(), []);
     store.accept(vec![part(2)], at(0)).await.unwrap();
     assert_eq!(store.parts(id(2)).await.unwrap().len(), 1);
+    // Those of both forms wait in one line, and live equally long.
+    assert_eq!(store.figures().await.unwrap().pending, 2);
+    let leased = store.lease(ask("gw", 10, 1), at(60)).await.unwrap();
+    let ids: Vec<_> = leased.iter().map(|message| message.id).collect();
+    assert_eq!(ids, [id(1), id(2)]);
+    assert_eq!(store.sweep(scene(86_399), 10).await.unwrap().len(), 0);
+    assert_eq!(store.sweep(scene(86_400), 10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use zajil_store::conformance::Home;
 use zajil_store_embedded::{EmbeddedStore, Options};
 
 mod file;
+mod line;
 mod make;
 mod moved;
 mod told;
