@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use zajil_core::event::NodeName;
 use zajil_core::frontend::{FrontendName, FrontendType, Registration};
 use zajil_core::id::MessageId;
 use zajil_core::lifecycle::{Edit, Report};
@@ -21,6 +22,8 @@ const REGISTER_EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct Frontend<'a> {
     pub(crate) desk: &'a dyn Desk,
     pub(crate) name: &'a FrontendName,
+    /// The node that an application is bound to.
+    pub(crate) node: Option<&'a NodeName>,
 }
 
 impl<'a> Frontend<'a> {
@@ -43,7 +46,7 @@ impl<'a> Frontend<'a> {
             name: self.name.clone(),
             kind: FrontendType::Smpp,
             ip_address: None,
-            hostname: None,
+            hostname: self.node.map(NodeName::to_string),
             uptime_seconds: None,
             configuration: Some(configuration),
         };

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::{Clock, Dice};
+use zajil_core::event::NodeName;
 use zajil_core::frontend::FrontendName;
 use zajil_core::port::{Control, Desk, Intake};
 use zajil_core::smpp::BindType;
@@ -80,6 +81,8 @@ pub struct Options {
     pub limits: Limits,
     /// More connections wait until one closes.
     pub max_connections: usize,
+    /// Which node of a cluster this is.
+    pub node: NodeName,
 }
 
 impl Default for Options {
@@ -88,6 +91,7 @@ impl Default for Options {
             system_id: "zajil".to_owned(),
             limits: Limits::default(),
             max_connections: 1_000,
+            node: NodeName::new(""),
         }
     }
 }

@@ -119,6 +119,9 @@ pub(crate) struct Terms {
     /// at most 8 characters.
     #[arg(long)]
     outbind_password: bool,
+    /// Who its certificate must be for, where it needs TLS: the host, if this is not given.
+    #[arg(long)]
+    outbind_tls_server_name: Option<String>,
     /// The authorities (PEM) of its certificate, where it needs TLS.
     #[arg(long)]
     outbind_tls_ca_path: Option<String>,
@@ -148,6 +151,7 @@ impl Terms {
             "receipt_ids": self.receipt_ids,
             "outbind": self.outbind,
             "outbind_password": outbind_password,
+            "outbind_tls_server_name": self.outbind_tls_server_name,
             "outbind_tls_ca_path": self.outbind_tls_ca_path,
         })))
     }

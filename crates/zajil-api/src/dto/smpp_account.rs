@@ -51,6 +51,7 @@ pub(crate) struct AccountIn<'a> {
     receipt_ids: Field<'a>,
     outbind: Field<'a>,
     outbind_password: Field<'a>,
+    outbind_tls_server_name: Field<'a>,
     outbind_tls_ca_path: Field<'a>,
 }
 
@@ -120,6 +121,7 @@ impl AccountIn<'_> {
         let outbind = OutbindIn {
             host: self.outbind,
             password: self.outbind_password,
+            server_name: self.outbind_tls_server_name,
             ca_path: self.outbind_tls_ca_path,
         };
         Ok(Account {
@@ -228,6 +230,7 @@ pub(crate) struct AccountOut<'a> {
     response_ids: &'static str,
     receipt_ids: &'static str,
     outbind: Option<String>,
+    outbind_tls_server_name: Option<&'a str>,
     outbind_tls_ca_path: Option<&'a Path>,
 }
 
@@ -258,6 +261,7 @@ impl<'a> AccountOut<'a> {
             response_ids: account.response_ids.as_str(),
             receipt_ids: account.receipt_ids.as_str(),
             outbind: outbind.map(|outbind| outbind.host.to_string()),
+            outbind_tls_server_name: outbind.and_then(|outbind| outbind.server_name.as_deref()),
             outbind_tls_ca_path: outbind.and_then(|outbind| outbind.ca_path.as_deref()),
         }
     }
@@ -310,6 +314,7 @@ impl Described for AccountIn<'_> {
                     "outbind_password",
                     given::graphic(called::LONGEST_PASSWORD).says("Shown nowhere."),
                 ),
+                ("outbind_tls_server_name", given::server_name()),
                 ("outbind_tls_ca_path", given::absolute_path(LONGEST_PATH)),
             ],
         )
@@ -343,6 +348,7 @@ impl Described for AccountOut<'_> {
             ("response_ids", shown::word(IDS)),
             ("receipt_ids", shown::word(IDS)),
             ("outbind", shown::text().or_null()),
+            ("outbind_tls_server_name", shown::text().or_null()),
             ("outbind_tls_ca_path", shown::text().or_null()),
         ])
     }

@@ -14,6 +14,8 @@ pub struct Outbind {
     pub host: Host,
     /// With what we prove who we are, where it wants to know.
     pub password: Option<Password>,
+    /// Who its certificate must be for, where TLS is spoken; none = the host.
+    pub server_name: Option<String>,
     /// The authorities (PEM) that its certificate must be signed by, where TLS is spoken; none =
     /// those of the system.
     pub ca_path: Option<PathBuf>,
@@ -25,6 +27,7 @@ impl Outbind {
     pub fn tls(&self, is_required: bool) -> Tls {
         Tls {
             enabled: is_required,
+            server_name: self.server_name.clone(),
             ca_path: self.ca_path.clone(),
             ..Tls::default()
         }

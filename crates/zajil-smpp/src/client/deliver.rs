@@ -131,6 +131,7 @@ impl Upstream {
         Frontend {
             desk: &*self.parts.desk,
             name: self.name(),
+            node: None,
         }
     }
 

@@ -114,6 +114,7 @@ fn frontend<'a>(server: &'a Server, account: &'a Account) -> Frontend<'a> {
     Frontend {
         desk: &*server.parts.desk,
         name: &account.system_id,
+        node: Some(&server.options.node),
     }
 }
 

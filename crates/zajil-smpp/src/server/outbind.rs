@@ -11,12 +11,12 @@ use smpp_codec::text::Text;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use zajil_core::frontend::FrontendName;
+use zajil_core::frontend::{FrontendName, FrontendType};
 use zajil_core::offer::Asker;
-use zajil_core::outcome::Refusal;
 use zajil_core::port::Ask;
 use zajil_core::smpp::Account;
 use zajil_core::smpp::outbind::Outbind;
+use zajil_store::Error;
 
 use super::Server;
 use crate::accounts::Peer;
@@ -104,6 +104,7 @@ impl Server {
         }
         let accounts = self.parts.accounts.called();
         let names: HashSet<_> = accounts.iter().map(|account| &account.system_id).collect();
+        let mut elsewhere = None;
         all.retain(|name, called| called.under_way.is_some() || names.contains(name));
         for account in &accounts {
             if stop.is_cancelled() {
@@ -118,16 +119,15 @@ impl Server {
             if !may || !self.wants(account) {
                 continue;
             }
-            match self.waits_for(account).await {
-                Ok(true) => {
+            match self.waits_for(account, &mut elsewhere).await {
+                Some(true) => {
                     let (server, stop) = (Arc::clone(self), stop.clone());
                     let call = server.call_one(Arc::clone(account), outbind, stop);
                     called.under_way = Some(calls.spawn(call).id());
                 }
                 // Whoever was called before has fetched what there was.
-                Ok(false) => called.backoff.begin_again(),
-                // The store tells of its own troubles.
-                Err(refusal) => tracing::debug!(account = %account.system_id, %refusal, "no look"),
+                Some(false) => called.backoff.begin_again(),
+                None => {}
             }
         }
     }
@@ -144,24 +144,50 @@ impl Server {
             && self.parts.control.pause(name).is_none()
     }
 
-    /// Whether a message or receipt is due for an account. Takes nothing.
-    async fn waits_for(&self, account: &Account) -> Result<bool, Refusal> {
+    /// Whether a message or receipt is due for an account that is bound to no other node, as far as
+    /// is known; `elsewhere` is who is, once a look has asked. Takes nothing; none when the store
+    /// cannot say.
+    async fn waits_for(
+        &self,
+        account: &Account,
+        elsewhere: &mut Option<HashSet<FrontendName>>,
+    ) -> Option<bool> {
+        let (name, now) = (&account.system_id, self.parts.clock.now());
         let ask = Ask {
             asker: Asker {
-                name: account.system_id.clone(),
+                name: name.clone(),
                 include_unrouted: false,
             },
             limit: 1,
             lease: None,
             wait: None,
         };
-        if !self.parts.desk.offer(ask).await?.is_empty() {
-            return Ok(true);
+        // The store tells of its own troubles.
+        let store = &self.parts.store;
+        let is_due = !self.parts.desk.offer(ask).await.ok()?.is_empty()
+            || store.receipts_due(name.clone(), now).await.ok()?;
+        if !is_due {
+            return Some(false);
         }
+        let elsewhere = match elsewhere {
+            Some(known) => known,
+            None => elsewhere.insert(self.bound_elsewhere().await.ok()?),
+        };
+        Some(!elsewhere.contains(name))
+    }
+
+    /// Who is bound to other nodes: each says so every 30 s.
+    async fn bound_elsewhere(&self) -> Result<HashSet<FrontendName>, Error> {
         let now = self.parts.clock.now();
-        let name = account.system_id.clone();
-        let owed = self.parts.store.receipts_due(name, now).await;
-        Ok(owed.unwrap_or(false))
+        let here = self.options.node.as_str();
+        let all = self.parts.store.frontends().await?.into_iter();
+        let all = all.filter(|presence| presence.is_active(now));
+        let all = all.map(|presence| presence.registration);
+        let elsewhere = all.filter(|one| {
+            let node = one.hostname.as_deref();
+            one.kind == FrontendType::Smpp && node.is_some_and(|node| node != here)
+        });
+        Ok(elsewhere.map(|one| one.name).collect())
     }
 
     /// One call, from the connection to its end.

@@ -381,7 +381,7 @@ async fn who_has_a_hundred_thousand_promises_is_promised_no_more() {
         body: encode_smpp_alerts(&thousand),
     });
     store.change_shelf(full.collect(), now).await.unwrap();
-    let centre = centre_over(store, vec![account("shop"), account("other")]).await;
+    let centre = centre_over(("test", store), vec![account("shop"), account("other")]).await;
     let shop = Esme::bound(&centre, "shop").await;
     // It has not counted them when it starts.
     let becomes = async |wanted| {

@@ -95,14 +95,18 @@ impl Drop for Centre {
 }
 
 pub(crate) async fn centre(accounts: Vec<Account>) -> Centre {
-    centre_over(Arc::new(MemoryStore::new()), accounts).await
+    centre_over(("test", Arc::new(MemoryStore::new())), accounts).await
 }
 
-/// One whose store holds something, or is another's too.
-pub(crate) async fn centre_over(store: Arc<MemoryStore>, accounts: Vec<Account>) -> Centre {
+/// A node whose store holds something, or is another's too.
+pub(crate) async fn centre_over(
+    (node, store): (&str, Arc<MemoryStore>),
+    accounts: Vec<Account>,
+) -> Centre {
+    let node = NodeName::new(node);
     let clock: Arc<dyn Clock> = Arc::new(zajil_engine::system::SystemClock);
     let telemetry = Telemetry::new().unwrap();
-    let telemetry = telemetry.with_live(Arc::clone(&clock), NodeName::new("test"), 1_000);
+    let telemetry = telemetry.with_live(Arc::clone(&clock), node.clone(), 1_000);
     let telemetry = Arc::new(telemetry);
     let parts = Parts {
         store: store.clone(),
@@ -113,7 +117,7 @@ pub(crate) async fn centre_over(store: Arc<MemoryStore>, accounts: Vec<Account>)
         charger: None,
     };
     let options = zajil_engine::Options {
-        node: NodeName::new("test"),
+        node: node.clone(),
         ..zajil_engine::Options::default()
     };
     let engine = Engine::start(parts, options).await.unwrap();
@@ -132,7 +136,11 @@ pub(crate) async fn centre_over(store: Arc<MemoryStore>, accounts: Vec<Account>)
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let server = Server::new(parts, server::Options::default());
+    let options = server::Options {
+        node,
+        ..server::Options::default()
+    };
+    let server = Server::new(parts, options);
     let (alerting, until) = (Arc::clone(&server), stop.clone());
     spawn(async move { alerting.alert(until).await });
     spawn(Arc::clone(&server).call(stop.clone()));

@@ -1,6 +1,7 @@
 //! Applications that are called when something waits for them (3.4, 2.2.1 and 4.1.7).
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smpp_codec::Status;
@@ -19,11 +20,13 @@ use zajil_core::smpp::carrier::{Host, Password};
 use zajil_core::smpp::outbind::Outbind;
 use zajil_core::smpp::{Account, BindType};
 use zajil_smpp::link::{self, Ended, Handler, Link, Reaction};
+use zajil_store::memory::MemoryStore;
 use zajil_testkit::authority::Authority;
 use zajil_testkit::build;
 
-use crate::bench::{Centre, Esme, PATIENCE, account, centre, sm, spawn};
+use crate::bench::{Centre, Esme, PATIENCE, account, centre_over, sm, spawn};
 use crate::carrier_tls::acceptor;
+use crate::carriers::wait_for;
 
 const FROM: &str = "+46701133111";
 const TO: &str = "+46709771337";
@@ -38,6 +41,7 @@ async fn listening(host: &str) -> (TcpListener, Account) {
         outbind: Some(Outbind {
             host: Host::parse(&format!("{host}:{port}")).unwrap(),
             password: Some(Password::new("letmein".to_owned())),
+            server_name: None,
             ca_path: None,
         }),
         ..account("shop")
@@ -47,7 +51,13 @@ async fn listening(host: &str) -> (TcpListener, Account) {
 
 /// A message centre that routes everything to the application.
 async fn routing(account: Account) -> Centre {
-    let centre = centre(vec![account, crate::bench::account("other")]).await;
+    let store = Arc::new(MemoryStore::new());
+    routing_at("test", store, account).await
+}
+
+async fn routing_at(node: &str, store: Arc<MemoryStore>, account: Account) -> Centre {
+    let accounts = vec![account, crate::bench::account("other")];
+    let centre = centre_over((node, store), accounts).await;
     let all = build::route("", Action::Deliver(build::name("shop")));
     let change = RoutingChange::AddRoute(all);
     centre.engine.change_routing(change, None).await.unwrap();
@@ -223,11 +233,8 @@ impl Handler for Mute {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_is_bound_is_not_called() {
-    let (listener, mut account) = listening("127.0.0.1").await;
-    account.window = NonZeroU32::MIN;
-    let centre = routing(account).await;
+/// A session of the application that is bound by itself.
+async fn mute(centre: &Centre) -> tokio::task::JoinHandle<Ended> {
     let stream = TcpStream::connect(centre.address).await.unwrap();
     let (link, handle) = Link::new(link::Options::new(Side::Esme));
     let running = spawn(link.run(stream, Mute));
@@ -239,6 +246,15 @@ async fn who_is_bound_is_not_called() {
     };
     let bound = handle.request(Pdu::BindReceiver(bind)).await.unwrap();
     assert_eq!(bound.status, Status::ROK);
+    running
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_bound_is_not_called() {
+    let (listener, mut account) = listening("127.0.0.1").await;
+    account.window = NonZeroU32::MIN;
+    let centre = routing(account).await;
+    let running = mute(&centre).await;
     // The window holds one: the other waits, and is due.
     submit(&centre, "first").await;
     submit(&centre, "second").await;
@@ -247,6 +263,50 @@ async fn who_is_bound_is_not_called() {
     // The connection is cut: it is called for the other one.
     running.abort();
     call(&listener).await;
+}
+
+/// Of two nodes the one that an application was bound to calls it; the other knows of it.
+#[tokio::test(start_paused = true)]
+async fn who_is_bound_to_another_node_is_not_called() {
+    let (listener, mut account) = listening("127.0.0.1").await;
+    account.window = NonZeroU32::MIN;
+    let store = Arc::new(MemoryStore::new());
+    let first = routing_at("a", Arc::clone(&store), account.clone()).await;
+    let accounts = vec![account, crate::bench::account("other")];
+    let second = centre_over(("b", store), accounts).await;
+    let running = mute(&second).await;
+    submit(&first, "first").await;
+    submit(&first, "second").await;
+    no_call(&listener, Duration::from_secs(9), "it is bound").await;
+    running.abort();
+    let esme = call(&listener).await;
+    let status = esme.bind(BindType::Receiver, "shop", "secret08").await;
+    assert_eq!(status, Status::ROK);
+    esme.handle.leave();
+    esme.ended.await.unwrap();
+    wait_for(async || (counted(&second, "bound") == 1).then_some(())).await;
+    assert_eq!(counted(&first, "bound"), 0);
+}
+
+/// A certificate may be for another name than that of the address.
+#[tokio::test]
+async fn the_certificate_of_who_is_called_is_for_the_name_that_was_set() {
+    let authority = Authority::new();
+    authority.issue("server", "esme.example.net");
+    let (listener, mut account) = listening("127.0.0.1").await;
+    account.require_tls = true;
+    if let Some(outbind) = &mut account.outbind {
+        outbind.ca_path = Some(authority.path("ca.pem"));
+        outbind.server_name = Some("esme.example.net".to_owned());
+    }
+    let centre = routing(account).await;
+    submit(&centre, "first").await;
+    let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let stream = acceptor(&authority, "server", None).accept(stream).await;
+    let mut esme = called(Esme::over(stream.unwrap(), Vec::new())).await;
+    let status = esme.bind(BindType::Receiver, "shop", "secret08").await;
+    assert_eq!(status, Status::ROK);
+    assert_eq!(esme.next().await.short_message.octets()[..], *b"first");
 }
 
 #[tokio::test]

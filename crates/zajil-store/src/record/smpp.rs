@@ -56,6 +56,8 @@ struct OutbindForm {
     host: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_path: Option<PathBuf>,
 }
@@ -66,6 +68,7 @@ impl OutbindForm {
         Self {
             host: outbind.host.to_string(),
             password: password.map(|password| password.reveal().to_owned()),
+            server_name: outbind.server_name.clone(),
             ca_path: outbind.ca_path.clone(),
         }
     }
@@ -74,6 +77,7 @@ impl OutbindForm {
         Ok(Outbind {
             host: Host::parse(&self.host).map_err(|why| damaged(AccountForm::WHAT, why))?,
             password: self.password.map(Password::new),
+            server_name: self.server_name,
             ca_path: self.ca_path,
         })
     }
@@ -200,6 +204,7 @@ mod tests {
             outbind: Some(Outbind {
                 host: Host::parse("esme.example.net:2775").unwrap(),
                 password: Some(Password::new("secret09".to_owned())),
+                server_name: Some("shop.example.net".to_owned()),
                 ca_path: Some("/etc/zajil/ca.pem".into()),
             }),
             ..account

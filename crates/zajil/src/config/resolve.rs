@@ -90,7 +90,7 @@ pub(super) fn resolve(file: File, places: &Places) -> Result<Config, Invalid> {
     let cdr = records::cdr(file.cdr, &directory, &mut check);
     let live = live(&file.live, &mut check);
     let webhooks = webhooks::webhooks(file.webhooks, live.mask_numbers, &mut check);
-    let smpp = super::smpp::smpp(file.smpp, &mut check);
+    let smpp = super::smpp::smpp(file.smpp, &node_name, &mut check);
     let log = log_options(file.log, &mut check);
     let traces = outside::traces(file.traces, &node_name, &mut check);
     let routes = seed::routes(&file.sms_routes, |key, rule| check.rule(key, rule));

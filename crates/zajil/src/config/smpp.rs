@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use zajil_core::event::NodeName;
 use zajil_smpp::link::Limits;
 use zajil_smpp::server::Options;
 
@@ -50,7 +51,7 @@ fn tls(section: &SmppSection, check: &mut Check<'_>) -> Option<(SocketAddr, File
     Some((address, files))
 }
 
-pub(super) fn smpp(section: SmppSection, check: &mut Check<'_>) -> Smpp {
+pub(super) fn smpp(section: SmppSection, node: &str, check: &mut Check<'_>) -> Smpp {
     let tls = tls(&section, check);
     let chosen = section.listen.map(|text| text.parse());
     let listen = match (section.enabled, chosen) {
@@ -96,6 +97,7 @@ pub(super) fn smpp(section: SmppSection, check: &mut Check<'_>) -> Smpp {
             system_id,
             limits,
             max_connections: check.number("smpp.max_connections", connections, (1, 100_000)),
+            node: NodeName::new(node),
         },
     }
 }

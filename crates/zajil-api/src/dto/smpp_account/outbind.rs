@@ -2,7 +2,7 @@
 
 use zajil_core::outcome::Refusal;
 use zajil_core::smpp::BindType;
-use zajil_core::smpp::carrier::{Host, Password};
+use zajil_core::smpp::carrier::{Host, Password, Tls};
 use zajil_core::smpp::outbind::{LONGEST_PASSWORD, Outbind};
 
 use super::printable;
@@ -13,6 +13,7 @@ use crate::dto::smpp_carrier::tls::path;
 pub(super) struct OutbindIn<'a> {
     pub(super) host: Field<'a>,
     pub(super) password: Field<'a>,
+    pub(super) server_name: Field<'a>,
     pub(super) ca_path: Field<'a>,
 }
 
@@ -27,22 +28,28 @@ impl OutbindIn<'_> {
         let host = |field: Field<'_>| field.parsed("outbind", Host::parse);
         let host = self.host.or_keep(old_host, host)?;
         // Who is not called any more needs nothing of it.
-        let (old_password, old_path) = match (&host, old) {
-            (Some(_), Some(old)) => (old.password, old.ca_path),
-            _ => (None, None),
+        let (old_password, old_name, old_path) = match (&host, old) {
+            (Some(_), Some(old)) => (old.password, old.server_name, old.ca_path),
+            _ => (None, None, None),
         };
         let password = self.password.or_keep(old_password, password)?;
+        let name = |field: Field<'_>| field.parsed("outbind_tls_server_name", Tls::server_name);
+        let server_name = self.server_name.or_keep(old_name, name)?;
         let ca_path = |field: Field<'_>| path(field, "outbind_tls_ca_path");
         let ca_path = self.ca_path.or_keep(old_path, ca_path)?;
         let Some(host) = host else {
-            return match password.is_some() || ca_path.is_some() {
+            return match password.is_some() || server_name.is_some() || ca_path.is_some() {
                 true => Err(Refusal::field("outbind", "is required with outbind_…")),
                 false => Ok(None),
             };
         };
-        if ca_path.is_some() && !require_tls {
-            let rule = "is for accounts with require_tls";
-            return Err(Refusal::field("outbind_tls_ca_path", rule));
+        for (name, is_given) in [
+            ("outbind_tls_server_name", server_name.is_some()),
+            ("outbind_tls_ca_path", ca_path.is_some()),
+        ] {
+            if is_given && !require_tls {
+                return Err(Refusal::field(name, "is for accounts with require_tls"));
+            }
         }
         if !bind_types.iter().any(|kind| kind.receives()) {
             let rule = "is for accounts that bind as receiver or transceiver";
@@ -51,6 +58,7 @@ impl OutbindIn<'_> {
         Ok(Some(Outbind {
             host,
             password,
+            server_name,
             ca_path,
         }))
     }
@@ -102,6 +110,15 @@ mod tests {
                 "outbind_tls_ca_path is for accounts with require_tls",
             ),
             (
+                r#""outbind":"host:1","outbind_tls_server_name":"shop""#,
+                "outbind_tls_server_name is for accounts with require_tls",
+            ),
+            (
+                r#""outbind":"host:1","require_tls":true,"outbind_tls_server_name":"a b""#,
+                "outbind_tls_server_name must be a host name or an IP address",
+            ),
+            (r#""outbind_tls_server_name":"shop""#, "outbind is required"),
+            (
                 r#""outbind":"host:1","require_tls":true,"outbind_tls_ca_path":"ca.pem""#,
                 "outbind_tls_ca_path must be an absolute path",
             ),
@@ -123,7 +140,8 @@ mod tests {
     #[test]
     fn where_an_account_is_called_is_set_kept_and_removed() {
         let body = r#"{"system_id":"shop","require_tls":true,"outbind":"[::1]:2775",
-            "outbind_password":"letmein","outbind_tls_ca_path":"/ca.pem"}"#;
+            "outbind_password":"letmein","outbind_tls_server_name":"esme.example.net",
+            "outbind_tls_ca_path":"/ca.pem"}"#;
         let account = added(body).unwrap();
         let outbind = account.outbind.as_ref().unwrap();
         assert_eq!(outbind.host.to_string(), "[::1]:2775");
@@ -139,6 +157,9 @@ mod tests {
             .outbind
             .unwrap();
         assert_eq!(moved.password, outbind.password);
+        assert_eq!(moved.server_name.as_deref(), Some("esme.example.net"));
+        let unnamed = changed(&account, r#"{"outbind_tls_server_name":null}"#);
+        assert_eq!(unnamed.outbind.unwrap().server_name, None);
         let none = changed(&account, r#"{"outbind":null}"#);
         assert_eq!(none.outbind, None);
         assert_eq!(changed(&none, r#"{"window":3}"#).outbind, None);
