@@ -136,7 +136,9 @@ impl Roster {
         let mut all = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         let seats = all.entry(name.clone()).or_default();
         let answer = change(seats);
-        if seats.binds.is_empty() {
+        // Who leaves and comes back has no more than its rate: that is remembered of every account
+        // that has one.
+        if seats.binds.is_empty() && seats.bucket.is_none() {
             all.remove(name);
         }
         answer
@@ -321,6 +323,29 @@ pub(crate) mod tests {
         assert!(is(0));
         assert!(roster.alerted(name).is_none());
         assert!(!handles[2].is_leaving() && !handles[3].is_leaving());
+    }
+
+    /// Whoever binds anew for each burst would submit as much as it likes.
+    #[tokio::test]
+    async fn a_new_session_is_no_new_burst() {
+        let (roster, mut account) = (Roster::default(), account(DefaultAlphabet::Gsm7));
+        account.rate = NonZeroU32::new(3);
+        let now = Instant::now();
+        let mut taken = 0;
+        for number in 0..5 {
+            let (_, handle) = Link::new(link::Options::new(Side::Centre));
+            let seat = Bind {
+                number,
+                handle,
+                receives: false,
+                is_alerted: false,
+                is_open: true,
+            };
+            roster.enter(&account, seat).unwrap();
+            taken += (0..5).filter(|_| roster.may_submit(&account, now)).count();
+            roster.leave(&account.system_id, number);
+        }
+        assert_eq!(taken, 3);
     }
 
     #[tokio::test(start_paused = true)]

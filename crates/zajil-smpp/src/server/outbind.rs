@@ -35,6 +35,8 @@ type Ended = Option<Duration>;
 /// How it goes with an application that is called.
 #[derive(Debug)]
 struct Called {
+    /// Where.
+    at: Outbind,
     backoff: Backoff,
     /// Not called again before.
     after: Instant,
@@ -43,8 +45,9 @@ struct Called {
 }
 
 impl Called {
-    fn not_yet() -> Self {
+    fn not_yet(at: Outbind) -> Self {
         Self {
+            at,
             backoff: Backoff::new(SOONEST, LATEST),
             after: Instant::now(),
             under_way: None,
@@ -114,7 +117,11 @@ impl Server {
                 continue;
             };
             let called = all.entry(account.system_id.clone());
-            let called = called.or_insert_with(Called::not_yet);
+            let called = called.or_insert_with(|| Called::not_yet(outbind.clone()));
+            if called.at != outbind && called.under_way.is_none() {
+                // That it failed elsewhere says nothing of this.
+                *called = Called::not_yet(outbind.clone());
+            }
             let may = called.under_way.is_none() && called.after <= Instant::now();
             if !may || !self.wants(account) {
                 continue;

@@ -224,6 +224,22 @@ async fn nobody_is_called_without_need() {
     call(&listener).await;
 }
 
+/// Whoever mends the address does not wait for the next try of the wrong one.
+#[tokio::test(start_paused = true)]
+async fn another_address_is_called_at_once() {
+    let (nobody, account) = listening("127.0.0.1").await;
+    drop(nobody);
+    let centre = routing(account).await;
+    submit(&centre, "first").await;
+    wait_for(async || (counted(&centre, "unreached") == 6).then_some(())).await;
+    let (listener, account) = listening("127.0.0.1").await;
+    centre.book.put(account);
+    let began = tokio::time::Instant::now();
+    call(&listener).await;
+    // On the paused clock: the wait had grown to 16 s at least.
+    assert!(began.elapsed() < Duration::from_secs(15));
+}
+
 /// Takes a message and never answers.
 struct Mute;
 
