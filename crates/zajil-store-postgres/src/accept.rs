@@ -53,6 +53,12 @@ impl Prepared {
         matches!(self.message().life, Life::Pending { .. })
     }
 
+    /// When somebody may take it, if it is not over.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        let message = self.message();
+        message.ending().is_none().then(|| message.due())
+    }
+
     /// The number whose location decides, in comparable form.
     fn undecided(&self) -> Option<String> {
         let message = self.message();

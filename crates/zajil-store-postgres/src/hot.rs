@@ -12,11 +12,12 @@ use zajil_core::id::MessageId;
 use zajil_store::Error;
 use zajil_store::contract::{Outcome, Placed};
 
-use crate::accept::{self, Accept, Keys};
+use crate::accept::{self, Accept, Keys, Prepared};
 use crate::conn::{Conn, Step};
 use crate::error::Done;
-use crate::held::{self, Entry, Held};
-use crate::lane::{Delta, Writes};
+use crate::front::{Fronts, Start};
+use crate::held::{self, Entry};
+use crate::lane::{Common, Delta, Writes};
 use crate::lease::{Lease, Leased};
 use crate::location::{self, Serving};
 use crate::notify::Hints;
@@ -67,6 +68,8 @@ pub(crate) struct Answers {
     first_claim: usize,
     /// How many connections had been lost by then.
     losses: u64,
+    /// From where on each claim looked.
+    starts: Vec<Start>,
     /// What the claims answered; none when that is lost.
     leased: Option<Vec<Done<Leased>>>,
 }
@@ -127,9 +130,9 @@ struct Known {
 pub(crate) async fn prepare<'a>(
     conn: &Conn,
     batch: &'a mut Batch,
-    (missed, held): (&AtomicBool, &Held),
+    (missed, common): (&AtomicBool, &Common),
 ) -> Done<Writes<'a>> {
-    let losses = held.losses();
+    let losses = common.held.losses();
     let held = batch.take_held(losses);
     let Batch { jobs, answers } = batch;
     let kinds = Kinds::of(jobs);
@@ -151,6 +154,7 @@ pub(crate) async fn prepare<'a>(
     delta.messages += more.messages;
     delta.pending += more.pending;
     delta.outbox += more.outbox;
+    let start = |job: &&Lease| common.fronts.start(job.asker());
     let mut steps = Vec::new();
     if !known.begun && !whole {
         steps.push(Step::bare("BEGIN"));
@@ -162,14 +166,17 @@ pub(crate) async fn prepare<'a>(
         outcomes,
         first_claim: steps.len(),
         losses,
+        starts: kinds.leases.iter().map(start).collect(),
         leased: None,
     };
     // Last, so that what this batch reports is not leased in the same moment.
-    steps.extend(kinds.leases.iter().flat_map(|job| job.steps()));
+    let claims = kinds.leases.iter().zip(&answers.starts);
+    steps.extend(claims.flat_map(|(job, start)| job.steps(*start)));
     Ok(Writes {
         steps,
         delta,
         whole,
+        queued: false,
     })
 }
 
@@ -272,18 +279,29 @@ impl Batch {
     }
 
     /// What the steps have answered that [`prepare`] named.
-    pub(crate) fn take_rows(&mut self, rows: Vec<Vec<tokio_postgres::Row>>) {
+    pub(crate) fn take_rows(&mut self, rows: Vec<Vec<tokio_postgres::Row>>, fronts: &Fronts) {
         let losses = self.answers.losses;
         let claims = rows.get(self.answers.first_claim..).unwrap_or_default();
-        let leases = Kinds::of(&self.jobs).leases;
-        let leased = leases
+        let kinds = Kinds::of(&self.jobs);
+        if let Some(due) = first_due(&kinds, &self.answers) {
+            fronts.note_due(due);
+        }
+        let leased = kinds
+            .leases
             .iter()
             .zip(claims.chunks_exact(2))
             .map(|(job, answer)| match answer {
                 [claimed, texts] => Leased::read(claimed, texts, job.until, losses),
                 _ => Err(damaged("no answer".into()).into()),
             });
-        self.answers.leased = Some(leased.collect());
+        let leased: Vec<Done<Leased>> = leased.collect();
+        let starts = kinds.leases.iter().zip(&self.answers.starts);
+        for ((job, start), leased) in starts.zip(&leased) {
+            if let Ok(leased) = leased {
+                fronts.note(&job.ask, *start, job.found(leased));
+            }
+        }
+        self.answers.leased = Some(leased);
     }
 
     /// It committed, but what was claimed is not known: those messages come back by themselves.
@@ -330,6 +348,15 @@ impl Batch {
             job.refuse(error.clone());
         }
     }
+}
+
+/// The first instant at which something falls due that was put into a queue.
+fn first_due(kinds: &Kinds<'_>, answers: &Answers) -> Option<Timestamp> {
+    let drafts = kinds.accepts.iter().flat_map(|job| &job.drafts);
+    let placed = drafts.filter_map(Prepared::due);
+    let reported = answers.outcomes.iter().flatten().flatten();
+    let moved = reported.filter(|done| done.message.ending().is_none());
+    placed.chain(moved.map(|done| done.message.due())).min()
 }
 
 fn touch_placed(hints: &Hints, job: &Accept, placed: &[Placed]) {

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc};
+use zajil_core::frontend::FrontendName;
 use zajil_database::postgres::Dial;
 use zajil_store::Error;
 use zajil_telemetry::{Stopwatch, Telemetry};
 
 use crate::conn::{Conn, Manners, Step, bind};
 use crate::error::{Done, Fault};
+use crate::front::Fronts;
 use crate::held::Held;
 use crate::hot::{self, Batch, Hot};
 use crate::notify::Hints;
@@ -46,6 +48,8 @@ pub(crate) struct Writes<'a> {
     /// Whether its only step is all of it, and moves the number on: what [`MARK`] takes comes
     /// behind its own parameters, and there is no BEGIN and no COMMIT.
     pub(crate) whole: bool,
+    /// Whether anything was put into a queue that may be due before what is there.
+    pub(crate) queued: bool,
 }
 
 /// A transaction in progress, as chores see it.
@@ -54,6 +58,7 @@ pub(crate) struct Tx<'a> {
     pub(crate) conn: &'a Conn,
     delta: std::sync::Mutex<Delta>,
     pub(crate) hints: &'a Hints,
+    queued: AtomicBool,
 }
 
 impl Tx<'_> {
@@ -67,6 +72,12 @@ impl Tx<'_> {
         delta.messages += more.messages;
         delta.pending += more.pending;
         delta.outbox += more.outbox;
+    }
+
+    /// Something was put into this queue.
+    pub(crate) fn queued(&self, queue: Option<&FrontendName>) {
+        self.queued.store(true, Ordering::Relaxed);
+        self.hints.touch(queue);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Delta> {
@@ -157,6 +168,8 @@ pub(crate) struct Common {
     pub(crate) telemetry: Option<Arc<Telemetry>>,
     /// What was leased here.
     pub(crate) held: Held,
+    /// Where the queues begin.
+    pub(crate) fronts: Fronts,
     /// Whether this process has had a place among the nodes: without one it may not write then.
     pub(crate) joined: AtomicBool,
 }
@@ -295,7 +308,10 @@ impl Lane {
                 Attempt::Unknown(fault, number) => {
                     self.lose();
                     match self.resolve(number).await {
-                        Ok(true) => return work.known_late(),
+                        Ok(true) => {
+                            self.common.fronts.reset();
+                            return work.known_late();
+                        }
                         Ok(false) => fault,
                         Err(_) => return Err(Error::Unknown(text(fault))),
                     }
@@ -325,14 +341,19 @@ impl Lane {
     async fn attempt(&self, conn: &Conn, n: i64, work: &mut Work<'_>) -> Attempt {
         let outcome = match work {
             Work::Hot(batch) => {
-                let known = (&self.missed, &self.common.held);
+                let known = (&self.missed, &*self.common);
                 let prepared = hot::prepare(conn, batch, known).await;
                 let outcome = self.finish(conn, n, prepared).await;
-                outcome.map(|rows| batch.take_rows(rows))
+                outcome.map(|rows| batch.take_rows(rows, &self.common.fronts))
             }
             Work::Chore(chore) => {
                 let prepared = self.run(conn, &mut **chore).await;
-                self.finish(conn, n, prepared).await.map(drop)
+                let queued = prepared.as_ref().is_ok_and(|writes| writes.queued);
+                let outcome = self.finish(conn, n, prepared).await.map(drop);
+                if queued {
+                    self.common.fronts.reset();
+                }
+                outcome
             }
         };
         match outcome {
@@ -377,6 +398,7 @@ impl Lane {
             mut steps,
             delta,
             whole,
+            ..
         } = writes;
         let Delta {
             messages,
@@ -397,6 +419,7 @@ impl Lane {
             conn,
             delta: std::sync::Mutex::default(),
             hints: &self.common.hints,
+            queued: AtomicBool::default(),
         };
         chore.run(&tx).await?;
         let delta = *tx.lock();
@@ -404,6 +427,7 @@ impl Lane {
             steps: Vec::new(),
             delta,
             whole: false,
+            queued: tx.queued.load(Ordering::Relaxed),
         })
     }
 

@@ -11,6 +11,7 @@ use zajil_store::contract::OfferAsk;
 
 use crate::conn::{Step, bind};
 use crate::error::Done;
+use crate::front::{Found, Place, Start};
 use crate::held::Version;
 use crate::row::{UNROUTED, Waiting, damaged, message_columns, pending, text_columns};
 use crate::ticket::Ticket;
@@ -29,6 +30,8 @@ pub(crate) struct Leased {
     pub(crate) messages: Vec<Message>,
     /// Those of them that somebody held before, without a report.
     pub(crate) returned: Vec<MessageId>,
+    /// The place of the first of them.
+    pub(crate) first: Option<Place>,
     /// Which transaction has claimed them.
     pub(crate) version: Option<Version>,
     /// How many connections had been lost before it.
@@ -61,25 +64,38 @@ macro_rules! hold {
     };
 }
 
-/// Takes rows that nobody else is about to take. One queue: the index gives them in order.
+/// Takes rows that nobody else is about to take. One queue: the index gives them in order. When
+/// there are too few from where it begins, those before it, too.
 const CLAIM_ONE: &str = concat!(
-    "WITH c AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
-     WHERE q.dest = $1 AND q.due <= $2 AND ",
+    "WITH a AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
+     WHERE q.dest = $1 AND q.due <= $2 AND (q.due, q.id) >= ($5, $6) AND ",
     alive!(),
-    " ORDER BY q.due, q.id LIMIT $3 FOR UPDATE SKIP LOCKED)",
+    " ORDER BY q.due, q.id LIMIT $3 FOR UPDATE SKIP LOCKED), \
+     b AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
+     WHERE q.dest = $1 AND q.due <= $2 AND (q.due, q.id) >= ($7, $8) \
+     AND (q.due, q.id) < ($5, $6) AND ",
+    alive!(),
+    " ORDER BY q.due, q.id LIMIT $3 - (SELECT count(*) FROM a) FOR UPDATE SKIP LOCKED), \
+     c AS MATERIALIZED (SELECT * FROM a UNION ALL SELECT * FROM b)",
     hold!()
 );
 
-/// The first of two queues, as many of each and of both as `$most` says; no index has them in one
-/// order.
+/// The first of two queues from a place on, as many of each and of both as `$most` says; no index
+/// has them in one order.
 macro_rules! first_of_two {
-    ($most:literal) => {
+    ($most:literal from $place:literal) => {
         concat!(
-            "SELECT x.id FROM ((SELECT q.due, q.id FROM q WHERE q.dest = $1 AND q.due <= $2 AND ",
+            "SELECT x.id FROM ((SELECT q.due, q.id FROM q WHERE q.dest = $1 AND q.due <= $2 \
+             AND (q.due, q.id) >= ",
+            $place,
+            " AND ",
             alive!(),
             " ORDER BY q.due, q.id LIMIT ",
             $most,
-            ") UNION ALL (SELECT q.due, q.id FROM q WHERE q.dest = '' AND q.due <= $2 AND ",
+            ") UNION ALL (SELECT q.due, q.id FROM q WHERE q.dest = '' AND q.due <= $2 \
+             AND (q.due, q.id) >= ",
+            $place,
+            " AND ",
             alive!(),
             " ORDER BY q.due, q.id LIMIT ",
             $most,
@@ -97,11 +113,11 @@ macro_rules! first_of_two {
 const CLAIM_TWO: &str = concat!(
     "WITH a AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
      WHERE q.id = ANY (ARRAY(",
-    first_of_two!("$3"),
+    first_of_two!("$3" from "($5, $6)"),
     ")) AND q.dest IN ($1, '') AND q.due <= $2 FOR UPDATE SKIP LOCKED), \
      b AS MATERIALIZED (SELECT q.id, q.due, q.leased_until IS NOT NULL AS held FROM q \
      WHERE q.id = ANY (ARRAY(",
-    first_of_two!("$3 + 2000"),
+    first_of_two!("$3 + 2000" from "($7, $8)"),
     ")) AND q.id <> ALL (ARRAY(SELECT id FROM a)) AND q.dest IN ($1, '') AND q.due <= $2 \
      ORDER BY q.due, q.id LIMIT $3 - (SELECT count(*) FROM a) FOR UPDATE SKIP LOCKED), \
      c AS MATERIALIZED (SELECT * FROM a UNION ALL SELECT * FROM b)",
@@ -120,8 +136,14 @@ const READ: &str = concat!(
 );
 
 impl Lease {
+    /// Whose claim it is, and whether it is of two queues.
+    pub(crate) fn asker(&self) -> (&str, bool) {
+        let asker = &self.ask.asker;
+        (asker.name.as_str(), asker.include_unrouted)
+    }
+
     /// Claims, and reads what was claimed.
-    pub(crate) fn steps(&self) -> [Step<'static>; 2] {
+    pub(crate) fn steps(&self, start: Start) -> [Step<'static>; 2] {
         let (ask, until) = (&self.ask, self.until.millis());
         let name = ask.asker.name.as_str().to_owned();
         let sql = if ask.asker.include_unrouted {
@@ -130,8 +152,27 @@ impl Lease {
             CLAIM_ONE
         };
         let limit = i64::from(ask.limit);
-        let claim = Step::new(sql, bind![name, ask.now.millis(), limit, until]);
-        [claim, Step::bare(READ)]
+        let (near, far) = (start.near, start.far);
+        let parameters = bind![
+            name,
+            ask.now.millis(),
+            limit,
+            until,
+            near.0,
+            near.1,
+            far.0,
+            far.1
+        ];
+        [Step::new(sql, parameters), Step::bare(READ)]
+    }
+
+    /// What the claim has found.
+    pub(crate) fn found(&self, leased: &Leased) -> Found {
+        let asked = usize::try_from(self.ask.limit).unwrap_or(usize::MAX);
+        Found {
+            first: leased.first,
+            full: leased.messages.len() >= asked,
+        }
     }
 }
 
@@ -161,9 +202,12 @@ impl Leased {
         }
         leased.sort_unstable_by_key(|(due, _, message)| (*due, message.id));
         let held = leased.iter().filter(|(_, held, _)| *held);
+        let first = leased.first();
+        let first = first.map(|(due, _, message)| (*due, message.id.as_i64()));
         Ok(Self {
             returned: held.map(|(_, _, message)| message.id).collect(),
             messages: leased.into_iter().map(|(_, _, message)| message).collect(),
+            first,
             version: version.transpose()?.map(as_version),
             losses,
         })
@@ -229,15 +273,16 @@ pub(crate) fn offer(ask: &OfferAsk) -> Step<'static> {
     Step::new(sql, bind![name, ask.now.millis(), i64::from(ask.limit)])
 }
 
-/// When the next message for the asker falls due.
-pub(crate) fn next_due(asker: &Asker) -> Step<'static> {
-    const SQL: &str = "SELECT least((SELECT min(due) FROM q WHERE dest = $1), \
-         (SELECT min(due) FROM q WHERE dest = $2))";
+/// When the next message for the asker falls due, of those from a place on.
+pub(crate) fn next_due(asker: &Asker, from: Place) -> Step<'static> {
+    const SQL: &str = "SELECT least(\
+         (SELECT min(due) FROM q WHERE dest = $1 AND (due, id) >= ($3, $4)), \
+         (SELECT min(due) FROM q WHERE dest = $2 AND (due, id) >= ($3, $4)))";
     let name = asker.name.as_str().to_owned();
     let other = if asker.include_unrouted {
         UNROUTED.to_owned()
     } else {
         name.clone()
     };
-    Step::new(SQL, bind![name, other])
+    Step::new(SQL, bind![name, other, from.0, from.1])
 }

@@ -10,6 +10,7 @@ mod cluster;
 mod conn;
 mod endings;
 mod error;
+mod front;
 mod held;
 mod hot;
 mod lane;

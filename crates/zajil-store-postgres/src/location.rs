@@ -172,7 +172,7 @@ pub(crate) async fn locate(
         queues.extend(wake(tx, number, now).await?);
     }
     for queue in &queues {
-        tx.hints.touch(queue.as_ref());
+        tx.queued(queue.as_ref());
     }
     let located = Located {
         location,
@@ -214,7 +214,7 @@ pub(crate) async fn forget(tx: &Tx<'_>, id: u64, now: Timestamp) -> Done<bool> {
     if let Some(number) = comparable(&location) {
         hold(tx.conn, Held::Number, &[number.clone()].into()).await?;
         if let Some(queue) = rehome(tx, &number, now).await? {
-            tx.hints.touch(queue.as_ref());
+            tx.queued(queue.as_ref());
         }
     }
     Ok(true)
@@ -250,7 +250,7 @@ pub(crate) async fn expire(tx: &Tx<'_>, now: Timestamp, limit: u32, others: Othe
     hold(tx.conn, Held::Number, &numbers).await?;
     for number in &numbers {
         if let Some(queue) = rehome(tx, number, now).await? {
-            tx.hints.touch(queue.as_ref());
+            tx.queued(queue.as_ref());
         }
     }
     Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))

@@ -20,6 +20,7 @@ use zajil_telemetry::{Stopwatch, Telemetry};
 use crate::conn::{Conn, Manners, Step};
 use crate::endings::Horizon;
 use crate::error::{Done, Fault};
+use crate::front::Fronts;
 use crate::held::Held;
 use crate::hot::Hot;
 use crate::lane::{Common, Job, Lane, Place, Queue, Task, Tx};
@@ -166,6 +167,7 @@ impl PostgresStore {
                 hints: Arc::clone(&hints),
                 telemetry: options.telemetry.clone(),
                 held: Held::default(),
+                fronts: Fronts::default(),
                 joined: AtomicBool::new(false),
             })
         };

@@ -559,7 +559,7 @@ pub(crate) async fn all(
     for done in outcomes.iter().flatten() {
         receipts::touch(tx.hints, done);
         if done.message.ending().is_none() {
-            tx.hints.touch(done.queued_for.as_ref());
+            tx.queued(done.queued_for.as_ref());
         }
     }
     Ok(outcomes)

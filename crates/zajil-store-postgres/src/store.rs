@@ -118,7 +118,12 @@ impl Store for PostgresStore {
         Box::pin(async move {
             self.tidy(now).await?;
             let read = |rows: &[Row]| first(rows, |row| Ok(row.try_get::<_, Option<i64>>(0)?));
-            let due = self.quick.read(move || lease::next_due(&asker), read);
+            let from = self
+                .common
+                .fronts
+                .start((asker.name.as_str(), asker.include_unrouted))
+                .far;
+            let due = self.quick.read(move || lease::next_due(&asker, from), read);
             Ok(due.await?.flatten().map(Timestamp::from_millis))
         })
     }

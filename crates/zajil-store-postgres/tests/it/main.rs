@@ -7,6 +7,7 @@ mod conformance;
 mod day;
 mod endings;
 mod failover;
+mod front;
 mod held;
 #[path = "../../../zajil-store-embedded/tests/it/make.rs"]
 mod make;
