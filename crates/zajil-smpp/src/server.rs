@@ -29,7 +29,7 @@ use zajil_telemetry::Telemetry;
 
 use self::bind::Bound;
 use self::session::Session;
-use crate::accounts::{Accounts, Peer, Roster, Verified};
+use crate::accounts::{Accounts, Peer, Roster, Verified, admit};
 use crate::duplex::{Duplex, Secure};
 use crate::link::{self, Limits, Link};
 use crate::trace::Trace;
@@ -39,6 +39,9 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Connections to applications that are being made at a time.
 const DIALLING_AT_ONCE: usize = 32;
+
+/// So often it is looked whether who is bound may still be.
+const WELCOME_EVERY: Duration = Duration::from_secs(2);
 
 /// No account's window is wider.
 const WIDEST_WINDOW: usize = 10_000;
@@ -248,9 +251,11 @@ impl Server {
         }
         let bound = Arc::new(Bound::not_yet(trace, called));
         let session = Session::new((self, &bound), (number, peer), handle.clone());
-        let peer = peer.address;
         let leaving = async {
-            stop.cancelled().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.not_welcome(&bound, peer) => {}
+            }
             handle.leave();
             std::future::pending::<()>().await;
         };
@@ -269,7 +274,27 @@ impl Server {
             sessions.with_label_values(&[kind.as_str()]).dec();
         }
         let account = name.as_ref().map_or("", |name| name.as_str());
+        let peer = peer.address;
         tracing::info!(account, %peer, %ended, "SMPP session ended");
         bound.kind()
+    }
+
+    /// Waits until who is bound could not bind any more: its account is gone, disabled or expired,
+    /// or may not bind so or from there. That it has another password now is no reason.
+    async fn not_welcome(&self, bound: &Bound, peer: Peer) {
+        let mut ticks = tokio::time::interval(WELCOME_EVERY);
+        loop {
+            ticks.tick().await;
+            let (Some(account), Some(kind)) = (bound.account(), bound.kind()) else {
+                continue;
+            };
+            let name = account.system_id.as_str();
+            let now = self.parts.clock.now();
+            let known = self.parts.accounts.find(name);
+            if known.is_none_or(|known| admit(&known, kind, peer, now).is_err()) {
+                tracing::warn!(account = name, "may not be bound any more: unbound");
+                return;
+            }
+        }
     }
 }

@@ -66,6 +66,8 @@ pub(super) struct Running<H> {
     faults: u32,
     unanswered: usize,
     leaving: Leaving,
+    /// When leave is taken, whatever is under way.
+    leave_by: Option<Instant>,
     /// When octets were last sent, or began to wait.
     progress: Instant,
     /// The link ends with this once everything is sent.
@@ -112,6 +114,7 @@ impl<H: Handler> Running<H> {
             faults: 0,
             unanswered: 0,
             leaving: Leaving::No,
+            leave_by: None,
             progress: Instant::now(),
             last: None,
         }
@@ -179,7 +182,10 @@ impl<H: Handler> Running<H> {
             },
             Some(done) = self.working.next(), if goes_on => self.done(done),
             Some(request) = self.requests.recv(), if goes_on => self.ask(request),
-            () = self.leave.cancelled(), if is_asked => self.leaving = Leaving::Soon,
+            () = self.leave.cancelled(), if is_asked => {
+                self.leaving = Leaving::Soon;
+                self.leave_by = Some(Instant::now() + self.options.limits.response);
+            }
             () = sleep_until(wake) => {}
         }
         self.say_what_was_written();
@@ -393,9 +399,12 @@ impl<H: Handler> Running<H> {
         }
     }
 
-    /// Goes on with leave-taking, where nothing is under way any more.
+    /// Goes on with leave-taking, where nothing is under way any more. A peer that goes on sending
+    /// does not put it off for ever.
     fn take_leave(&mut self) {
-        if self.leaving == Leaving::No || self.under_way > 0 {
+        let is_soon = self.leaving == Leaving::Soon;
+        let is_late = is_soon && self.leave_by.is_some_and(|by| by <= Instant::now());
+        if self.leaving == Leaving::No || (self.under_way > 0 && !is_late) {
             return;
         }
         match self.leaving {
@@ -447,6 +456,8 @@ impl<H: Handler> Running<H> {
             .window
             .deadline()
             .map_or(wake, |deadline| wake.min(deadline));
+        let leaves = self.leave_by.filter(|by| *by > now);
+        let wake = leaves.map_or(wake, |by| wake.min(by));
         if self.out.is_empty() {
             return Ok(wake);
         }

@@ -148,6 +148,26 @@ async fn a_session_is_bound_used_and_left() {
     assert_eq!(*seen.lock().unwrap(), ["BoundTrx", "Closed"]);
 }
 
+/// A peer for which something is under way all the time does not put leave-taking off for ever.
+#[tokio::test(start_paused = true)]
+async fn leave_is_taken_whatever_is_under_way() {
+    let ended = beside(
+        Centre::default(),
+        centre_options(),
+        async |mut peer, handle| {
+            peer.bind().await;
+            peer.send(&submit(), 2).await;
+            handle.leave();
+            // After the time that a response may take.
+            peer.expect("unbind", Status::ROK, 1).await;
+            peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
+            assert_eq!(peer.next().await, None);
+        },
+    )
+    .await;
+    assert_eq!(ended, Ended::Unbound);
+}
+
 /// `alert_notification` has no response: who sends it learns whether it was written.
 #[tokio::test(start_paused = true)]
 async fn what_is_never_answered_is_told_in_a_bound_session_only() {

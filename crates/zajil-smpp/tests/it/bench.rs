@@ -39,6 +39,10 @@ impl Book {
         let name = account.system_id.to_string();
         self.0.lock().unwrap().insert(name, Arc::new(account));
     }
+
+    pub(crate) fn remove(&self, system_id: &str) {
+        self.0.lock().unwrap().remove(system_id);
+    }
 }
 
 impl Accounts for Book {

@@ -6,10 +6,11 @@ use smpp_codec::Status;
 use smpp_codec::pdu::Pdu;
 use smpp_codec::tlv::Tag;
 use zajil_core::clock::Timestamp;
-use zajil_core::smpp::{BindType, Network};
+use zajil_core::smpp::password::Hashed;
+use zajil_core::smpp::{Account, BindType, Network};
 use zajil_smpp::link::Ended;
 
-use crate::bench::{Esme, account, centre};
+use crate::bench::{Esme, PATIENCE, account, centre, sm};
 
 #[tokio::test]
 async fn who_may_not_bind_is_told_why_and_left() {
@@ -137,4 +138,49 @@ async fn an_account_that_needs_tls_does_not_bind_without() {
     let esme = Esme::connect(&centre).await;
     let status = esme.bind(BindType::Transceiver, "shop", "secret08").await;
     assert_eq!(status, Status::RBINDFAIL);
+}
+
+/// Who could not bind any more does not stay bound: not until its own end, and not as an account
+/// that is none. What else is changed of an account leaves its sessions alone.
+#[tokio::test]
+async fn who_may_not_bind_any_more_is_unbound() {
+    let off = Account {
+        enabled: false,
+        ..account("off")
+    };
+    let over = Account {
+        expires: Some(Timestamp::from_secs(1)),
+        ..account("over")
+    };
+    let elsewhere = Account {
+        networks: vec![Network::parse("192.0.2.0/24").unwrap()],
+        ..account("elsewhere")
+    };
+    let writes = Account {
+        bind_types: vec![BindType::Transmitter],
+        ..account("writes")
+    };
+    let changed = [off, over, elsewhere, writes];
+    let names = ["stays", "gone", "off", "over", "elsewhere", "writes"];
+    let centre = centre(names.map(account).into()).await;
+    let stays = Esme::bound(&centre, "stays").await;
+    let mut all = vec![Esme::bound(&centre, "gone").await];
+    centre.book.remove("gone");
+    for account in &changed {
+        all.push(Esme::bound(&centre, account.system_id.as_str()).await);
+    }
+    let other = Account {
+        max_binds: NonZeroU32::new(7).unwrap(),
+        password: Hashed::new(b"secret09", [1; 16]),
+        ..account("stays")
+    };
+    for account in changed.into_iter().chain([other]) {
+        centre.book.put(account);
+    }
+    for esme in all {
+        let ended = tokio::time::timeout(PATIENCE, esme.ended).await;
+        assert_eq!(ended.unwrap().unwrap(), Ended::Unbound);
+    }
+    let (status, _) = stays.submit(sm("A", "+46709771337", b"hi")).await;
+    assert_eq!(status, Status::ROK);
 }
