@@ -59,37 +59,87 @@ impl Promised {
         !self.known().full.is_empty()
     }
 
-    /// Counts what is on the shelf.
+    /// Counts what is on the shelf. Until that is done, what was counted before holds.
     pub(super) async fn count(&self, store: &dyn Store, now: Timestamp) -> Result<(), Error> {
-        // What is promised meanwhile may be counted twice, until the next count.
-        self.known().since.clear();
-        let mut counted = BTreeMap::new();
-        let mut last = 0;
-        loop {
-            let page = store.shelf(Page {
-                kind: Kind::SmppWatch,
-                from: Start::After(last),
-                offset: 0,
-                limit: PAGE,
-            });
-            let page = page.await?;
-            let Some(record) = page.last() else {
-                break;
-            };
-            last = record.id;
-            // One that cannot be read is told of when its number is looked for.
-            let all = page
-                .iter()
-                .flat_map(|record| decode_smpp_alerts(&record.body));
-            for alert in all.flatten() {
-                if alert.until.is_none_or(|until| until > now) {
-                    *counted.entry(alert.account).or_default() += 1;
-                }
-            }
-        }
+        let before = self.known().since.clone();
+        let counted = counted(store, now).await?;
         let mut known = self.known();
+        // What was promised meanwhile may be counted twice, until the next count.
+        known.since.retain(|account, count| {
+            *count -= before.get(account).copied().unwrap_or(0).min(*count);
+            *count > 0
+        });
         known.counted = counted;
         known.full.clear();
         Ok(())
+    }
+}
+
+/// How many promises of each account are on the shelf.
+async fn counted(
+    store: &dyn Store,
+    now: Timestamp,
+) -> Result<BTreeMap<FrontendName, usize>, Error> {
+    let mut counted = BTreeMap::new();
+    let mut last = 0;
+    loop {
+        let page = store.shelf(Page {
+            kind: Kind::SmppWatch,
+            from: Start::After(last),
+            offset: 0,
+            limit: PAGE,
+        });
+        let page = page.await?;
+        let Some(record) = page.last() else {
+            return Ok(counted);
+        };
+        last = record.id;
+        // One that cannot be read is told of when its number is looked for.
+        let all = page
+            .iter()
+            .flat_map(|record| decode_smpp_alerts(&record.body));
+        for alert in all.flatten() {
+            if alert.until.is_none_or(|until| until > now) {
+                *counted.entry(alert.account).or_default() += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zajil_core::id::MessageId;
+    use zajil_core::smpp::Named;
+    use zajil_store::memory::MemoryStore;
+    use zajil_store::record::SmppAlert;
+    use zajil_store::watch::Waiting;
+
+    use super::*;
+
+    /// What is on the shelf already is not counted again as promised since; what is over is not.
+    #[tokio::test]
+    async fn a_count_takes_the_place_of_what_was_promised_before_it() {
+        let (store, promised) = (MemoryStore::new(), Promised::default());
+        let shop = FrontendName::parse("shop").unwrap();
+        let now = Timestamp::EPOCH;
+        for (number, until) in [("46700000001", now), ("46700000002", Timestamp::MAX)] {
+            let mut waiting = Waiting::on(&store, number).await.unwrap();
+            waiting.all.push(SmppAlert {
+                account: shop.clone(),
+                subscriber: Named::default(),
+                application: Named::default(),
+                messages: vec![MessageId::new(1).unwrap()],
+                until: Some(until),
+            });
+            waiting.write(&store, Vec::new(), now).await.unwrap();
+        }
+        (0..MOST_PROMISED).for_each(|_| promised.add(&shop));
+        assert!(!promised.has_room(&shop) && promised.is_full());
+        promised.count(&store, now).await.unwrap();
+        assert!(promised.has_room(&shop) && !promised.is_full());
+        (2..MOST_PROMISED).for_each(|_| promised.add(&shop));
+        assert!(promised.has_room(&shop));
+        promised.add(&shop);
+        assert!(!promised.has_room(&shop));
     }
 }
