@@ -37,7 +37,8 @@ pub(crate) fn first_due_and_refunds(db: &Connection) -> Done<(Option<Timestamp>,
     Ok((due.map(Timestamp::from_millis), refunds))
 }
 
-/// A walk through the queue, in pieces.
+/// A walk through the queue, in pieces. What is leased between two of them may be counted in its
+/// run and in its row.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     depths: HashMap<i64, Depth>,

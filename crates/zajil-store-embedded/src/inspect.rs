@@ -18,6 +18,9 @@ pub const DATABASE: &str = "queue.db";
 /// The file that the process with the directory open has locked.
 pub const LOCK: &str = "lock";
 
+/// The first form in which a pending message need not have a row in `q`.
+const FIRST_WITH_RUNS: i64 = 11;
+
 /// What a database says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inspection {
@@ -94,7 +97,10 @@ pub fn inspect(db: &Connection) -> Result<Inspection, OpenError> {
     Ok(Inspection {
         form,
         known: schema::KNOWN,
-        pending: one(PENDING)?,
+        pending: one(match form {
+            ..FIRST_WITH_RUNS => "SELECT count(*) FROM q",
+            FIRST_WITH_RUNS.. => PENDING,
+        })?,
         finished: one("SELECT count(*) FROM finished")?,
         outbox: one("SELECT count(*) FROM finished WHERE seq > \
                      coalesce((SELECT value FROM meta WHERE name = 'outbox_done'), 0)")?,

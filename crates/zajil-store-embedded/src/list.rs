@@ -164,6 +164,11 @@ fn pending(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
 
 /// The highest ids of pending messages below one, at most so many.
 fn newest(db: &Connection, below: i64, limit: usize) -> Done<Vec<i64>> {
+    // Most often as many of the newest wait, or not many do at all.
+    let (near, is_all) = among_the_newest(db, below, limit)?;
+    if near.len() == limit || is_all {
+        return Ok(near);
+    }
     let mut ids = run::newest(db, below, limit)?;
     let mut statement =
         db.prepare_cached("SELECT id FROM q WHERE id < ?1 ORDER BY id DESC LIMIT ?2")?;
@@ -174,4 +179,25 @@ fn newest(db: &Connection, below: i64, limit: usize) -> Done<Vec<i64>> {
     ids.sort_unstable_by(|one, other| other.cmp(one));
     ids.truncate(limit);
     Ok(ids)
+}
+
+/// Those of the newest messages that wait, and whether these were all messages.
+fn among_the_newest(db: &Connection, below: i64, limit: usize) -> Done<(Vec<i64>, bool)> {
+    let looked_at = limit.saturating_mul(2).saturating_add(1_000);
+    let mut statement = db.prepare_cached(
+        "SELECT m.id, f.id IS NULL FROM msg m LEFT JOIN fin f ON f.id = m.id \
+         WHERE m.id < ?1 ORDER BY m.id DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query([below, i64::try_from(looked_at).unwrap_or(i64::MAX)])?;
+    let (mut ids, mut read) = (Vec::new(), 0);
+    while ids.len() < limit {
+        let Some(row) = rows.next()? else {
+            return Ok((ids, read < looked_at));
+        };
+        read += 1;
+        if row.get(1)? {
+            ids.push(row.get(0)?);
+        }
+    }
+    Ok((ids, false))
 }

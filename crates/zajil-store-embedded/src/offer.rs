@@ -78,7 +78,7 @@ pub(crate) struct Leased {
 pub(crate) fn lease(tx: &mut Tx<'_>, ask: &OfferAsk, until: Timestamp) -> Done<Leased> {
     sweep::locations(tx, ask.now, sweep::LOCATIONS_AT_ONCE)?;
     // What this transaction has taken off the runs is not to be found there.
-    tx.settle_gone()?;
+    tx.settle_left()?;
     let (mut messages, mut returned) = (Vec::new(), Vec::new());
     for Offered {
         mut message,

@@ -157,8 +157,10 @@ pub(crate) fn settle(
     if before.retrying && message.attempts == Attempt::default() {
         tx.forget_retrying(&message)?;
     }
-    if message.next_turn() != before.turn {
-        turn::expect(tx, Place::of_turn(&message))?;
+    let turn = Place::of_turn(&message);
+    if turn != before.turn {
+        turn::forget(tx, before.turn)?;
+        turn::write(tx, turn)?;
     }
     let home = tx.enqueue_again(&message, before, scene.now)?;
     Ok(Reported {

@@ -20,8 +20,8 @@ use zajil_store::{Error, record};
 
 use crate::error::Done;
 use crate::pack::Place;
-use crate::run;
 use crate::writer::Tx;
+use crate::{run, turn};
 
 /// The queue of messages that neither a route nor a location decides.
 pub(crate) const UNROUTED: i64 = 0;
@@ -243,9 +243,12 @@ impl Tx<'_> {
 
     /// A message that had no row in `q` is no longer new.
     fn was_new(&mut self, message: &Message, before: &Before) -> Done<()> {
-        if let Some(name) = &before.dest_smsc {
-            let dest = self.dest(name)?;
-            self.leaves(dest, Place::in_run(message));
+        match &before.dest_smsc {
+            Some(name) => {
+                let dest = self.dest(name)?;
+                self.leaves(dest, Place::in_run(message));
+            }
+            None => tracing::error!(id = %message.id, "a pending message was in no queue"),
         }
         Ok(())
     }
@@ -348,6 +351,10 @@ impl Tx<'_> {
         if self.kept("DELETE FROM q WHERE id = ?1")?.execute([id])? == 0 {
             self.was_new(message, before)?;
         }
+        // Only of these a turn is likely to be written by itself.
+        if before.retrying || before.arranged.fallback.is_some() {
+            turn::forget(self, before.turn)?;
+        }
         if let Some(place) = place(message) {
             self.kept("DELETE FROM findable WHERE place = ?1 AND id = ?2")?
                 .execute(params![place, id])?;
@@ -418,7 +425,7 @@ impl Tx<'_> {
 pub(crate) struct Before {
     pub(crate) undecided: bool,
     pub(crate) retrying: bool,
-    pub(crate) turn: Timestamp,
+    pub(crate) turn: Place,
     pub(crate) dest_smsc: Option<FrontendName>,
     arranged: Arranged,
     charging: bool,
@@ -429,7 +436,7 @@ impl Before {
         Self {
             undecided: message.dest_smsc.is_none(),
             retrying: message.attempts > Attempt::default(),
-            turn: message.next_turn(),
+            turn: Place::of_turn(message),
             dest_smsc: message.dest_smsc.clone(),
             arranged: message.arranged.clone(),
             charging: matches!(message.life, Life::Charging { .. }),

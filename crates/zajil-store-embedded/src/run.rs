@@ -19,6 +19,9 @@ use crate::pack::{Pack, Place};
 use crate::row::{MSG, waiting};
 use crate::writer::Tx;
 
+/// The places of a run are at most so far apart, in milliseconds: what leaves is found near.
+const APART: i64 = 1_000;
+
 /// The columns of a new message that others have in `q`, after [`MSG`].
 const NEW: &str = "0, NULL, NULL, m.inserted_at";
 
@@ -45,45 +48,45 @@ impl Place {
 /// What a transaction makes of the runs, by queue; written before it commits.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    come: BTreeMap<i64, BTreeSet<Place>>,
-    gone: BTreeMap<i64, BTreeSet<Place>>,
+    joined: BTreeMap<i64, BTreeSet<Place>>,
+    left: BTreeMap<i64, BTreeSet<Place>>,
 }
 
 impl Changes {
     pub(crate) fn clear(&mut self) {
-        self.come.clear();
-        self.gone.clear();
+        self.joined.clear();
+        self.left.clear();
     }
 }
 
 impl Tx<'_> {
     /// A new message has come to a queue.
     pub(crate) fn joins(&mut self, dest: i64, place: Place) {
-        self.runs.come.entry(dest).or_default().insert(place);
+        self.runs.joined.entry(dest).or_default().insert(place);
     }
 
     /// A message that was new is so no longer.
     pub(crate) fn leaves(&mut self, dest: i64, place: Place) {
-        let come = self.runs.come.get_mut(&dest);
-        if !come.is_some_and(|come| come.remove(&place)) {
-            self.runs.gone.entry(dest).or_default().insert(place);
+        let joined = self.runs.joined.get_mut(&dest);
+        if !joined.is_some_and(|joined| joined.remove(&place)) {
+            self.runs.left.entry(dest).or_default().insert(place);
         }
     }
 
     /// Writes the runs as this transaction leaves them.
     pub(crate) fn settle_runs(&mut self) -> Done<()> {
-        self.settle_gone()?;
-        while let Some((dest, come)) = self.runs.come.pop_first() {
-            let places: Vec<Place> = come.into_iter().collect();
+        self.settle_left()?;
+        while let Some((dest, joined)) = self.runs.joined.pop_first() {
+            let places: Vec<Place> = joined.into_iter().collect();
             write(self, dest, &places)?;
         }
         Ok(())
     }
 
-    /// Takes those off that have gone: then the runs hold nothing but new messages.
-    pub(crate) fn settle_gone(&mut self) -> Done<()> {
-        while let Some((dest, gone)) = self.runs.gone.pop_first() {
-            take_off(self, dest, gone)?;
+    /// Takes those off that have left: then the runs hold nothing but new messages.
+    pub(crate) fn settle_left(&mut self) -> Done<()> {
+        while let Some((dest, left)) = self.runs.left.pop_first() {
+            take_off(self, dest, left)?;
         }
         Ok(())
     }
@@ -92,7 +95,7 @@ impl Tx<'_> {
 /// Writes places that are in order.
 fn write(tx: &mut Tx<'_>, dest: i64, places: &[Place]) -> Done<()> {
     let insert = tx.kept("INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for pack in Pack::all(places, i64::MAX) {
+    for pack in Pack::all(places, APART) {
         insert.execute(params![
             dest,
             pack.first.at,
@@ -126,12 +129,12 @@ fn take_off(tx: &mut Tx<'_>, dest: i64, mut gone: BTreeSet<Place>) -> Done<()> {
                 let mut rows = statement.query([dest, from.at, from.id])?;
                 rows.next()?.map(read).transpose()?
             };
-            let Some(run) = run else {
-                // Nothing holds it; then nothing is to be taken off.
+            let run = run.filter(|(first, _)| last.at.saturating_sub(first.at) <= APART);
+            let Some((first, places)) = run else {
+                tracing::error!(id = last.id, queue = dest, "a new message was in no run");
                 gone.remove(&last);
                 break;
             };
-            let (first, places) = run;
             let before = places.len();
             let left: Vec<Place> = places
                 .into_iter()

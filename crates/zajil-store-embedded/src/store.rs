@@ -29,6 +29,7 @@ use crate::depth::{self, Scan};
 use crate::error::Done;
 use crate::open::EmbeddedStore;
 use crate::row::{EITHER, MSG, either, find, location_of};
+use crate::writer::Tx;
 use crate::{list, offer, parts, refund, report, sweep, tables};
 
 impl Store for EmbeddedStore {
@@ -141,7 +142,29 @@ impl Store for EmbeddedStore {
     }
 
     fn sweep(&self, scene: Scene, limit: u32) -> Reply<'_, Vec<Reported>> {
-        Box::pin(self.writer.run(move |tx| sweep::overdue(tx, &scene, limit)))
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Box::pin(async move {
+            let mut told = Vec::new();
+            // Piece by piece, so that others have their turn in between.
+            loop {
+                let (left, scene) = (limit - told.len(), scene.clone());
+                let piece = move |tx: &mut Tx<'_>| sweep::overdue(tx, &scene, left);
+                match self.writer.run(piece).await {
+                    Ok((more, is_all)) => {
+                        told.extend(more);
+                        if is_all || told.len() >= limit {
+                            return Ok(told);
+                        }
+                    }
+                    Err(error) if told.is_empty() => return Err(error),
+                    Err(error) => {
+                        // What was told is stored, and its callers must hear of it.
+                        tracing::warn!(%error, "a sweep stopped before its end");
+                        return Ok(told);
+                    }
+                }
+            }
+        })
     }
 
     fn purge(&self, keep: Retention, now: Timestamp, limit: u32) -> Reply<'_, Purged> {

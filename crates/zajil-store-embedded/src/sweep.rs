@@ -10,6 +10,7 @@ use zajil_store::record;
 
 use crate::error::Done;
 use crate::pack::Place;
+use crate::row::message_id;
 use crate::tables::rehome;
 use crate::writer::Tx;
 use crate::{parts, report, turn};
@@ -17,46 +18,63 @@ use crate::{parts, report, turn};
 /// How many locations a lease tidies up on its way.
 pub(crate) const LOCATIONS_AT_ONCE: u32 = 1_000;
 
-/// So often what is out of date makes room for more in one sweep.
-const ROUNDS: u32 = 4;
+/// So many turns one transaction looks at: most are of messages that wait, or nearly none.
+const LOOKED_AT: usize = 1_000;
 
-/// Tells messages whose turn has come that it has.
-pub(crate) fn overdue(tx: &mut Tx<'_>, scene: &Scene, limit: u32) -> Done<Vec<Reported>> {
-    let mut swept = Vec::new();
-    let mut left = limit;
-    for _ in 0..ROUNDS {
-        let come = turn::come(tx, scene.now, left)?;
-        let is_all = u32::try_from(come.len()).is_ok_and(|come| come < left);
-        for (at, id) in come {
-            turn::forget(tx, at, id)?;
-            if let Some(told) = tell(tx, id, scene)? {
-                swept.push(told);
-                left -= 1;
-            }
-        }
-        if is_all || left == 0 {
-            break;
-        }
+/// Tells messages whose turn has come that it has, as many as one transaction should; and whether
+/// that were all.
+pub(crate) fn overdue(tx: &mut Tx<'_>, scene: &Scene, limit: usize) -> Done<(Vec<Reported>, bool)> {
+    let mut come = turn::come(tx, scene.now, LOOKED_AT)?;
+    let mut is_all = false;
+    if come.len() < limit.min(LOOKED_AT) {
+        is_all = turn::unpack(tx, scene.now)?;
+        come = turn::come(tx, scene.now, LOOKED_AT)?;
+        is_all &= come.len() < LOOKED_AT;
     }
-    Ok(swept)
+    let (mut swept, mut moved) = (Vec::new(), come.is_empty());
+    for place in come {
+        if swept.len() == limit {
+            return Ok((swept, false));
+        }
+        turn::forget(tx, place)?;
+        match tell(tx, message_id(place.id)?, scene)? {
+            Said::Told(reported) => swept.push(*reported),
+            Said::NotDue => {}
+            Said::Refused => continue,
+        }
+        moved = true;
+    }
+    // What refuses to hear of its turn is asked again by the next sweep.
+    Ok((swept, is_all || !moved))
 }
 
-/// Tells a message of its turn, if it still waits and that has come.
-fn tell(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<Option<Reported>> {
+/// What became of telling a message of its turn.
+enum Said {
+    Told(Box<Reported>),
+    /// It has ended, or has another turn by now.
+    NotDue,
+    Refused,
+}
+
+fn tell(tx: &mut Tx<'_>, id: MessageId, scene: &Scene) -> Done<Said> {
     let found = tx.find(id)?;
     let Some(message) = found.filter(|message| message.ending().is_none()) else {
-        return Ok(None);
+        return Ok(Said::NotDue);
     };
-    let is_early = message.next_turn() > scene.now;
     let turn = Place::of_turn(&message);
-    let told = match is_early {
-        true => None,
-        false => report::apply(tx, message, &Report::Overdue, scene)?.ok(),
-    };
-    if told.is_none() {
-        turn::expect(tx, turn)?;
+    if message.next_turn() > scene.now {
+        turn::write(tx, turn)?;
+        return Ok(Said::NotDue);
     }
-    Ok(told)
+    let Ok(told) = report::apply(tx, message, &Report::Overdue, scene)? else {
+        turn::write(tx, turn)?;
+        return Ok(Said::Refused);
+    };
+    // Its next turn may be of the same moment as the one before.
+    if told.message.ending().is_none() {
+        turn::write(tx, Place::of_turn(&told.message))?;
+    }
+    Ok(Said::Told(Box::new(told)))
 }
 
 /// Moves messages away from locations that ran out; answers how many locations.

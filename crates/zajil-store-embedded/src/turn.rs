@@ -2,12 +2,11 @@
 //!
 //! Nearly every message ends long before its turn, so turns are packed as they come (`turn`) and
 //! nobody takes them off: when the first of a pack has come, those of its messages that still wait
-//! get a row each in `expiry`, which is exact. What stands in either may be out of date; the
-//! message itself knows its turn.
+//! get a row each in `expiry`, where a turn that changes is written as well. What stands in either
+//! may be out of date; the message itself knows its turn.
 
 use rusqlite::params;
 use zajil_core::clock::Timestamp;
-use zajil_core::id::MessageId;
 use zajil_core::message::Message;
 
 use crate::error::Done;
@@ -58,41 +57,37 @@ impl Tx<'_> {
     }
 }
 
-/// Writes a turn where it is exact. A former one of its message stays until it has come.
-pub(crate) fn expect(tx: &mut Tx<'_>, place: Place) -> Done<()> {
+/// Writes a turn by itself.
+pub(crate) fn write(tx: &mut Tx<'_>, place: Place) -> Done<()> {
     tx.kept("INSERT OR IGNORE INTO expiry VALUES (?1, ?2)")?
         .execute([place.at, place.id])?;
     Ok(())
 }
 
-/// The messages whose turn may have come, the soonest first, with the turn that is written.
-pub(crate) fn come(
-    tx: &mut Tx<'_>,
-    now: Timestamp,
-    limit: u32,
-) -> Done<Vec<(Timestamp, MessageId)>> {
-    unpack(tx, now)?;
+/// Takes off a turn that was written by itself, or will be: that of a pack stays.
+pub(crate) fn forget(tx: &mut Tx<'_>, place: Place) -> Done<()> {
+    tx.kept("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
+        .execute([place.at, place.id])?;
+    Ok(())
+}
+
+/// The turns that have come, the soonest first, of those that are written by themselves.
+pub(crate) fn come(tx: &mut Tx<'_>, now: Timestamp, limit: usize) -> Done<Vec<Place>> {
     let statement = tx.kept("SELECT at, id FROM expiry WHERE at <= ?1 ORDER BY at, id LIMIT ?2")?;
-    let mut rows = statement.query(params![now.millis(), limit])?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query([now.millis(), most])?;
     let mut come = Vec::new();
     while let Some(row) = rows.next()? {
-        come.push((
-            Timestamp::from_millis(row.get(0)?),
-            crate::row::message_id(row.get(1)?)?,
-        ));
+        come.push(Place {
+            at: row.get(0)?,
+            id: row.get(1)?,
+        });
     }
     Ok(come)
 }
 
-/// A turn that was told, or is nobody's any more.
-pub(crate) fn forget(tx: &mut Tx<'_>, at: Timestamp, id: MessageId) -> Done<()> {
-    tx.kept("DELETE FROM expiry WHERE at = ?1 AND id = ?2")?
-        .execute([at.millis(), id.as_i64()])?;
-    Ok(())
-}
-
-/// Opens the packs of which the first turn has come.
-fn unpack(tx: &mut Tx<'_>, now: Timestamp) -> Done<()> {
+/// Opens packs of which the first turn has come; whether those are all.
+pub(crate) fn unpack(tx: &mut Tx<'_>, now: Timestamp) -> Done<bool> {
     let mut opened = 0;
     while opened < AT_ONCE {
         let mut places = Vec::new();
@@ -100,7 +95,7 @@ fn unpack(tx: &mut Tx<'_>, now: Timestamp) -> Done<()> {
             let sql = "SELECT at, id, count, rest FROM turn WHERE at <= ?1 ORDER BY at, id LIMIT 1";
             let mut rows = tx.kept(sql)?.query([now.millis()])?;
             let Some(row) = rows.next()? else {
-                return Ok(());
+                return Ok(true);
             };
             let first = Place {
                 at: row.get(0)?,
@@ -116,11 +111,11 @@ fn unpack(tx: &mut Tx<'_>, now: Timestamp) -> Done<()> {
         }
         for place in places {
             if waits(tx, place.id)? {
-                expect(tx, place)?;
+                write(tx, place)?;
             }
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Whether a message is there and has not ended.

@@ -104,7 +104,7 @@ fn runs_hold_what_came_and_has_not_gone() {
 }
 
 #[test]
-fn what_leaves_but_never_came_disturbs_nothing() {
+fn what_leaves_but_never_came_takes_nothing_along() {
     let db = database();
     let mut tx = Tx::new(&db);
     for id in 1..=3 {
@@ -131,4 +131,46 @@ fn a_run_that_cannot_be_read_is_told() {
     db.execute("INSERT INTO run VALUES (1, 1, 1, 5, 9, x'0102')", [])
         .unwrap();
     assert!(front(&db, 1, Timestamp::from_millis(9), 10).is_err());
+}
+
+#[test]
+fn two_leases_of_one_transaction_share_no_message() {
+    use zajil_core::frontend::FrontendName;
+    use zajil_core::offer::Asker;
+    use zajil_store::contract::OfferAsk;
+
+    let db = database();
+    let mut tx = Tx::new(&db);
+    let gw = FrontendName::parse("gw").unwrap();
+    let dest = tx.dest(&gw).ok().unwrap();
+    for id in 1..=5 {
+        db.execute(
+            "INSERT INTO msg VALUES (?1, 'a', '1', 't', NULL, 'gw', 1, 1, 99, 0, 'n', NULL, '')",
+            [id],
+        )
+        .unwrap();
+        tx.joins(dest, Place { at: 1, id });
+    }
+    tx.settle_runs().ok().unwrap();
+    let ask = OfferAsk {
+        asker: Asker {
+            name: gw,
+            include_unrouted: false,
+        },
+        limit: 2,
+        now: Timestamp::from_millis(9),
+    };
+    let until = Timestamp::from_millis(50);
+    let leased: Vec<Vec<u64>> = (0..4)
+        .map(|_| {
+            crate::offer::lease(&mut tx, &ask, until)
+                .ok()
+                .unwrap()
+                .messages
+        })
+        .map(|messages| messages.iter().map(|message| message.id.get()).collect())
+        .collect();
+    assert_eq!(leased, [vec![1, 2], vec![3, 4], vec![5], vec![]]);
+    tx.settle_runs().ok().unwrap();
+    assert_eq!(counted(&db), 0);
 }

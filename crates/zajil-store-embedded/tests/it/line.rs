@@ -20,7 +20,7 @@ fn open(directory: &TempDir) -> EmbeddedStore {
     EmbeddedStore::open(directory.path(), &Options::default()).unwrap()
 }
 
-fn ask(limit: u32, secs: i64) -> OfferAsk {
+pub(crate) fn ask(limit: u32, secs: i64) -> OfferAsk {
     OfferAsk {
         asker: Asker {
             name: FrontendName::parse("gw").unwrap(),
@@ -31,7 +31,7 @@ fn ask(limit: u32, secs: i64) -> OfferAsk {
     }
 }
 
-async fn deliver(store: &EmbeddedStore, ids: impl IntoIterator<Item = u64>, secs: i64) {
+pub(crate) async fn deliver(store: &EmbeddedStore, ids: impl IntoIterator<Item = u64>, secs: i64) {
     let done = Report::Delivered { by: None, at: None };
     let reports = ids.into_iter().map(|number| (id(number), done.clone()));
     let outcomes = store.report(reports.collect(), scene(secs)).await.unwrap();

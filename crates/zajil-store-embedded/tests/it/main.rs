@@ -13,6 +13,7 @@ mod line;
 mod make;
 mod moved;
 mod told;
+mod turns;
 
 /// A directory of its own; each call opens what the call before has left there.
 fn home() -> impl Home {
