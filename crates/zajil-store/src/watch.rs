@@ -10,8 +10,9 @@ use crate::record::{SmppAlert, decode_smpp_alerts, encode_smpp_alerts};
 use crate::shelf::{Change, Kind};
 
 const KIND: Kind = Kind::SmppWatch;
-/// So often somebody else may be faster.
-const TRIES: u32 = 5;
+/// So often somebody else may be faster: more than parts of one text, or messages of one window, to
+/// one number come at a time. Whoever loses lost to one who has written, so tries are progress.
+const TRIES: u32 = 50;
 
 /// Everybody who waits for one subscriber.
 #[derive(Debug)]
@@ -133,8 +134,10 @@ pub async fn forget(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
+    use tokio::task::JoinSet;
     use zajil_core::frontend::FrontendName;
     use zajil_core::smpp::Named;
 
@@ -208,6 +211,35 @@ mod tests {
         assert_eq!(tries, 2);
         let both = [alert("shop", &[1]), alert("other", &[2])];
         assert_eq!(waiting(&store).await, both);
+    }
+
+    /// As the parts of a long text, or many messages to one number, that ask at the same moment.
+    #[tokio::test]
+    async fn of_many_at_once_nobody_is_left_out() {
+        const ALL: u64 = 40;
+        let store = Arc::new(MemoryStore::new());
+        let mut all = JoinSet::new();
+        for id in 1..=ALL {
+            let store = Arc::clone(&store);
+            let once = move || {
+                let store = Arc::clone(&store);
+                async move {
+                    let mut waiting = Waiting::on(&*store, NUMBER).await?;
+                    // Everybody has read before anybody writes.
+                    tokio::task::yield_now().await;
+                    waiting.all.push(alert("shop", &[id]));
+                    waiting.write(&*store, Vec::new(), NOW).await
+                }
+            };
+            all.spawn(tried(once));
+        }
+        let all = all.join_all().await;
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+        let mut ids: Vec<u64> = (waiting(&store).await.iter())
+            .flat_map(|alert| alert.messages.iter().map(|id| id.get()))
+            .collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=ALL).collect::<Vec<_>>());
     }
 
     #[tokio::test]
