@@ -6,6 +6,7 @@
 //! once more, so that of several nodes one does, and removes it when it was written to the
 //! connection: nobody answers an alert.
 
+mod house;
 mod owed;
 mod promised;
 mod watch;
@@ -25,6 +26,7 @@ use zajil_store::Error;
 use zajil_store::record::{SmppAlert, decode_smpp_alerts};
 use zajil_store::shelf::{Change, Kind, Page, Record, Start};
 
+use self::house::House;
 use self::owed::Due;
 pub(super) use self::owed::Owed;
 pub(super) use self::promised::Promised;
@@ -42,7 +44,7 @@ const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 const CLAIMED: Duration = Duration::from_secs(30);
 /// So many accounts are sent to at a time.
 const AT_ONCE: usize = 64;
-/// So many records are read, and purged, at a time.
+/// So many records are read at a time.
 const PAGE: u32 = 1_000;
 /// So many pages one look reads.
 const PAGES: u32 = 100;
@@ -50,10 +52,6 @@ const PAGES: u32 = 100;
 const MOST_OWED: usize = 10_000;
 /// Who waits, and what is owed, is forgotten after this.
 pub(super) const KEPT: Duration = Duration::from_hours(7 * 24);
-/// Looks between two purges, and counts of what is promised.
-const PURGE_EVERY: u64 = 600;
-/// Looks between two counts while somebody is promised nothing.
-const COUNT_EVERY: u64 = 5;
 /// `ms_availability_status`: the subscriber is there.
 const AVAILABLE: u8 = 0;
 
@@ -82,6 +80,9 @@ impl Server {
         // Those who are sent to, and those whose turn comes.
         let mut busy: HashSet<FrontendName> = HashSet::new();
         let mut waiting: VecDeque<FrontendName> = VecDeque::new();
+        // At most one work at a time; nobody's alert waits for it.
+        let mut working = FuturesUnordered::new();
+        let mut house = House::default();
         for look in 0_u64.. {
             loop {
                 tokio::select! {
@@ -93,14 +94,26 @@ impl Server {
                     Some(name) = sending.next() => {
                         busy.remove(&name);
                     }
+                    Some(done) = working.next() => {
+                        house.has_done(done);
+                        continue;
+                    }
                     _ = ticks.tick() => break,
                 }
                 if let Some(name) = waiting.pop_front() {
                     sending.push(self.send_to(name));
                 }
             }
+            if working.is_empty()
+                && let Some(work) = house.due(look, &self.promised)
+            {
+                working.push(self.keep_house(work));
+            }
+            if house.is_to_read_again() {
+                // What others have sent meanwhile is not known.
+                self.owed.clear();
+            }
             // The store tells of its own troubles.
-            drop(self.keep_house(look).await);
             drop(self.read().await);
             let due = self.owed.accounts().into_iter();
             let due = due.filter(|name| self.roster.alerted(name).is_some());
@@ -115,19 +128,6 @@ impl Server {
             let metrics = &self.parts.telemetry.metrics;
             metrics.smpp_alerts_owed(self.owed.total());
         }
-    }
-
-    /// Forgets and counts, every so many looks.
-    async fn keep_house(&self, look: u64) -> Result<(), Error> {
-        let is_time = look.is_multiple_of(PURGE_EVERY);
-        if is_time {
-            self.forget().await?;
-        }
-        if is_time || (self.promised.is_full() && look.is_multiple_of(COUNT_EVERY)) {
-            let now = self.parts.clock.now();
-            self.promised.count(&*self.parts.store, now).await?;
-        }
-        Ok(())
     }
 
     /// Learns what is owed since the last look.
@@ -246,25 +246,6 @@ impl Server {
             Err(Error::Conflict(_) | Error::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    async fn forget(&self) -> Result<(), Error> {
-        let before = self.parts.clock.now().minus(KEPT);
-        for kind in [Kind::SmppWatch, Kind::SmppAlert] {
-            loop {
-                let purged = self.parts.store.purge_shelf(kind, before, PAGE).await?;
-                if kind == Kind::SmppAlert {
-                    let metrics = &self.parts.telemetry.metrics;
-                    metrics.smpp_alerted("forgotten", purged);
-                }
-                if purged < u64::from(PAGE) {
-                    break;
-                }
-            }
-        }
-        // What others have sent meanwhile is not known.
-        self.owed.clear();
-        Ok(())
     }
 }
 
