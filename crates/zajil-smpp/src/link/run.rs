@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
@@ -30,6 +31,9 @@ const LEAST_ROOM: usize = 512;
 const MOST_ROOM: usize = 64 * 1_024;
 /// So many PDUs in a row that cannot be used, and the link ends.
 const MOST_FAULTS: u32 = 100;
+/// Leave is taken so soon, whatever is under way: in less than a server that stops waits for its
+/// sessions.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// So many requests of ours in a row without a response, and the link ends.
 const MOST_UNANSWERED: usize = 3;
 
@@ -184,7 +188,8 @@ impl<H: Handler> Running<H> {
             Some(request) = self.requests.recv(), if goes_on => self.ask(request),
             () = self.leave.cancelled(), if is_asked => {
                 self.leaving = Leaving::Soon;
-                self.leave_by = Some(Instant::now() + self.options.limits.response);
+                let within = self.options.limits.response.min(LEAVE_WITHIN);
+                self.leave_by = Some(Instant::now() + within);
             }
             () = sleep_until(wake) => {}
         }

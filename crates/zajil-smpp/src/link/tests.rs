@@ -157,9 +157,11 @@ async fn leave_is_taken_whatever_is_under_way() {
         async |mut peer, handle| {
             peer.bind().await;
             peer.send(&submit(), 2).await;
+            let begun = tokio::time::Instant::now();
             handle.leave();
-            // After the time that a response may take.
             peer.expect("unbind", Status::ROK, 1).await;
+            // Before the server that stops ends the connection.
+            assert!(begun.elapsed() < Duration::from_secs(10));
             peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
             assert_eq!(peer.next().await, None);
         },
