@@ -121,10 +121,22 @@ struct Keys {
 pub(super) enum Found {
     /// This part.
     Part(Box<AwaitedPart>),
-    /// One whose end was told before, or another by the same id whose response is not known yet.
-    Ended,
+    /// One whose end was told before, or another by the same id whose response is not known yet;
+    /// that is likelier where the number does not agree.
+    Ended { agrees: bool },
     /// Nothing that is known yet.
     Nothing,
+}
+
+impl Found {
+    /// Whether it is of the number that a receipt tells of.
+    pub(super) fn agrees(&self, said: &Said) -> bool {
+        match self {
+            Self::Part(part) => part.tail == said::tail(&said.from),
+            Self::Ended { agrees } => *agrees,
+            Self::Nothing => false,
+        }
+    }
 }
 
 impl Ledger {
@@ -266,13 +278,13 @@ impl Ledger {
             }
             let ended = recent.ended(&carrier.name, &plain_first(&certain, &keys), &tail);
             if over.iter().any(|part| part.tail == tail) || ended == Some(true) {
-                return Found::Ended;
+                return Found::Ended { agrees: true };
             }
             if let Some(part) = of(&certain) {
                 return Found::Part(Box::new(AwaitedPart::clone(part)));
             }
             if over.iter().any(|part| part.id == certain) || ended.is_some() {
-                return Found::Ended;
+                return Found::Ended { agrees: false };
             }
             Found::Nothing
         }))

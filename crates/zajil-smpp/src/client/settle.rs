@@ -134,25 +134,33 @@ impl Upstream {
     /// Settles what a receipt is about, of this carrier or of one whose receipts may come here. It
     /// tells nothing new of the message `over`.
     async fn look_up(&self, said: &Said, over: Option<MessageId>) -> Result<Looked, Again> {
-        match self.ledger.find(&self.carrier, said).await? {
+        let own = self.ledger.find(&self.carrier, said).await?;
+        match &own {
             Found::Part(part) if Some(part.message) == over => {
                 self.counts.delivered.inc();
-                self.ledger.close(&part);
+                self.ledger.close(part);
                 return Ok(Looked::Settled);
             }
             Found::Part(part) => {
-                self.settle(&part, said).await?;
+                self.settle(part, said).await?;
                 return Ok(Looked::Settled);
             }
-            Found::Ended => return Ok(Looked::Ended(Arc::clone(&self.carrier))),
-            Found::Nothing => {}
+            Found::Ended { agrees: true } => return Ok(Looked::Ended(Arc::clone(&self.carrier))),
+            Found::Ended { agrees: false } | Found::Nothing => {}
         }
-        Ok(match self.sister(said).await? {
+        // An id that has ended here may be one that a sister was given since, for another number.
+        let has_ended = matches!(own, Found::Ended { .. });
+        let sister = self.sister(said).await?;
+        let sister = sister.filter(|(_, found)| !has_ended || found.agrees(said));
+        Ok(match sister {
             Some((sister, Found::Part(part))) => {
                 sister.settle(&part, said).await?;
                 Looked::Settled
             }
-            Some((sister, Found::Ended)) => Looked::Ended(sister.carrier),
+            Some((sister, Found::Ended { .. })) => Looked::Ended(sister.carrier),
+            Some((_, Found::Nothing)) | None if has_ended => {
+                Looked::Ended(Arc::clone(&self.carrier))
+            }
             Some((_, Found::Nothing)) | None => Looked::Nothing,
         })
     }

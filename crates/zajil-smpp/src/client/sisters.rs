@@ -45,16 +45,21 @@ impl Upstream {
         }
     }
 
-    /// Whose message a receipt ends that is none of this carrier's, and what that is.
+    /// Whose message a receipt ends that is none of this carrier's, and what that is: the first
+    /// whose number agrees, or else the first.
     pub(super) async fn sister(&self, said: &Said) -> Result<Option<(Self, Found)>, Again> {
         let all = self.carriers.borrow().clone();
+        let mut likeliest = None;
         for sister in of(&self.carrier, &all) {
-            match self.ledger.find(sister, said).await? {
-                Found::Nothing => {}
-                found => return Ok(Some((self.as_sister(sister), found))),
+            let found = self.ledger.find(sister, said).await?;
+            if found.agrees(said) {
+                return Ok(Some((self.as_sister(sister), found)));
+            }
+            if likeliest.is_none() && !matches!(found, Found::Nothing) {
+                likeliest = Some((sister, found));
             }
         }
-        Ok(None)
+        Ok(likeliest.map(|(sister, found)| (self.as_sister(sister), found)))
     }
 
     fn as_sister(&self, sister: &Arc<Carrier>) -> Self {

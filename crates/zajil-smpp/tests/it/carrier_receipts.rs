@@ -308,6 +308,40 @@ async fn d19_a_carrier_that_decides_otherwise_now_is_a_sister_still() {
     up.delivered(id).await;
 }
 
+/// A peer gives an id again, for another number and over another carrier of the account: what it
+/// meant before swallows no receipt.
+#[tokio::test]
+async fn d19_an_id_that_a_sister_was_given_again_ends_the_message_of_the_sister() {
+    let options = || sim::Options {
+        receipts: Receipts {
+            delay: Duration::from_secs(3_600),
+            ..Receipts::default()
+        },
+        first_id: 4_711,
+        ..sim::Options::default()
+    };
+    let first = Sim::start(options()).await;
+    let by_response = std::sync::Arc::new(carrier("up", &[first.port]));
+    let mut sister = receipting(&first);
+    sister.name = zajil_testkit::build::name("other");
+    let up = upstream(vec![Carrier::clone(&by_response), sister.clone()]).await;
+    let id = up.submit_to("+46709771338", "up", "hello").await;
+    up.delivered(id).await;
+    let port = first.end().await;
+    let second = Sim::start_on(port, options()).await;
+    let id = up.submit("other", "hello").await;
+    wait_for(async || is_held(&up, id).await.then_some(())).await;
+    let taken = second.carrier.seen().remove(0);
+    sister.enabled = false;
+    let none = [std::sync::Arc::new(sister.clone())].into();
+    up.carriers.send_replace(none);
+    wait_for(async || (second.carrier.receivers() == 0).then_some(())).await;
+    (up.carriers).send_replace([by_response, sister.into()].into());
+    wait_for(async || (second.carrier.receivers() == 1).then_some(())).await;
+    second.carrier.tell("zajil", &taken, 4_711);
+    up.delivered(id).await;
+}
+
 /// What waits for receipts outlives the sessions that submitted it.
 #[tokio::test]
 async fn d19_a_receipt_finds_its_message_on_a_later_session() {

@@ -92,6 +92,9 @@ pub(crate) fn carrier(name: &str, ports: &[u16]) -> Carrier {
 }
 
 /// The client beside a message centre. It stops with this.
+/// Whom messages are for.
+const NUMBER: &str = "+46709771337";
+
 pub(crate) struct Upstream {
     pub(crate) centre: Centre,
     pub(crate) standings: Arc<client::Standings>,
@@ -136,17 +139,27 @@ pub(crate) async fn upstream(carriers: Vec<Carrier>) -> Upstream {
 impl Upstream {
     /// Submits a message for a carrier, known or not yet.
     pub(crate) async fn submit(&self, to: &str, body: &str) -> MessageId {
-        self.submit_with(to, body, None).await
+        self.submit_with((to, NUMBER), body, None).await
+    }
+
+    /// Submits one to another number.
+    pub(crate) async fn submit_to(&self, number: &str, to: &str, body: &str) -> MessageId {
+        self.submit_with((to, number), body, None).await
     }
 
     /// Submits one that lives for so long.
     pub(crate) async fn submit_for(&self, to: &str, body: &str, life: Duration) -> MessageId {
         let expires = zajil_engine::system::SystemClock.now().plus(life);
-        self.submit_with(to, body, Some(expires)).await
+        self.submit_with((to, NUMBER), body, Some(expires)).await
     }
 
-    async fn submit_with(&self, to: &str, body: &str, expires: Option<Timestamp>) -> MessageId {
-        let mut message = build::submission("+46701133111", "+46709771337", body);
+    async fn submit_with(
+        &self,
+        (to, number): (&str, &str),
+        body: &str,
+        expires: Option<Timestamp>,
+    ) -> MessageId {
+        let mut message = build::submission("+46701133111", number, body);
         message.source_smsc = Some(build::name("test"));
         let id = self.centre.engine.submit(message).await.unwrap().message.id;
         let edit = zajil_core::lifecycle::Edit {
