@@ -70,6 +70,8 @@ struct Front {
     near: Place,
     far: Place,
     looked: Instant,
+    /// Whether a claim since then has found less than it wanted without looking at all.
+    missed: bool,
 }
 
 impl Fronts {
@@ -91,6 +93,16 @@ impl Fronts {
         }
     }
 
+    /// In how long the next claim looks at all, when the last one did not and found too little:
+    /// what another node has put before the front is found then.
+    pub(crate) fn next_look(&self, asker: (&str, bool)) -> Option<Duration> {
+        let state = self.lock();
+        let (name, both) = asker;
+        let front = state.of.get(&(name.to_owned(), both));
+        let front = front.filter(|front| front.missed);
+        front.map(|front| LOOK.saturating_sub(front.looked.elapsed()))
+    }
+
     /// A claim has committed.
     pub(crate) fn note(&self, ask: &OfferAsk, start: Start, found: Found) {
         let mut state = self.lock();
@@ -110,11 +122,18 @@ impl Fronts {
             let far = first.min(settled);
             let looked = Instant::now();
             let near = far;
-            state.of.insert(key.clone(), Front { near, far, looked });
+            let front = Front {
+                near,
+                far,
+                looked,
+                missed: false,
+            };
+            state.of.insert(key.clone(), front);
         }
         let Some(front) = state.of.get_mut(&key) else {
             return;
         };
+        front.missed |= !found.full && !start.looks_at_all();
         front.near = if found.full { first } else { front.far };
         let near = front.near.0;
         state.highest = state.highest.max(near);
@@ -181,6 +200,20 @@ mod tests {
         let start = fronts.start(GW);
         let told = |place: Place| (place != BEGINNING).then(|| place.0 - at(0).millis());
         [told(start.near), told(start.far)]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn adr15_who_found_too_little_asks_again_when_all_is_looked_at() {
+        let fronts = Fronts::default();
+        claim(&fronts, 9_000, found(None, false));
+        assert_eq!(fronts.next_look(GW), None, "all was looked at");
+        tokio::time::advance(Duration::from_millis(50)).await;
+        claim(&fronts, 9_050, found(None, false));
+        assert_eq!(fronts.next_look(GW), Some(Duration::from_millis(150)));
+        tokio::time::advance(LOOK).await;
+        assert_eq!(fronts.next_look(GW), Some(Duration::ZERO));
+        claim(&fronts, 9_250, found(None, false));
+        assert_eq!(fronts.next_look(GW), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -313,7 +313,10 @@ impl Lane {
                             return work.known_late();
                         }
                         Ok(false) => fault,
-                        Err(_) => return Err(Error::Unknown(text(fault))),
+                        Err(_) => {
+                            self.common.fronts.reset();
+                            return Err(Error::Unknown(text(fault)));
+                        }
                     }
                 }
             };
@@ -488,6 +491,8 @@ impl Lane {
         self.n = Some(row.try_get(0)?);
         self.entered = true;
         self.conn = Some(conn);
+        // It may lead to another server than the others do by now.
+        self.common.held.lose();
         Ok(())
     }
 
@@ -499,6 +504,8 @@ impl Lane {
     }
 
     fn note_undone(&self) {
+        // Others may have passed over what a claim had taken that was undone.
+        self.common.fronts.reset();
         if let Some(telemetry) = &self.common.telemetry {
             telemetry.metrics.store_undone.inc();
         }

@@ -123,7 +123,7 @@ struct Round {
     /// Of `q`.
     gone: Vec<i64>,
     /// Of `q`, on a condition.
-    gone_as_held: (Vec<i64>, Vec<Version>),
+    gone_as_held: Vec<(i64, Version)>,
     hidden: Vec<i64>,
     parts: Vec<i64>,
     rewritten: Rewritten,
@@ -311,8 +311,7 @@ impl Desk {
             let id = message.id.as_i64();
             match self.held.remove(&message.id) {
                 Some(version) => {
-                    round.gone_as_held.0.push(id);
-                    round.gone_as_held.1.push(version);
+                    round.gone_as_held.push((id, version));
                 }
                 None => round.gone.push(id),
             }
@@ -442,7 +441,7 @@ impl Round {
         }
     }
 
-    fn steps(self) -> Vec<Step<'static>> {
+    fn steps(mut self) -> Vec<Step<'static>> {
         const GONE: &str = "DELETE FROM q WHERE id = ANY ($1)";
         const GONE_AS_HELD: &str = "WITH gone AS (DELETE FROM q USING (SELECT \
              unnest($1::bigint[]) AS id, unnest($2::integer[]) AS version) AS n \
@@ -466,8 +465,10 @@ impl Round {
         steps.extend(self.rewritten.step());
         steps.extend(self.awaited.step());
         steps.extend(self.queue.update());
-        let (ids, versions) = self.gone_as_held;
-        if !ids.is_empty() {
+        if !self.gone_as_held.is_empty() {
+            // By id, as all take their locks.
+            self.gone_as_held.sort_unstable();
+            let (ids, versions): (Vec<_>, Vec<_>) = self.gone_as_held.into_iter().unzip();
             steps.push(Step::new(GONE_AS_HELD, bind![ids, versions]));
         }
         for (sql, ids) in [(GONE, self.gone), (HIDE, self.hidden), (PARTS, self.parts)] {

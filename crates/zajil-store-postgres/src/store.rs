@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio_postgres::Row;
 use zajil_core::cdr::Cdr;
@@ -118,13 +119,14 @@ impl Store for PostgresStore {
         Box::pin(async move {
             self.tidy(now).await?;
             let read = |rows: &[Row]| first(rows, |row| Ok(row.try_get::<_, Option<i64>>(0)?));
-            let from = self
-                .common
-                .fronts
-                .start((asker.name.as_str(), asker.include_unrouted))
-                .far;
+            let key = (asker.name.as_str(), asker.include_unrouted);
+            let from = self.common.fronts.start(key).far;
+            // A millisecond later all is looked at.
+            let look = self.common.fronts.next_look(key);
+            let look = look.map(|wait| now.plus(wait).plus(Duration::from_millis(1)));
             let due = self.quick.read(move || lease::next_due(&asker, from), read);
-            Ok(due.await?.flatten().map(Timestamp::from_millis))
+            let due = due.await?.flatten().map(Timestamp::from_millis);
+            Ok(due.into_iter().chain(look).min())
         })
     }
 

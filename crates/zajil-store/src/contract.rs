@@ -264,7 +264,8 @@ pub trait Store: Shelf + Receipts + AwaitedParts + Send + Sync + fmt::Debug {
     fn offer(&self, ask: OfferAsk) -> Reply<'_, Vec<Message>>;
 
     /// Like [`Store::offer`], and holds each message until `until`: no two calls get the same
-    /// message in that time.
+    /// message in that time. In a store that nodes share, what another node has put before messages
+    /// that waited already may be passed over for 200 ms.
     fn lease(&self, ask: OfferAsk, until: Timestamp) -> Reply<'_, Vec<Message>>;
 
     /// When the next message for the asker falls due, if one waits, as things stand at `now`: an
