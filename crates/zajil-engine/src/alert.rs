@@ -15,8 +15,8 @@ use crate::shared::Shared;
 
 /// So many are owed an alert in one transaction: fewer than the shelf takes changes.
 const OWED_AT_ONCE: usize = 500;
-/// Of so many messages it is written down at a time that nobody waits for them: they share
-/// transactions.
+/// Of so many messages it is written down at a time that nobody waits for them, each in a change of
+/// its own: a store that commits in groups commits them together.
 const FORGOTTEN_AT_ONCE: usize = 64;
 
 impl Shared {

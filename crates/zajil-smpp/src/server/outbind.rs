@@ -132,7 +132,8 @@ impl Server {
                     let call = server.call_one(Arc::clone(account), outbind, stop);
                     called.under_way = Some(calls.spawn(call).id());
                 }
-                // Whoever was called before has fetched what there was.
+                // Whoever was called before has fetched what there was, or is bound elsewhere and
+                // fetches it there.
                 Some(false) => called.backoff.begin_again(),
                 None => {}
             }
