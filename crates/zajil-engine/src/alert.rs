@@ -16,8 +16,9 @@ use crate::shared::Shared;
 /// So many are owed an alert in one transaction: fewer than the shelf takes changes.
 const OWED_AT_ONCE: usize = 500;
 /// Of so many messages it is written down at a time that nobody waits for them, each in a change of
-/// its own: a store that commits in groups commits them together.
-const FORGOTTEN_AT_ONCE: usize = 64;
+/// its own: a store that commits in groups commits them together. Fewer than the tries of
+/// [`tried`]: all may be to one number.
+const FORGOTTEN_AT_ONCE: usize = 40;
 
 impl Shared {
     /// Turns who waits for a subscriber into alerts that are owed. What cannot be written waits for
