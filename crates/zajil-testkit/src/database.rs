@@ -347,18 +347,19 @@ impl DatabaseServer {
     /// # Panics
     /// When it cannot be sent.
     pub fn signal(&self, signal: &str, children: bool) {
+        let send = |pid: u32| {
+            let mut kill = Command::new("kill");
+            kill.args([signal, &pid.to_string()]);
+            kill.status().unwrap().success()
+        };
         let pid = self.child.as_ref().unwrap().id();
-        let mut pids = vec![pid];
+        assert!(send(pid));
         if children {
-            pids.extend(children_of(pid));
+            for child in children_of(pid) {
+                // It may have ended meanwhile by itself.
+                assert!(send(child) || !Path::new(&format!("/proc/{child}")).exists());
+            }
         }
-        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-        let done = Command::new("kill")
-            .arg(signal)
-            .args(pids)
-            .status()
-            .unwrap();
-        assert!(done.success());
     }
 
     /// What the server's own client answers: a line for each row, `|` between values.
