@@ -353,12 +353,15 @@ impl DatabaseServer {
             kill.status().unwrap().success()
         };
         let pid = self.child.as_ref().unwrap().id();
+        // Before the signal, which may end what they are children of.
+        let made = match children {
+            true => children_of(pid),
+            false => Vec::new(),
+        };
         assert!(send(pid));
-        if children {
-            for child in children_of(pid) {
-                // It may have ended meanwhile by itself.
-                assert!(send(child) || !Path::new(&format!("/proc/{child}")).exists());
-            }
+        for child in made {
+            // It may have ended meanwhile by itself.
+            assert!(send(child) || !Path::new(&format!("/proc/{child}")).exists());
         }
     }
 
