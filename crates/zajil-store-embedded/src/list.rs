@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, Statement, ToSql, params};
+use rusqlite::{Connection, Statement, params};
 use zajil_core::clock::Timestamp;
 use zajil_core::frontend::FrontendName;
 use zajil_core::message::Message;
@@ -48,10 +48,15 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn run(&self, statement: &mut Statement<'_>, others: [&dyn ToSql; 3]) -> Done<Vec<Message>> {
+    /// Runs a statement that has an id, a limit and an offset behind [`FITS`].
+    fn run(
+        &self,
+        statement: &mut Statement<'_>,
+        id: i64,
+        (limit, offset): (u32, u32),
+    ) -> Done<Vec<Message>> {
         let filter = self.filter;
         let dest = filter.dest_smsc.as_ref().and_then(Option::as_ref);
-        let [a, b, c] = others;
         let values = params![
             self.how,
             self.number,
@@ -61,9 +66,9 @@ impl<'a> Asked<'a> {
             filter.from.map(Timestamp::millis),
             filter.to.map(Timestamp::millis),
             filter.scheduled_after.map(Timestamp::millis),
-            a,
-            b,
-            c,
+            id,
+            limit,
+            offset,
         ];
         let rows = statement.query_map(values, either)?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -97,8 +102,8 @@ pub(crate) fn list(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
          ORDER BY {order} DESC LIMIT ?10 OFFSET ?11"
     );
     let mut statement = db.prepare_cached(&sql)?;
-    let others: [&dyn ToSql; 3] = [&before(filter), &filter.limit, &filter.offset];
-    Asked::of(filter).run(&mut statement, others)
+    let page = (filter.limit, filter.offset);
+    Asked::of(filter).run(&mut statement, before(filter), page)
 }
 
 fn before(filter: &Filter) -> i64 {
@@ -124,7 +129,7 @@ fn pending(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "SELECT {MSG}, {EITHER} FROM msg m LEFT JOIN q ON q.id = m.id \
-             LEFT JOIN fin f ON f.id = m.id WHERE {FITS} AND m.id = ?9 AND ?10 AND ?11"
+             LEFT JOIN fin f ON f.id = m.id WHERE {FITS} AND m.id = ?9 LIMIT ?10 OFFSET ?11"
         )
     });
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
@@ -144,7 +149,7 @@ fn pending(db: &Connection, filter: &Filter) -> Done<Vec<Message>> {
     while found.len() < limit {
         let ids = newest(db, below, piece)?;
         for id in &ids {
-            for message in asked.run(&mut statement, [id, &true, &true])? {
+            for message in asked.run(&mut statement, *id, (1, 0))? {
                 match skip {
                     0 => found.push(message),
                     _ => skip -= 1,

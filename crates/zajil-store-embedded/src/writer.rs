@@ -116,9 +116,7 @@ impl<T: Send, F: FnMut(&mut Tx<'_>) -> Done<T> + Send> Job for Task<T, F> {
         self.result = Some(match (self.work)(tx) {
             Ok(value) => Ok(value),
             // Found while writing: what this job wrote before must go.
-            Err(Fault::Answer(error @ Error::Damaged(_))) => {
-                return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
-            }
+            Err(Fault::Answer(error @ Error::Damaged(_))) => return Err(undoes(error)),
             // Any other answer is given before the first write.
             Err(Fault::Answer(error)) => Err(error),
             Err(Fault::Sql(error)) => return Err(error),
@@ -398,12 +396,17 @@ impl<'db> Loop<'db> {
     }
 }
 
+/// As the failure of a statement, which undoes the transaction.
+fn undoes(error: Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
 /// Writes what the jobs have left to be written together.
 fn settle(tx: &mut Tx<'_>) -> Result<(), rusqlite::Error> {
     match tx.settle_runs().and_then(|()| tx.settle_turns()) {
         Ok(()) => Ok(()),
         Err(Fault::Sql(error)) => Err(error),
-        Err(Fault::Answer(error)) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
+        Err(Fault::Answer(error)) => Err(undoes(error)),
     }
 }
 

@@ -18,7 +18,7 @@ fn open(directory: &TempDir) -> Result<EmbeddedStore, OpenError> {
     EmbeddedStore::open(directory.path(), &Options::default())
 }
 
-fn ask(name: &str, limit: u32, secs: i64) -> OfferAsk {
+pub(crate) fn ask(name: &str, limit: u32, secs: i64) -> OfferAsk {
     let asker = Asker {
         name: FrontendName::parse(name).unwrap(),
         include_unrouted: false,

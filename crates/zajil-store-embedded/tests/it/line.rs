@@ -7,28 +7,21 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use zajil_core::frontend::FrontendName;
 use zajil_core::lifecycle::Report;
-use zajil_core::offer::Asker;
 use zajil_core::queue::{Home, Standing};
 use zajil_core::status::Status;
 use zajil_store::Store;
 use zajil_store::contract::{Filter, OfferAsk};
 use zajil_store_embedded::{EmbeddedStore, Options};
 
+use crate::file;
 use crate::make::{at, draft, id, scene};
 
-fn open(directory: &TempDir) -> EmbeddedStore {
+pub(crate) fn open(directory: &TempDir) -> EmbeddedStore {
     EmbeddedStore::open(directory.path(), &Options::default()).unwrap()
 }
 
 pub(crate) fn ask(limit: u32, secs: i64) -> OfferAsk {
-    OfferAsk {
-        asker: Asker {
-            name: FrontendName::parse("gw").unwrap(),
-            include_unrouted: false,
-        },
-        limit,
-        now: at(secs),
-    }
+    file::ask("gw", limit, secs)
 }
 
 pub(crate) async fn deliver(store: &EmbeddedStore, ids: impl IntoIterator<Item = u64>, secs: i64) {

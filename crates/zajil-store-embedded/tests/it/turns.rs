@@ -9,14 +9,10 @@ use zajil_core::message::Life;
 use zajil_core::status::{FinalStatus, Status};
 use zajil_store::Store;
 use zajil_store::contract::Draft;
-use zajil_store_embedded::{EmbeddedStore, Options, inspect};
+use zajil_store_embedded::inspect;
 
-use crate::line::{ask, deliver};
+use crate::line::{ask, deliver, open};
 use crate::make::{at, draft, id, scene};
-
-fn open(directory: &TempDir) -> EmbeddedStore {
-    EmbeddedStore::open(directory.path(), &Options::default()).unwrap()
-}
 
 fn until(mut draft: Draft, secs: i64) -> Draft {
     Arc::make_mut(&mut draft.message).expires = at(secs);
