@@ -47,7 +47,9 @@ type Rows<'a> = BTreeMap<MessageId, &'a Cdr>;
 pub(crate) fn check(finale: &Finale) -> Vec<Violation> {
     let mut findings = Findings::default();
     let rows = rows(finale, &mut findings);
-    if !finale.drained {
+    if !finale.recovered {
+        findings.add("not recovered", "a node was not back long after the storm");
+    } else if !finale.drained {
         let pending = finale.messages.iter().filter(|m| m.ending().is_none());
         let ids: Vec<_> = pending.map(|message| message.id).collect();
         findings.add(

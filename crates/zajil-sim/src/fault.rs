@@ -8,12 +8,11 @@ use tokio::time::{Instant, sleep};
 use crate::rng::Rng;
 use crate::world::{Node, World};
 
-/// Brings trouble to one node after the other until the storm is over, and leaves it running.
-pub(crate) async fn trouble(world: Arc<World>, rng: Rng, place: usize) {
+/// Brings trouble to one node after the other until the storm `ends`, and leaves it running.
+pub(crate) async fn trouble(world: Arc<World>, rng: Rng, place: usize, ends: Instant) {
     let Some(node) = world.nodes.get(place) else {
         return;
     };
-    let ends = Instant::now() + world.stage.plan.storm;
     loop {
         sleep(rng.millis(200..9_000)).await;
         if Instant::now() >= ends {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::Event;
 use zajil_core::id::MessageId;
@@ -34,6 +34,8 @@ const QUIET: Duration = Duration::from_secs(5);
 pub(crate) struct Finale {
     pub(crate) plan: Plan,
     pub(crate) history: Vec<Entry>,
+    /// Whether all nodes were back in time after the storm.
+    pub(crate) recovered: bool,
     /// Whether nothing was pending in the end.
     pub(crate) drained: bool,
     pub(crate) messages: Vec<Message>,
@@ -56,6 +58,8 @@ async fn play(seed: u64, defect: Option<Defect>) -> Result<Finale, Error> {
     let plan = Plan::draw(&rng);
     let stage = Arc::new(Stage::new(plan.clone(), defect));
     let world = Arc::new(World::new(Arc::clone(&stage), rng.fork()));
+    // One end for all: the trouble of a node that was long in starting is no longer than that.
+    let ends = Instant::now() + plan.storm;
     let mut storm = JoinSet::new();
     for place in 0..world.nodes.len() {
         let (world, rng) = (Arc::clone(&world), rng.fork());
@@ -63,7 +67,7 @@ async fn play(seed: u64, defect: Option<Defect>) -> Result<Finale, Error> {
             if let Some(node) = world.nodes.get(place) {
                 world.start(node).await;
             }
-            fault::trouble(world, rng, place).await;
+            fault::trouble(world, rng, place, ends).await;
         });
     }
     let mut clients = JoinSet::new();
@@ -76,7 +80,7 @@ async fn play(seed: u64, defect: Option<Defect>) -> Result<Finale, Error> {
         }
     }
     clients.spawn(meddle::operator(Arc::clone(&world), rng.fork()));
-    sleep(plan.storm).await;
+    sleep_until(ends).await;
     fault::end(&world);
     let recovered = async { while storm.join_next().await.is_some() {} };
     let recovered = tokio::time::timeout(fault::RECOVERY, recovered)
@@ -86,7 +90,7 @@ async fn play(seed: u64, defect: Option<Defect>) -> Result<Finale, Error> {
     world.nodes.iter().for_each(|node| node.clock.set_ahead(0));
     let drained = recovered && drain(&world, &rng.fork()).await?;
     clients.shutdown().await;
-    finale(&stage, drained).await
+    finale(&stage, recovered, drained).await
 }
 
 /// Waits until nothing is pending; `false` when that takes too long.
@@ -117,7 +121,7 @@ async fn drain(world: &World, rng: &Rng) -> Result<bool, Error> {
     Ok(false)
 }
 
-async fn finale(stage: &Stage, drained: bool) -> Result<Finale, Error> {
+async fn finale(stage: &Stage, recovered: bool, drained: bool) -> Result<Finale, Error> {
     let history = stage.take_history();
     let everything = Filter {
         limit: u32::MAX,
@@ -135,6 +139,7 @@ async fn finale(stage: &Stage, drained: bool) -> Result<Finale, Error> {
     Ok(Finale {
         plan: stage.plan.clone(),
         history,
+        recovered,
         drained,
         messages: stage.store.messages(everything).await?,
         logs,
