@@ -275,13 +275,18 @@ async fn bring_on(conn: &Conn, schema: &str) -> Done<Option<Index>> {
     );
     conn.batch(&begin).await?;
     let brought = bring(conn).await;
-    conn.batch(if brought.is_ok() {
-        "COMMIT"
-    } else {
-        "ROLLBACK"
-    })
-    .await?;
-    brought
+    end(conn, brought).await
+}
+
+/// Ends a transaction. Of one that failed it is told why, also where it took the connection along.
+async fn end<T>(conn: &Conn, done: Done<T>) -> Done<T> {
+    match done {
+        Ok(done) => conn.batch("COMMIT").await.map(|()| done),
+        Err(fault) => {
+            drop(conn.batch("ROLLBACK").await);
+            Err(fault)
+        }
+    }
 }
 
 async fn bring(conn: &Conn) -> Done<Option<Index>> {
@@ -429,9 +434,6 @@ pub(crate) fn day(day: Day) -> String {
 
 /// Makes the partitions of a day, unless they are there, in a transaction of its own.
 pub(crate) async fn add_day(conn: &Conn, which: Day) -> Done<()> {
-    let made = conn.batch(&format!("BEGIN; {} COMMIT", day(which))).await;
-    if made.is_err() {
-        conn.batch("ROLLBACK").await?;
-    }
-    made
+    let made = conn.batch(&format!("BEGIN; {}", day(which))).await;
+    end(conn, made).await
 }

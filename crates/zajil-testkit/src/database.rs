@@ -9,13 +9,14 @@
 )]
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::port::Port;
 
 mod certificates;
 mod deployment;
@@ -58,7 +59,7 @@ pub struct DatabaseServer {
     engine: Engine,
     protection: Protection,
     folder: TempDir,
-    port: u16,
+    port: Port,
     /// Where else than on 127.0.0.1 it listens.
     also: Vec<String>,
     /// `name=value` of PostgreSQL's configuration, after ours.
@@ -68,12 +69,6 @@ pub struct DatabaseServer {
 
 /// Of the user `zajil`: it has what an URL must escape.
 const PASSWORD: &str = "geheim:@/";
-
-/// One that nobody listens on.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 impl DatabaseServer {
     /// A new server that answers.
@@ -100,7 +95,7 @@ impl DatabaseServer {
         let folder = tempfile::tempdir().unwrap();
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
-        let port = free_port();
+        let port = Port::any();
         let mut server = Self {
             engine,
             protection,
@@ -122,7 +117,7 @@ impl DatabaseServer {
             Engine::Postgres => ("postgres", "postgres"),
             Engine::MySql => ("mysql", "cdr"),
         };
-        let port = self.port;
+        let port = self.port();
         format!("{scheme}://zajil:geheim%3A%40%2F@127.0.0.1:{port}/{database}")
     }
 
@@ -147,7 +142,13 @@ impl DatabaseServer {
     /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
+    }
+
+    /// The same, for whoever takes its place.
+    #[must_use]
+    pub fn place(&self) -> Port {
+        self.port.clone()
     }
 
     /// The certificate of the authority that has signed the server's, when that has one.
@@ -239,7 +240,7 @@ impl DatabaseServer {
             if !alive {
                 // The one before may not have left its port or its memory yet.
                 self.child = Some(self.command().spawn().unwrap());
-            } else if self.ask("SELECT 1").is_ok() {
+            } else if self.answers() {
                 return;
             }
         }
@@ -249,11 +250,22 @@ impl DatabaseServer {
         );
     }
 
+    /// Whether it answers, and not another server at its port.
+    fn answers(&self) -> bool {
+        let whose = match self.engine {
+            Engine::Postgres => "SHOW data_directory",
+            Engine::MySql => "SELECT @@datadir",
+        };
+        let told = self.ask(whose).ok();
+        let told = told.and_then(|told| std::fs::canonicalize(told.trim()).ok());
+        told.is_some_and(|told| told == std::fs::canonicalize(self.path("data")).unwrap())
+    }
+
     fn command(&self) -> Command {
         let mut command = match self.engine {
             Engine::Postgres => {
                 let mut command = self.as_owner(&postgres("postgres"));
-                command.args(["-D", &self.text("data"), "-p", &self.port.to_string()]);
+                command.args(["-D", &self.text("data"), "-p", &self.port().to_string()]);
                 let mut addresses = vec!["127.0.0.1"];
                 addresses.extend(self.also.iter().map(String::as_str));
                 command.args([
@@ -278,7 +290,7 @@ impl DatabaseServer {
                     "--skip-name-resolve",
                 ]);
                 command.args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M"]);
-                command.arg(format!("--port={}", self.port));
+                command.arg(format!("--port={}", self.port()));
                 command.arg(format!("--datadir={}", self.text("data")));
                 command.arg(format!("--tmpdir={}", self.text("tmp")));
                 command.arg(format!("--socket={}", self.text("data/socket")));
@@ -387,7 +399,7 @@ impl DatabaseServer {
                     "null=NULL",
                 ]);
                 command.args(["-h", "127.0.0.1", "-U", "zajil", "postgres"]);
-                command.args(["-p", &self.port.to_string()]);
+                command.args(["-p", &self.port().to_string()]);
                 command
                     .env("PGPASSWORD", PASSWORD)
                     .env("PGTZ", "Asia/Tokyo");
@@ -405,7 +417,7 @@ impl DatabaseServer {
                     "-u",
                 ]);
                 command.args(["zajil", "--default-character-set=utf8mb4", "cdr"]);
-                command.args(["-P", &self.port.to_string()]);
+                command.args(["-P", &self.port().to_string()]);
                 if self.protection == Protection::Tls {
                     command.arg("--ssl");
                 }
@@ -463,6 +475,19 @@ impl DatabaseServer {
 impl Drop for DatabaseServer {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
+            // PostgreSQL ends at once, and takes along its shared memory, of which a machine has
+            // so many pieces and no more. One that is stopped, and MariaDB, do not hear it.
+            let quits = self.engine == Engine::Postgres
+                && Command::new("kill")
+                    .args(["-QUIT", &child.id().to_string()])
+                    .status()
+                    .is_ok_and(|sent| sent.success());
+            for _ in 0..if quits { 100 } else { 0 } {
+                if !matches!(child.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
             drop(child.kill());
             drop(child.wait());
         }
@@ -517,3 +542,6 @@ fn children_of(parent: u32) -> Vec<u32> {
         .map(|pid| pid.parse().unwrap())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

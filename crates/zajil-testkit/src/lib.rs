@@ -12,4 +12,5 @@ pub mod dice;
 pub mod fake;
 pub mod issuer;
 pub mod network;
+pub mod port;
 pub mod slow;

@@ -94,7 +94,7 @@ async fn d5_a_failover_to_a_synchronous_standby_loses_nothing_that_was_acknowled
     }
     for _ in 0..FAILOVERS {
         until_more(&told, 100).await;
-        let port = leader.port();
+        let port = leader.place();
         leader.kill();
         standby.promote().await;
         let took = until_more(&told, 1).await;

@@ -14,6 +14,7 @@ use zajil_store::Store as _;
 use zajil_store::cluster::{Cluster as _, Hint};
 use zajil_store::contract::OfferAsk;
 use zajil_store_postgres::{Options, PostgresStore};
+use zajil_testkit::port::Port;
 
 use crate::make::{at, draft, id, scene};
 use crate::nodes::called;
@@ -22,6 +23,7 @@ use crate::place::{Schema, database};
 /// A pooler for one test; ends with it.
 struct Pooler {
     child: Child,
+    port: Port,
     folder: TempDir,
 }
 
@@ -57,16 +59,13 @@ fn program() -> PathBuf {
 
 /// Starts one, and lets the way to the server go through it.
 async fn before(server: &mut Server, mode: &str) -> Pooler {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let pooler = start(server, mode, port).await;
-    server.hosts[0].port = port;
+    let pooler = start(server, mode, Port::any()).await;
+    server.hosts[0].port = pooler.port.number();
     pooler
 }
 
 /// Starts one at a port, before a server.
-async fn start(server: &Server, mode: &str, port: u16) -> Pooler {
+async fn start(server: &Server, mode: &str, port: Port) -> Pooler {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let open = |path: &Path| {
@@ -76,10 +75,11 @@ async fn start(server: &Server, mode: &str, port: u16) -> Pooler {
     let (database, host) = (&server.database, &server.hosts[0]);
     let settings = format!(
         "[databases]\n{database} = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-         listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
+         listen_port = {}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
          pool_mode = {mode}\ndefault_pool_size = 50\n",
         host.name,
         host.port,
+        port.number(),
         path("users").display(),
     );
     std::fs::write(path("pgbouncer.ini"), settings).unwrap();
@@ -100,12 +100,13 @@ async fn start(server: &Server, mode: &str, port: u16) -> Pooler {
         .stdout(log);
     let pooler = Pooler {
         child: command.spawn().unwrap(),
+        port,
         folder,
     };
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     for _ in 0..1_000 {
         tick.tick().await;
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if std::net::TcpStream::connect(("127.0.0.1", pooler.port.number())).is_ok() {
             return pooler;
         }
     }
@@ -171,12 +172,12 @@ async fn s11_2_a_pooler_that_comes_while_a_node_works_is_noticed_and_named_until
     };
     let mut server = straight.clone();
     let lasting = before(&mut server, "session").await;
-    let port = server.hosts[0].port;
+    let port = lasting.port.clone();
     let schema = Schema::new(&server);
     let store = schema.node().await;
     store.accept(vec![draft(1, "gw", 0)], at(0)).await.unwrap();
     drop(lasting);
-    let pooler = start(&straight, "transaction", port).await;
+    let pooler = start(&straight, "transaction", port.clone()).await;
     let mut number = 1;
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     let mut until = async |good: bool| {

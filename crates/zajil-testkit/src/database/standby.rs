@@ -3,6 +3,8 @@
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::time::Duration;
 
+use crate::port::Port;
+
 use super::{DatabaseServer, Engine, PASSWORD, Protection, postgres};
 
 impl DatabaseServer {
@@ -12,7 +14,7 @@ impl DatabaseServer {
     ///
     /// # Panics
     /// When it cannot be made, as [`DatabaseServer::open`].
-    pub async fn standby(&self, port: Option<u16>) -> Self {
+    pub async fn standby(&self, port: Option<Port>) -> Self {
         assert_eq!(
             self.engine,
             Engine::Postgres,
@@ -25,7 +27,7 @@ impl DatabaseServer {
             engine: self.engine,
             protection: Protection::Plain,
             folder,
-            port: port.unwrap_or_else(super::free_port),
+            port: port.unwrap_or_else(Port::any),
             also: Vec::new(),
             settings: Vec::new(),
             child: None,
@@ -38,7 +40,7 @@ impl DatabaseServer {
         }
         let source = format!(
             "host=127.0.0.1 port={} user=zajil password='{PASSWORD}' application_name=standby",
-            self.port
+            self.port()
         );
         let mut command = standby.as_owner(&postgres("pg_basebackup"));
         command.args(["--no-sync", "-R", "-X", "stream", "-c", "fast", "-D"]);

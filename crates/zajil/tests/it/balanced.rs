@@ -1,7 +1,7 @@
 //! The load balancer of the reference deployment before two nodes: SMPP binds and live streams.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
@@ -19,8 +19,8 @@ const EXAMPLE: &str = concat!(
     "/../../deploy/cluster/haproxy.cfg"
 );
 
-/// A child that ends with its test.
-struct Ends(Child);
+/// A child with its ports that ends with its test.
+struct Ends(Child, [Port; 2]);
 
 impl Drop for Ends {
     fn drop(&mut self) {
@@ -29,15 +29,13 @@ impl Drop for Ends {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// Starts it with the example of the deployment; only addresses and ports differ, and the third
 /// node is not there. Answers where it takes HTTP and SMPP.
 fn balance(folder: &Path, nodes: &[Server; 2]) -> (Ends, String, String) {
-    let [http, smpp] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+    let ports = [Port::any(), Port::any()];
+    let [http, smpp] = ports
+        .each_ref()
+        .map(|port| format!("127.0.0.1:{}", port.number()));
     let mut text = std::fs::read_to_string(EXAMPLE).unwrap();
     text = text
         .replace("10.0.0.1:8080", &http)
@@ -62,7 +60,7 @@ fn balance(folder: &Path, nodes: &[Server; 2]) -> (Ends, String, String) {
     let mut command = Command::new("/usr/sbin/haproxy");
     command.args(["-db", "-f"]).arg(file).stdin(Stdio::null());
     (
-        Ends(command.spawn().unwrap()),
+        Ends(command.spawn().unwrap(), ports),
         format!("http://{http}"),
         smpp,
     )
