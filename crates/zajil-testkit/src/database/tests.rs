@@ -1,3 +1,5 @@
+//! Whose server it is that answers, and what one leaves behind.
+
 use super::*;
 
 /// A test that took another's server for its own lost it when that one's test was over.
