@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zajil_testkit::database::{DatabaseServer, Engine};
+use zajil_testkit::port::Port;
 
 use crate::history::until;
 use crate::server::{Client, Server};
@@ -20,7 +21,7 @@ const EXAMPLE: &str = concat!(
 );
 
 /// A child with its ports that ends with its test.
-struct Ends(Child, [Port; 2]);
+struct Ends(Child, Vec<Port>);
 
 impl Drop for Ends {
     fn drop(&mut self) {
@@ -60,7 +61,7 @@ fn balance(folder: &Path, nodes: &[Server; 2]) -> (Ends, String, String) {
     let mut command = Command::new("/usr/sbin/haproxy");
     command.args(["-db", "-f"]).arg(file).stdin(Stdio::null());
     (
-        Ends(command.spawn().unwrap(), ports),
+        Ends(command.spawn().unwrap(), ports.into()),
         format!("http://{http}"),
         smpp,
     )
@@ -148,7 +149,7 @@ fn listen(base: &str) -> (Ends, Receiver<String>) {
         .args(["tail", "--json", "--server", base])
         .stdout(Stdio::piped())
         .spawn();
-    let mut tail = Ends(tail.unwrap());
+    let mut tail = Ends(tail.unwrap(), Vec::new());
     let mut lines = BufReader::new(tail.0.stdout.take().unwrap());
     let (told, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
