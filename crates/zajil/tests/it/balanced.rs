@@ -21,7 +21,10 @@ const EXAMPLE: &str = concat!(
 );
 
 /// A child with its ports that ends with its test.
-struct Ends(Child, Vec<Port>);
+struct Ends(
+    Child,
+    #[expect(dead_code, reason = "kept, not asked")] Vec<Port>,
+);
 
 impl Drop for Ends {
     fn drop(&mut self) {
