@@ -5,6 +5,7 @@
 
 mod accept;
 mod awaited;
+mod checkpoint;
 mod depth;
 mod error;
 pub mod inspect;

@@ -17,6 +17,9 @@ use crate::schema;
 use crate::transfer;
 use crate::writer::{Counts, Writer};
 
+/// Pages that a connection keeps, in KiB, which reads none.
+const LEAST_CACHE_KIB: u32 = 64;
+
 /// How the store uses the machine.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -70,17 +73,26 @@ impl EmbeddedStore {
         transfer::keep_out(&db)?;
         settle(&db, options.cache_kib)?;
         let counts = Arc::new(count(&db)?);
+        let more = |cache_kib| {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let more = Connection::open_with_flags(&path, flags)?;
+            settle(&more, cache_kib)?;
+            Ok::<_, rusqlite::Error>(more)
+        };
         let mut readers = Vec::new();
         for _ in 0..options.readers.max(1) {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let reader = Connection::open_with_flags(&path, flags)?;
+            let reader = more(options.cache_kib / 4)?;
             reader.set_prepared_statement_cache_capacity(64);
-            settle(&reader, options.cache_kib / 4)?;
             reader.pragma_update(None, "query_only", true)?;
             readers.push(reader);
         }
         Ok(Self {
-            writer: Writer::start(db, Arc::clone(&counts), options.telemetry.clone())?,
+            writer: Writer::start(
+                db,
+                more(LEAST_CACHE_KIB)?,
+                Arc::clone(&counts),
+                options.telemetry.clone(),
+            )?,
             readers: Readers::start(readers)?,
             counts,
             telemetry: options.telemetry.clone(),
@@ -123,8 +135,8 @@ pub(crate) fn fresh(db: &Connection) -> Result<(), rusqlite::Error> {
     db.pragma_update(None, "page_size", 8_192)
 }
 
-/// `FULL` syncs the log at every commit: an answered change survives a power cut (D5). Checkpoints
-/// run in the writer, because one beside it never catches up with a busy writer.
+/// `FULL` syncs the log at every commit: an answered change survives a power cut (D5). The writer
+/// of a store has checkpoints of its own, see `checkpoint.rs`.
 ///
 /// Plans do not depend on what is bound: otherwise SQLite compiles a kept statement anew at nearly
 /// every use, which costs more than all that the statement does.

@@ -15,6 +15,7 @@ use zajil_store::Error;
 use zajil_store::scales::{Load, Scales};
 use zajil_telemetry::{Stopwatch, Telemetry};
 
+use crate::checkpoint::Checkpoints;
 use crate::error::{Done, Fault, meaning};
 use crate::pack::Place;
 use crate::run;
@@ -159,18 +160,20 @@ impl std::fmt::Debug for dyn Job {
 }
 
 impl Writer {
-    /// Starts the thread on a connection that only it uses.
+    /// Starts the thread on a connection that only it uses, and what moves the log on another.
     pub(crate) fn start(
-        db: Connection,
+        mut db: Connection,
+        beside: Connection,
         counts: Arc<Counts>,
         telemetry: Option<Arc<Telemetry>>,
     ) -> std::io::Result<Self> {
+        let checkpoints = Checkpoints::start(&mut db, beside)?;
         let (send, receive) = sync_channel(QUEUE);
         let told = telemetry.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                Loop::new(&db, counts, told).serve(&receive);
+                Loop::new(&db, counts, told, checkpoints).serve(&receive);
                 leave_tidy(&db);
             })?;
         Ok(Self {
@@ -296,14 +299,21 @@ fn gather(jobs: &Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
 
 struct Loop<'db> {
     tx: Tx<'db>,
+    checkpoints: Checkpoints,
     counts: Arc<Counts>,
     telemetry: Option<Arc<Telemetry>>,
 }
 
 impl<'db> Loop<'db> {
-    fn new(db: &'db Connection, counts: Arc<Counts>, telemetry: Option<Arc<Telemetry>>) -> Self {
+    fn new(
+        db: &'db Connection,
+        counts: Arc<Counts>,
+        telemetry: Option<Arc<Telemetry>>,
+        checkpoints: Checkpoints,
+    ) -> Self {
         Self {
             tx: Tx::new(db),
+            checkpoints,
             counts,
             telemetry,
         }
@@ -319,6 +329,8 @@ impl<'db> Loop<'db> {
                 telemetry.metrics.store_queue.sub(taken);
             }
             self.commit(&mut batch);
+            // Whoever waited has been answered.
+            self.checkpoints.after_commit(self.tx.db);
         }
     }
 

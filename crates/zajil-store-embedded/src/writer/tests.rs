@@ -11,7 +11,8 @@ fn writer() -> Writer {
          CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER);",
     )
     .unwrap();
-    Writer::start(db, Arc::default(), None).unwrap()
+    let beside = Connection::open_in_memory().unwrap();
+    Writer::start(db, beside, Arc::default(), None).unwrap()
 }
 
 #[tokio::test]

@@ -1,0 +1,149 @@
+//! The log is moved beside a busy writer and begins anew, whoever reads meanwhile.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::open::{fresh, settle};
+
+fn open(path: &Path) -> Connection {
+    let db = Connection::open(path).unwrap();
+    fresh(&db).unwrap();
+    settle(&db, 2_000).unwrap();
+    db
+}
+
+/// A file with a writer that fills pages, and what sees to its log.
+struct Busy {
+    db: Connection,
+    checkpoints: Checkpoints,
+    folder: TempDir,
+    rows: i64,
+}
+
+impl Busy {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("busy.db");
+        let mut db = open(&path);
+        let table = "CREATE TABLE page (number INTEGER PRIMARY KEY, text BLOB)";
+        db.execute_batch(table).unwrap();
+        let checkpoints = Checkpoints::start(&mut db, open(&path)).unwrap();
+        Self {
+            db,
+            checkpoints,
+            folder,
+            rows: 0,
+        }
+    }
+
+    fn beside(&self) -> Connection {
+        open(&self.folder.path().join("busy.db"))
+    }
+
+    /// Commits a hundred rows of a page each; how many frames the log has then.
+    fn commit(&mut self) -> i64 {
+        self.db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for _ in 0..100 {
+            let row = "INSERT INTO page VALUES (?, randomblob(8100))";
+            self.db.execute(row, [self.rows]).unwrap();
+            self.rows += 1;
+        }
+        self.db.execute_batch("COMMIT").unwrap();
+        self.checkpoints.after_commit(&self.db);
+        self.checkpoints.frames.load(Ordering::Relaxed)
+    }
+
+    /// Commits until the log is shorter than before.
+    fn until_anew(&mut self) {
+        let mut before = 0;
+        loop {
+            let frames = self.commit();
+            if frames < before {
+                return;
+            }
+            assert!(frames < 2 * MOST, "the log never begins anew");
+            before = frames;
+        }
+    }
+}
+
+#[test]
+fn the_log_of_a_writer_that_never_rests_begins_anew_and_loses_nothing() {
+    let mut busy = Busy::new();
+    for _ in 0..3 {
+        busy.until_anew();
+    }
+    let written = busy.rows;
+    let beside = busy.beside();
+    drop(busy.checkpoints);
+    let count = "SELECT count(*), max(number) + 1, sum(length(text)) FROM page";
+    let found = beside.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    assert_eq!(found, Ok((written, written, 8_100 * written)));
+    let sound: String = beside
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok");
+}
+
+#[test]
+fn a_reader_keeps_the_log_from_beginning_anew_only_for_as_long_as_it_reads() {
+    let mut busy = Busy::new();
+    busy.commit();
+    let reader = busy.beside();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = || reader.query_row("SELECT count(*) FROM page", [], |row| row.get::<_, i64>(0));
+    assert_eq!(count(), Ok(100));
+    let mut before = 0;
+    while before < 3 * START {
+        let frames = busy.commit();
+        assert!(
+            frames > before,
+            "the log began anew under a reader, at {before}"
+        );
+        before = frames;
+    }
+    assert_eq!(count(), Ok(100));
+    reader.execute_batch("COMMIT").unwrap();
+    busy.until_anew();
+    assert_eq!(count(), Ok(busy.rows));
+}
+
+#[test]
+fn much_is_moved_beside_the_writer_and_the_rest_by_it() {
+    let mut mark = Mark::new();
+    assert_eq!(mark.judge(START - 1), Move::Nothing);
+    assert_eq!(mark.judge(START + 5), Move::Beside);
+    mark.take(&Ok(START + 5));
+    assert_eq!(mark.judge(START + 500), Move::Here);
+    mark.take(&Ok(START + 500));
+    // A reader came in between: the writer tries again with every commit.
+    assert_eq!(mark.judge(START + 520), Move::Here);
+    mark.take(&Ok(START + 520));
+    // The log began anew.
+    assert_eq!(mark.judge(30), Move::Nothing);
+    assert_eq!(mark.judge(START), Move::Beside);
+}
+
+#[test]
+fn what_a_reader_keeps_in_the_log_is_not_tried_with_every_commit() {
+    let mut mark = Mark::new();
+    assert_eq!(mark.judge(START), Move::Beside);
+    mark.take(&Ok(17));
+    assert_eq!(mark.judge(START + REST - 1), Move::Nothing);
+    assert_eq!(mark.judge(START + REST), Move::Beside);
+    mark.take(&Ok(17));
+    assert_eq!(mark.judge(MOST), Move::Here);
+}
+
+#[test]
+fn after_a_failure_the_next_attempt_comes_a_good_deal_of_log_later() {
+    let mut mark = Mark::new();
+    assert_eq!(mark.judge(START), Move::Beside);
+    mark.take(&Ok(START));
+    assert_eq!(mark.judge(START + 10), Move::Here);
+    mark.take(&Err(rusqlite::Error::QueryReturnedNoRows));
+    assert_eq!(mark.judge(START + 9 + REST), Move::Nothing);
+    assert_eq!(mark.judge(START + 10 + REST), Move::Beside);
+}
