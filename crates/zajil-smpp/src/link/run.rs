@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use smpp_codec::frame::{self, Frame};
 use smpp_codec::pdu::Bare;
-use smpp_codec::session::{self, State};
+use smpp_codec::session::{self, Side, State};
 use smpp_codec::{CommandId, Header, Pdu, Status};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::oneshot;
@@ -31,9 +31,10 @@ const LEAST_ROOM: usize = 512;
 const MOST_ROOM: usize = 64 * 1_024;
 /// So many PDUs in a row that cannot be used, and the link ends.
 const MOST_FAULTS: u32 = 100;
-/// Leave is taken so soon, whatever is under way: in less than a server that stops waits for its
-/// sessions.
+/// Leave is taken so soon, whatever is under way, and what is under way then may come for so long
+/// after it was answered: both in less than a server that stops waits for its sessions.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+const LEFT_WITHIN: Duration = Duration::from_secs(4);
 /// So many requests of ours in a row without a response, and the link ends.
 const MOST_UNANSWERED: usize = 3;
 
@@ -70,7 +71,7 @@ pub(super) struct Running<H> {
     faults: u32,
     unanswered: usize,
     leaving: Leaving,
-    /// When leave is taken, whatever is under way.
+    /// When the next step of leave-taking comes, whatever is under way.
     leave_by: Option<Instant>,
     /// When octets were last sent, or began to wait.
     progress: Instant,
@@ -82,10 +83,13 @@ pub(super) struct Running<H> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leaving {
     No,
-    /// We want to, and wait for what is under way.
+    /// We want to, and wait for what is under way. Nothing new is begun from here on: it could be
+    /// accepted, and its answer come too late.
     Soon,
     /// `unbind` is sent.
     Asked,
+    /// It is answered, and something is under way still.
+    Agreed,
     /// The peer's `unbind` with this number has come; it is answered last.
     Told(u32),
 }
@@ -186,12 +190,14 @@ impl<H: Handler> Running<H> {
             },
             Some(done) = self.working.next(), if goes_on => self.done(done),
             Some(request) = self.requests.recv(), if goes_on => self.ask(request),
-            () = self.leave.cancelled(), if is_asked => {
-                self.leaving = Leaving::Soon;
-                let within = self.options.limits.response.min(LEAVE_WITHIN);
-                self.leave_by = Some(Instant::now() + within);
-            }
+            () = self.leave.cancelled(), if is_asked => {}
             () = sleep_until(wake) => {}
+        }
+        // Before anything that has come is begun.
+        if self.leaving == Leaving::No && self.leave.is_cancelled() {
+            self.leaving = Leaving::Soon;
+            let within = self.options.limits.response.min(LEAVE_WITHIN);
+            self.leave_by = Some(Instant::now() + within);
         }
         self.say_what_was_written();
         self.take_what_is_ready();
@@ -232,9 +238,9 @@ impl<H: Handler> Running<H> {
         }
     }
 
-    /// Whether one more request of the peer may be worked on.
+    /// Whether one more request of the peer may be worked on. While leave is taken none is.
     fn has_room(&self) -> bool {
-        self.under_way < self.options.window_in.max(1)
+        self.leaving != Leaving::No || self.under_way < self.options.window_in.max(1)
     }
 
     fn done(&mut self, done: Done) {
@@ -302,8 +308,22 @@ impl<H: Handler> Running<H> {
                 self.write(&response, Status::ROK, header.sequence);
             }
             Pdu::Unbind(_) => self.leaving = Leaving::Told(header.sequence),
+            request @ (Pdu::AlertNotification(_) | Pdu::Outbind(_)) => self.work(header, request),
+            _ if self.leaving != Leaving::No => self.put_off(header),
             request => self.work(header, request),
         }
+    }
+
+    /// Refuses what comes while we take leave, so that the peer sends it again later. No fault of
+    /// its own.
+    fn put_off(&mut self, header: Header) {
+        let status = match self.options.side {
+            Side::Centre => Status::RTHROTTLED,
+            Side::Esme => Status::RX_T_APPN,
+        };
+        self.handler.refused(header, status, "leaving");
+        let answer = Pdu::refusal(header.command_id);
+        self.write(&answer, status, header.sequence);
     }
 
     fn work(&mut self, header: Header, request: Pdu) {
@@ -338,7 +358,8 @@ impl<H: Handler> Running<H> {
             self.set_state(session::after(self.state, command_id, status));
         }
         if command_id == CommandId::UNBIND_RESP && self.leaving == Leaving::Asked {
-            self.last = Some(Ended::Unbound);
+            self.leaving = Leaving::Agreed;
+            self.leave_by = Some(Instant::now() + LEFT_WITHIN);
         }
     }
 
@@ -407,12 +428,13 @@ impl<H: Handler> Running<H> {
     /// Goes on with leave-taking, where nothing is under way any more. A peer that goes on sending
     /// does not put it off for ever.
     fn take_leave(&mut self) {
-        let is_soon = self.leaving == Leaving::Soon;
-        let is_late = is_soon && self.leave_by.is_some_and(|by| by <= Instant::now());
+        let is_told = matches!(self.leaving, Leaving::Told(_));
+        let is_late = !is_told && self.leave_by.is_some_and(|by| by <= Instant::now());
         if self.leaving == Leaving::No || (self.under_way > 0 && !is_late) {
             return;
         }
         match self.leaving {
+            Leaving::Agreed => self.last = Some(Ended::Unbound),
             Leaving::Told(sequence) => {
                 let response = Pdu::UnbindResp(Bare::default());
                 self.write(&response, Status::ROK, sequence);
@@ -440,7 +462,7 @@ impl<H: Handler> Running<H> {
         if self.unanswered >= MOST_UNANSWERED {
             return Err(Ended::Unanswered);
         }
-        let bound = if self.state.is_bound() {
+        let bound = if self.state.is_bound() || self.leaving == Leaving::Agreed {
             Bound::Yes
         } else {
             Bound::NotYet

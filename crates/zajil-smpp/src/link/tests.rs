@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 
 use super::*;
 
+mod leave;
+
 /// A message centre that takes every bind, and answers submits once it is told to.
 #[derive(Debug, Default, Clone)]
 struct Centre {
@@ -146,28 +148,6 @@ async fn a_session_is_bound_used_and_left() {
     .await;
     assert_eq!(ended, Ended::Unbound);
     assert_eq!(*seen.lock().unwrap(), ["BoundTrx", "Closed"]);
-}
-
-/// A peer for which something is under way all the time does not put leave-taking off for ever.
-#[tokio::test(start_paused = true)]
-async fn leave_is_taken_whatever_is_under_way() {
-    let ended = beside(
-        Centre::default(),
-        centre_options(),
-        async |mut peer, handle| {
-            peer.bind().await;
-            peer.send(&submit(), 2).await;
-            let begun = tokio::time::Instant::now();
-            handle.leave();
-            peer.expect("unbind", Status::ROK, 1).await;
-            // Before the server that stops ends the connection.
-            assert!(begun.elapsed() < Duration::from_secs(10));
-            peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
-            assert_eq!(peer.next().await, None);
-        },
-    )
-    .await;
-    assert_eq!(ended, Ended::Unbound);
 }
 
 /// `alert_notification` has no response: who sends it learns whether it was written.
@@ -390,30 +370,6 @@ async fn requests_without_a_response_are_given_up() {
     )
     .await;
     assert_eq!(ended, Ended::Unanswered);
-}
-
-/// Leave-taking loses nothing: what is worked on is answered before `unbind`.
-#[tokio::test(start_paused = true)]
-async fn leaving_waits_for_what_is_under_way() {
-    let centre = Centre::default();
-    let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
-    let ended = beside(centre, centre_options(), async |mut peer, handle| {
-        peer.bind().await;
-        peer.send(&submit(), 2).await;
-        while !seen.lock().unwrap().contains(&"submit".to_owned()) {
-            tokio::task::yield_now().await;
-        }
-        handle.leave();
-        let early = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
-        assert!(early.is_err(), "{early:?}");
-        go_on.notify_waiters();
-        peer.expect("submit_sm_resp", Status::ROK, 2).await;
-        peer.expect("unbind", Status::ROK, 1).await;
-        peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
-        assert_eq!(peer.next().await, None);
-    })
-    .await;
-    assert_eq!(ended, Ended::Unbound);
 }
 
 /// A peer that never reads costs bounded memory and is left.
