@@ -78,7 +78,7 @@ async fn what_is_under_way_when_leave_is_late_is_answered_all_the_same() {
         peer.bind().await;
         peer.send(&submit(), 2).await;
         // Longer than a peer may take for its bind.
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        tokio::time::advance(Duration::from_secs(20)).await;
         handle.leave();
         peer.expect("unbind", Status::ROK, 1).await;
         peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
