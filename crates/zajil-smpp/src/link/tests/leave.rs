@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// Waits until a submit is worked on.
+async fn begun(seen: &Mutex<Vec<String>>) {
+    while !seen.lock().unwrap().contains(&"submit".to_owned()) {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Leave-taking loses nothing: what is worked on is answered before `unbind`.
 #[tokio::test(start_paused = true)]
 async fn leaving_waits_for_what_is_under_way() {
@@ -10,9 +17,7 @@ async fn leaving_waits_for_what_is_under_way() {
     let ended = beside(centre, centre_options(), async |mut peer, handle| {
         peer.bind().await;
         peer.send(&submit(), 2).await;
-        while !seen.lock().unwrap().contains(&"submit".to_owned()) {
-            tokio::task::yield_now().await;
-        }
+        begun(&seen).await;
         handle.leave();
         let early = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
         assert!(early.is_err(), "{early:?}");
@@ -73,10 +78,11 @@ async fn a_busy_peer_that_is_left_has_an_answer_to_all_that_was_accepted() {
 #[tokio::test(start_paused = true)]
 async fn what_is_under_way_when_leave_is_late_is_answered_all_the_same() {
     let centre = Centre::default();
-    let go_on = Arc::clone(&centre.go_on);
+    let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
     let ended = beside(centre, centre_options(), async |mut peer, handle| {
         peer.bind().await;
         peer.send(&submit(), 2).await;
+        begun(&seen).await;
         // Longer than a peer may take for its bind.
         tokio::time::advance(Duration::from_secs(20)).await;
         handle.leave();
@@ -133,16 +139,14 @@ async fn leave_is_taken_whatever_is_under_way() {
     let ended = beside(centre, centre_options(), async |mut peer, handle| {
         peer.bind().await;
         peer.send(&submit(), 2).await;
-        while !seen.lock().unwrap().contains(&"submit".to_owned()) {
-            tokio::task::yield_now().await;
-        }
-        let begun = tokio::time::Instant::now();
+        begun(&seen).await;
+        let left = tokio::time::Instant::now();
         handle.leave();
         peer.expect("unbind", Status::ROK, 1).await;
         peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
         assert_eq!(peer.next().await, None);
         // Before the server that stops ends the connection.
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(left.elapsed() < Duration::from_secs(10));
     })
     .await;
     assert_eq!(ended, Ended::Unbound);
