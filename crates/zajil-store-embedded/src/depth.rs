@@ -15,8 +15,8 @@ use crate::run;
 
 /// So many rows are read before others have their turn: a few milliseconds.
 const PIECE: i64 = 20_000;
-/// So many runs, of up to 256 messages each.
-const RUNS: i64 = 500;
+/// So many runs, of up to 256 messages each, of which few are taken apart.
+const RUNS: i64 = 2_000;
 
 /// How many messages have not ended.
 pub(crate) const PENDING: &str =
@@ -79,12 +79,20 @@ impl Scan {
     }
 
     fn runs(&mut self, db: &Connection, after: (i64, Place), now: Timestamp) -> Done<Reached> {
-        let last = run::each(db, after, RUNS, |dest, places| {
-            let depth = self.depths.entry(dest).or_default();
-            for place in places {
-                let due = Timestamp::from_millis(place.at);
-                depth.add(Standing::at(now, due, None), 1);
+        let standing = |due| Standing::at(now, Timestamp::from_millis(due), None);
+        let last = run::each(db, after, RUNS, |run| {
+            let depth = self.depths.entry(run.dest).or_default();
+            let (first, last) = (standing(run.first), standing(run.last()));
+            if first == last {
+                depth.add(first, run.count.into());
+                return Ok(());
             }
+            // It falls due just now.
+            let places = run.places()?;
+            places
+                .iter()
+                .for_each(|place| depth.add(standing(place.at), 1));
+            Ok(())
         })?;
         Ok(last.map_or(Reached::Row(0), |(dest, place)| Reached::Run(dest, place)))
     }

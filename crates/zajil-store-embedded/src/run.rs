@@ -202,12 +202,34 @@ pub(crate) fn front(db: &Connection, dest: i64, now: Timestamp, limit: u32) -> D
     Ok(found)
 }
 
-/// Up to so many runs behind a key, and what is done with each: the queue, and its places.
+/// A run as it is read.
+pub(crate) struct Read<'row> {
+    pub(crate) dest: i64,
+    /// Of its first message, in milliseconds.
+    pub(crate) first: i64,
+    /// How many messages it has.
+    pub(crate) count: u32,
+    row: &'row Row<'row>,
+}
+
+impl Read<'_> {
+    /// When the last of its messages is due at the latest.
+    pub(crate) fn last(&self) -> i64 {
+        self.first.saturating_add(APART)
+    }
+
+    /// All its places, for which the run is taken apart.
+    pub(crate) fn places(&self) -> Done<Vec<Place>> {
+        Ok(read(self.row)?.1)
+    }
+}
+
+/// Up to so many runs behind a key, and what is done with each.
 pub(crate) fn each(
     db: &Connection,
     after: (i64, Place),
     limit: i64,
-    mut what: impl FnMut(i64, &[Place]),
+    mut what: impl FnMut(Read<'_>) -> Done<()>,
 ) -> Done<Option<(i64, Place)>> {
     let mut statement = db.prepare_cached(
         "SELECT due, id, count, rest, dest FROM run WHERE (dest, due, id) > (?1, ?2, ?3) \
@@ -217,9 +239,14 @@ pub(crate) fn each(
     let mut rows = statement.query(params![dest, place.at, place.id, limit])?;
     let (mut last, mut count) = (None, 0);
     while let Some(row) = rows.next()? {
-        let ((first, places), dest) = (read(row)?, row.get(4)?);
-        what(dest, &places);
-        last = Some((dest, first));
+        let (dest, at, id) = (row.get(4)?, row.get(0)?, row.get(1)?);
+        what(Read {
+            dest,
+            first: at,
+            count: row.get(2)?,
+            row,
+        })?;
+        last = Some((dest, Place { at, id }));
         count += 1;
     }
     Ok(last.filter(|_| count == limit))

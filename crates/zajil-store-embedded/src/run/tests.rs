@@ -34,11 +34,15 @@ fn stored(db: &Connection) -> BTreeMap<i64, BTreeSet<Place>> {
     let mut stored: BTreeMap<i64, BTreeSet<Place>> = BTreeMap::new();
     let mut from = (i64::MIN, Place { at: 0, id: 0 });
     loop {
-        let next = each(db, from, 3, |dest, places| {
+        let next = each(db, from, 3, |run| {
+            let places = run.places()?;
             assert!(places.is_sorted(), "a run in its order");
+            assert!(places.iter().all(|place| place.at <= run.last()));
+            assert_eq!(places.len(), usize::try_from(run.count).unwrap());
             for place in places {
-                assert!(stored.entry(dest).or_default().insert(*place), "twice");
+                assert!(stored.entry(run.dest).or_default().insert(place), "twice");
             }
+            Ok(())
         });
         match next.ok().unwrap() {
             Some(last) => from = last,

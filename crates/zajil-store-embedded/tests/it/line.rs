@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use zajil_core::frontend::FrontendName;
@@ -142,6 +143,28 @@ async fn what_waits_is_listed_and_counted_wherever_it_stands() {
     let store = open(&directory);
     assert_eq!(store.figures().await.unwrap().pending, 798);
     assert_eq!(pending(&store).await, waits);
+}
+
+#[tokio::test]
+async fn messages_that_fall_due_within_a_second_are_counted_one_by_one() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    // A clock that was set back: the store has messages of moments that are still to come.
+    let drafts = (0..100).map(|n| {
+        let mut draft = draft(n + 1, "gw", 0);
+        let message = Arc::make_mut(&mut draft.message);
+        message.inserted_at = at(0).plus(Duration::from_millis(9 * n));
+        message.updated_at = message.inserted_at;
+        draft
+    });
+    store.accept(drafts.collect(), at(0)).await.unwrap();
+    for (millis, due) in [(0, 1), (450, 51), (891, 100), (5_000, 100)] {
+        let now = at(0).plus(Duration::from_millis(millis));
+        let depths = store.depths(now).await.unwrap();
+        let depth = depths[&Home::Frontend(FrontendName::parse("gw").unwrap())];
+        let found = (depth.get(Standing::Due), depth.get(Standing::Waiting));
+        assert_eq!(found, (due, 100 - due), "after {millis} ms");
+    }
 }
 
 #[tokio::test]
