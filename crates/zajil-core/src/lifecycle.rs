@@ -477,7 +477,7 @@ fn apply(message: &mut Message, edit: Edit, scene: &Scene) -> Result<Vec<Event>,
     );
     if let Some(origin) = edit.origin {
         let before = message.arranged.origin.take();
-        message.arranged.origin = Some(Box::new(origin.found_like(before.as_deref())));
+        message.arranged.origin = Some(Box::new(origin.in_place_of(before.as_deref())));
         changed.push("registered_delivery");
     }
     let mut events = Vec::new();

@@ -281,18 +281,23 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Stores have written down where a message is found: it is found there as long as it waits.
+    /// What takes the place of what a message had, as long as it waits. What is written down
+    /// elsewhere stays true: where the message is found, and that its application was promised an
+    /// alert.
     #[must_use]
-    pub fn found_like(self, before: Option<&Self>) -> Self {
+    pub fn in_place_of(self, before: Option<&Self>) -> Self {
+        let alert = self.alert || before.is_some_and(|before| before.alert);
         match before.filter(|before| before.findable) {
             Some(before) => Self {
                 findable: true,
+                alert,
                 source: before.source.clone(),
                 destination: before.destination.clone(),
                 ..self
             },
             None => Self {
                 findable: false,
+                alert,
                 ..self
             },
         }

@@ -1,6 +1,5 @@
 //! Subscribers who can be reached again, for the applications that asked to be told (`set_dpf`).
 
-use futures_util::stream::{self, StreamExt as _};
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
 use zajil_core::location::Location;
@@ -15,10 +14,6 @@ use crate::shared::Shared;
 
 /// So many are owed an alert in one transaction: fewer than the shelf takes changes.
 const OWED_AT_ONCE: usize = 500;
-/// Of so many messages it is written down at a time that nobody waits for them, each in a change of
-/// its own: a store that commits in groups commits them together. Fewer than the tries of
-/// [`tried`]: all may be to one number.
-const FORGOTTEN_AT_ONCE: usize = 40;
 
 impl Shared {
     /// Turns who waits for a subscriber into alerts that are owed. What cannot be written waits for
@@ -52,14 +47,9 @@ impl Shared {
             is_delivered && origin.is_some_and(|origin| origin.alert)
         });
         let named = promised.map(|message| (message.content.destination.as_str(), message.id));
-        let named: Vec<_> = named.collect();
-        let forgetting =
-            stream::iter(named).for_each_concurrent(FORGOTTEN_AT_ONCE, |(number, id)| async move {
-                if let Err(error) = forget(store, (number, id), now).await {
-                    tracing::debug!(%error, "an application waits for what was delivered");
-                }
-            });
-        forgetting.await;
+        if let Err(error) = forget(store, named, now).await {
+            tracing::debug!(%error, "an application waits for what was delivered");
+        }
     }
 }
 

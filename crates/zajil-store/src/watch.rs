@@ -1,6 +1,10 @@
 //! Those who wait until a subscriber can be reached (`set_dpf`), as they lie on the shelf: read,
 //! decided about, and written back unless somebody else was faster.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _};
 use zajil_core::clock::Timestamp;
 use zajil_core::id::MessageId;
 use zajil_core::number::key;
@@ -13,6 +17,10 @@ const KIND: Kind = Kind::SmppWatch;
 /// So often somebody else may be faster: more than parts of one text, or messages of one window, to
 /// one number come at a time. Whoever loses lost to one who has written, so tries are progress.
 const TRIES: u32 = 50;
+/// Of so many numbers it is forgotten in one transaction who waits for them.
+pub const AT_ONCE: usize = 100;
+/// So many of them are read, or tried again, at a time: fewer than [`TRIES`].
+const READ_AT_ONCE: usize = 16;
 
 /// Everybody who waits for one subscriber.
 #[derive(Debug)]
@@ -56,25 +64,40 @@ impl Waiting {
     /// [`Error::Conflict`] and [`Error::NotFound`]: somebody else has changed them since they were
     /// read.
     pub async fn write(
-        mut self,
+        self,
         store: &dyn Store,
         mut also: Vec<Change>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.all.retain(|alert| !alert.messages.is_empty());
-        if self.all != self.before {
-            also.push(self.change());
-        }
+        also.extend(self.change());
         if also.is_empty() {
             return Ok(());
         }
         store.change_shelf(also, now).await.map(drop)
     }
 
-    fn change(self) -> Change {
+    /// What is to be written so that nobody waits for these messages, if anything.
+    async fn without(
+        store: &dyn Store,
+        number: &str,
+        gone: &[MessageId],
+    ) -> Result<Option<Change>, Error> {
+        let mut waiting = Self::on(store, number).await?;
+        for alert in &mut waiting.all {
+            alert.messages.retain(|id| !gone.contains(id));
+        }
+        Ok(waiting.change())
+    }
+
+    /// What is to be written, if anything.
+    fn change(mut self) -> Option<Change> {
+        self.all.retain(|alert| !alert.messages.is_empty());
+        if self.all == self.before {
+            return None;
+        }
         let kind = KIND;
         let body = encode_smpp_alerts(&self.all);
-        match self.record {
+        Some(match self.record {
             None => Change::Add {
                 kind,
                 name: Some(self.name),
@@ -91,7 +114,7 @@ impl Waiting {
                 base: Some(revision),
                 body,
             },
-        }
+        })
     }
 }
 
@@ -113,23 +136,61 @@ where
     }
 }
 
-/// Nobody waits for this message to the number any longer.
+/// Nobody waits for these messages to these numbers any longer: of up to [`AT_ONCE`] numbers in one
+/// transaction.
 ///
 /// # Errors
-/// Those of the store.
-pub async fn forget(
+/// One of the store's; what is about other numbers was done all the same.
+pub async fn forget<'a>(
     store: &dyn Store,
-    (number, message): (&str, MessageId),
+    messages: impl IntoIterator<Item = (&'a str, MessageId)>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let once = || async {
-        let mut waiting = Waiting::on(store, number).await?;
-        for alert in &mut waiting.all {
-            alert.messages.retain(|id| *id != message);
+    let mut gone: BTreeMap<Cow<'a, str>, Vec<MessageId>> = BTreeMap::new();
+    for (number, id) in messages {
+        gone.entry(key(number)).or_default().push(id);
+    }
+    let gone: Vec<_> = gone.into_iter().collect();
+    let mut done = Ok(());
+    for some in gone.chunks(AT_ONCE) {
+        // Whoever is faster with one number holds all of them up: then each for itself.
+        done = match forget_some(store, some, now).await {
+            Err(Error::Conflict(_) | Error::NotFound) => {
+                let mut each = Vec::with_capacity(some.len());
+                for one in some.chunks(1) {
+                    each.push(tried(move || forget_some(store, one, now)));
+                }
+                let each: Vec<_> = stream::iter(each).buffered(READ_AT_ONCE).collect().await;
+                each.into_iter().fold(done, Result::and)
+            }
+            some => done.and(some),
+        };
+    }
+    done
+}
+
+/// One transaction for all of them. Of a number that cannot be read it is told afterwards.
+async fn forget_some(
+    store: &dyn Store,
+    gone: &[(Cow<'_, str>, Vec<MessageId>)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut read = Vec::with_capacity(gone.len());
+    for (number, ids) in gone {
+        read.push(Waiting::without(store, number, ids));
+    }
+    let read: Vec<_> = stream::iter(read).buffered(READ_AT_ONCE).collect().await;
+    let (mut changes, mut done) = (Vec::new(), Ok(()));
+    for one in read {
+        match one {
+            Ok(change) => changes.extend(change),
+            Err(error) => done = Err(error),
         }
-        waiting.write(store, Vec::new(), now).await
-    };
-    tried(once).await
+    }
+    if !changes.is_empty() {
+        store.change_shelf(changes, now).await?;
+    }
+    done
 }
 
 #[cfg(test)]
@@ -173,14 +234,14 @@ mod tests {
         first.all = vec![alert("shop", &[1, 2]), alert("other", &[3])];
         first.write(&store, Vec::new(), NOW).await.unwrap();
         let id = |id| MessageId::new(id).unwrap();
-        forget(&store, ("46709771337", id(3)), NOW).await.unwrap();
-        forget(&store, (NUMBER, id(1)), NOW).await.unwrap();
+        forget(&store, [("46709771337", id(3))], NOW).await.unwrap();
+        forget(&store, [(NUMBER, id(1))], NOW).await.unwrap();
         assert_eq!(waiting(&store).await, [alert("shop", &[2])]);
         let before = store.shelf_revision(KIND).await.unwrap();
-        forget(&store, (NUMBER, id(9)), NOW).await.unwrap();
+        forget(&store, [(NUMBER, id(9))], NOW).await.unwrap();
         let after = store.shelf_revision(KIND).await.unwrap();
         assert_eq!(before, after, "nothing is written that changes nothing");
-        forget(&store, (NUMBER, id(2)), NOW).await.unwrap();
+        forget(&store, [(NUMBER, id(2))], NOW).await.unwrap();
         let name = key(NUMBER).into_owned();
         assert_eq!(store.shelf_named(KIND, name).await.unwrap(), None);
     }
@@ -240,6 +301,40 @@ mod tests {
             .collect();
         ids.sort_unstable();
         assert_eq!(ids, (1..=ALL).collect::<Vec<_>>());
+    }
+
+    /// One number that cannot be read, and who is faster with another, hold nobody else up.
+    #[tokio::test]
+    async fn of_many_numbers_each_is_forgotten() {
+        let store = MemoryStore::new();
+        let number = |n: usize| format!("+4670{n:07}");
+        let id = |n: usize| MessageId::new(u64::try_from(n).unwrap()).unwrap();
+        let count = 2 * AT_ONCE + 1;
+        for n in 1..=count {
+            let mut waiting = Waiting::on(&store, &number(n)).await.unwrap();
+            waiting.all = vec![alert("shop", &[id(n).get()]), alert("other", &[9_999])];
+            waiting.write(&store, Vec::new(), NOW).await.unwrap();
+        }
+        let name = key(&number(7)).into_owned();
+        let damaged = store.shelf_named(KIND, name).await.unwrap().unwrap();
+        let damage = Change::Set {
+            kind: KIND,
+            id: damaged.id,
+            base: None,
+            body: "{".to_owned(),
+        };
+        store.change_shelf(vec![damage], NOW).await.unwrap();
+        let numbers: Vec<String> = (1..=count).map(number).collect();
+        let all = || (1..=count).map(|n| (numbers[n - 1].as_str(), id(n)));
+        // Two at once: one of them finds that the other was faster.
+        let (one, other) = tokio::join!(forget(&store, all(), NOW), forget(&store, all(), NOW));
+        for done in [one, other] {
+            assert!(matches!(done, Err(Error::Damaged(_))), "{done:?}");
+        }
+        for n in (1..=count).filter(|n| *n != 7) {
+            let left = Waiting::on(&store, &number(n)).await.unwrap().all;
+            assert_eq!(left, [alert("other", &[9_999])], "{n}");
+        }
     }
 
     #[tokio::test]

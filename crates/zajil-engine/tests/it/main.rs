@@ -18,6 +18,7 @@ mod life;
 mod moody;
 #[cfg(test)]
 mod outside;
+mod promised;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(crate) struct Moody {
     pub(crate) purges: AtomicU32,
     /// Whether what frontends and operators say is stored a moment before that is told.
     pub(crate) late: AtomicBool,
+    /// How many transactions have changed the shelf.
+    pub(crate) shelved: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -201,7 +203,11 @@ impl Shelf for Moody {
         shelf_record(kind: Kind, id: u64) -> Option<Record>;
         shelf_named(kind: Kind, name: String) -> Option<Record>;
         shelf_revision(kind: Kind) -> u64;
-        change_shelf(changes: Vec<Change>, now: Timestamp) -> Vec<Record>;
         purge_shelf(kind: Kind, before: Timestamp, limit: u32) -> u64;
+    }
+
+    fn change_shelf(&self, changes: Vec<Change>, now: Timestamp) -> Reply<'_, Vec<Record>> {
+        self.shelved.fetch_add(1, Ordering::Relaxed);
+        self.inner.change_shelf(changes, now)
     }
 }

@@ -301,6 +301,36 @@ async fn a_promise_is_forgotten_with_the_delivery() {
     assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
 }
 
+/// A submit that takes the place of one for which an alert was promised asks for none itself. It is
+/// the same message: its promise stays, and goes with its delivery.
+#[tokio::test]
+async fn a_promise_stays_with_the_message_that_is_replaced() {
+    let centre = centre(vec![account("shop")]).await;
+    let mut shop = Esme::bound(&centre, "shop").await;
+    let replaced = async |shop: &Esme| {
+        let Pdu::SubmitSm(mut first) = watching("SHOP") else {
+            unreachable!()
+        };
+        first.replace_if_present_flag = 1;
+        let (id, promised) = submitted(shop, Pdu::SubmitSm(first)).await;
+        assert_eq!(promised, Some(1));
+        let mut second = sm("SHOP", TO, b"ho");
+        second.replace_if_present_flag = 1;
+        let (same, promised) = submitted(shop, Pdu::SubmitSm(second)).await;
+        assert_eq!((same, promised), (id, None));
+        id
+    };
+    let id = replaced(&shop).await;
+    let done = Report::Delivered { by: None, at: None };
+    centre.engine.report(id, done).await.unwrap();
+    assert_eq!(kept(&centre, Kind::SmppWatch).await, 0);
+    let id = replaced(&shop).await;
+    fails(&centre, id).await;
+    seen(&centre, true).await;
+    let alert = tokio::time::timeout(PATIENCE, shop.alerts.recv()).await;
+    assert_eq!(alert.unwrap().unwrap().esme_addr, number::write("SHOP"));
+}
+
 /// As many as may wait for a subscriber are owed their alerts, though the store takes fewer changes
 /// at a time.
 #[tokio::test]

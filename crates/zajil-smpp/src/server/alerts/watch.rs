@@ -63,7 +63,7 @@ impl Server {
         let store = &*self.parts.store;
         for id in &alert.messages {
             if is_delivered(store, *id).await? {
-                forget(store, (number, *id), self.parts.clock.now()).await?;
+                forget(store, [(number, *id)], self.parts.clock.now()).await?;
             }
         }
         Ok(())
