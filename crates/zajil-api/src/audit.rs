@@ -13,12 +13,12 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_store::shelf::{Change, Kind, Page, Record, Start};
+use zajil_telemetry::log;
 
 use crate::access::{Client, Mode};
 use crate::dto::At;
 use crate::openapi::schema::{self, Described, Schema, list as list_of, shown};
 use crate::query::Parameters;
-use crate::request_id::RequestId;
 use crate::router::{Api, Shared};
 use crate::{error, json};
 
@@ -210,12 +210,11 @@ impl Begun {
 impl Entry {
     fn of(extensions: &Extensions, told: Told, outcome: &str) -> Result<Self, Refusal> {
         let client = Client::of(extensions)?;
-        let request_id = extensions.get::<RequestId>();
         Ok(Self {
             version: 1,
             who: client.caller.who.clone(),
             address: client.address.map(|address| address.to_string()),
-            request_id: request_id.map_or("", RequestId::as_str).to_owned(),
+            request_id: log::Request::present_id().unwrap_or_default(),
             action: told.action.to_owned(),
             what: told.what.to_owned(),
             id: told.id,

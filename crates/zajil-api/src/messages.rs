@@ -17,6 +17,7 @@ use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::port::{Ask, Submission};
 use zajil_core::status::Status;
 use zajil_store::contract::Filter;
+use zajil_telemetry::log;
 
 use crate::access::{Client, check_own};
 use crate::dto::edit::{Change, Patch};
@@ -26,13 +27,13 @@ use crate::dto::report::{Cancel, Delivered, Failed};
 use crate::dto::submit::{self, Submit};
 use crate::query::{self, Parameters};
 use crate::router::{Api, Shared};
-use crate::{audit, body, error, json, request_id};
+use crate::{audit, body, error, json};
 
 /// `POST /api/messages`.
 pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit(submission)).await?;
-    request_id::about(accepted.message.id);
+    log::Request::is_about(accepted.message.id.get());
     Ok(message::one(StatusCode::CREATED, &accepted.message))
 }
 
@@ -40,7 +41,7 @@ pub(crate) async fn submit(api: Shared, request: Request) -> Result<Response, Re
 pub(crate) async fn submit_async(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit_async(submission)).await?;
-    request_id::about(accepted.message.id);
+    log::Request::is_about(accepted.message.id.get());
     Ok(message::accepted(&accepted.message))
 }
 
@@ -48,7 +49,7 @@ pub(crate) async fn submit_async(api: Shared, request: Request) -> Result<Respon
 pub(crate) async fn submit_raw(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = raw_submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit(submission)).await?;
-    request_id::about(accepted.message.id);
+    log::Request::is_about(accepted.message.id.get());
     Ok(message::one(StatusCode::CREATED, &accepted.message))
 }
 
@@ -56,7 +57,7 @@ pub(crate) async fn submit_raw(api: Shared, request: Request) -> Result<Response
 pub(crate) async fn submit_raw_async(api: Shared, request: Request) -> Result<Response, Refusal> {
     let submission = raw_submission(&api, request).await?;
     let accepted = in_time(&api, api.intake.submit_async(submission)).await?;
-    request_id::about(accepted.message.id);
+    log::Request::is_about(accepted.message.id.get());
     Ok(message::accepted(&accepted.message))
 }
 

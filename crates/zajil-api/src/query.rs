@@ -9,9 +9,10 @@ use zajil_core::frontend::FrontendName;
 use zajil_core::id::MessageId;
 use zajil_core::outcome::{Reason, Refusal};
 use zajil_core::{number, offer};
+use zajil_telemetry::log;
 
 use crate::dto::field::Field;
-use crate::{error, request_id};
+use crate::error;
 
 /// The largest page and the longest batch.
 const MOST: i64 = 1_000;
@@ -35,7 +36,7 @@ pub(crate) async fn message_id(parts: &mut Parts) -> Result<MessageId, Refusal> 
     let segment = path(parts).await?;
     let number = number(&segment).and_then(|number| MessageId::new(number).ok());
     let number = number.ok_or_else(|| error::unknown("message", &shown(&segment)))?;
-    request_id::about(number);
+    log::Request::is_about(number.get());
     Ok(number)
 }
 

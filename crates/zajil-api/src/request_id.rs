@@ -8,8 +8,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::HeaderValue;
 use axum::http::header::HeaderName;
 use axum::response::Response;
-use tracing::{Instrument as _, Span, field};
-use zajil_core::id::MessageId;
+use zajil_telemetry::log;
 
 use crate::problem::{Shape, shaped};
 
@@ -17,17 +16,6 @@ use crate::problem::{Shape, shaped};
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ones are not taken over.
 const LONGEST: usize = 128;
-
-/// The id of a request, for its handler.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(HeaderValue);
-
-impl RequestId {
-    /// Its text; it was found sound.
-    pub(crate) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
 
 /// Hands out ids that differ between processes and rise within one.
 #[derive(Debug)]
@@ -55,41 +43,29 @@ impl RequestIds {
     fn next(&self) -> HeaderValue {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         let text = format!("{:08x}-{number:x}", self.process);
-        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("none"))
     }
 
-    /// Runs what answers `request` in a span that carries its id. The path is the route's, without
-    /// what a client has put into it: numbers of people do not belong in a log (S10.4).
+    /// Runs what answers `request`; lines that are written meanwhile carry its id.
     pub(crate) async fn traced<F: Future<Output = Response>>(
         &self,
-        mut request: Request,
+        request: Request,
         answer: impl FnOnce(Request) -> F,
     ) -> Response {
         let id = self.of(&request);
-        request.extensions_mut().insert(RequestId(id.clone()));
         let path = request.extensions().get::<MatchedPath>();
-        let span = tracing::info_span!(
-            "request",
-            request_id = id.to_str().unwrap_or_default(),
-            method = request.method().as_str(),
-            path = path.map(MatchedPath::as_str),
-            message_id = field::Empty,
-        );
+        let logged = log::Request::new(id.to_str().unwrap_or_default())
+            .to(request.method().as_str(), path.map(MatchedPath::as_str));
         let shape = Shape::wanted(request.headers());
-        let answered = async move {
+        let answered = logged.during(async move {
             let response = shaped(answer(request).await, shape);
             tracing::debug!(status = response.status().as_u16(), "answered");
             response
-        };
-        let mut response = answered.instrument(span).await;
+        });
+        let mut response = answered.await;
         response.headers_mut().insert(HEADER, id);
         response
     }
-}
-
-/// Notes which message the present request is about.
-pub(crate) fn about(id: MessageId) {
-    Span::current().record("message_id", id.get());
 }
 
 fn is_sound(id: &[u8]) -> bool {

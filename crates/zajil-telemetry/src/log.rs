@@ -8,8 +8,12 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use zajil_core::clock::Clock;
 
 mod file;
+mod request;
 
 pub use file::{Rotation, When};
+pub use request::Request;
+
+use request::Lines;
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +110,15 @@ pub fn init(options: &Options, clock: Arc<dyn Clock>) -> Result<Log, Error> {
         .with_target(true)
         .with_ansi(false)
         .with_writer(writer);
-    let done = match options.format {
-        Format::Text => builder.try_init(),
-        Format::Json => builder.json().try_init(),
+    let format = options.format;
+    let done = match format {
+        Format::Text => builder
+            .map_event_format(|plain| Lines { plain, format })
+            .try_init(),
+        Format::Json => builder
+            .json()
+            .map_event_format(|plain| Lines { plain, format })
+            .try_init(),
     };
     done.map_err(|_| Error::Twice)?;
     Ok(Log(file))

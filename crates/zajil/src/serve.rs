@@ -24,7 +24,7 @@ use zajil_engine::tasks::Tasks;
 use zajil_engine::{Engine, Parts, SharedClock};
 use zajil_store::cluster::Discovery;
 use zajil_store::{Cluster, Store};
-use zajil_telemetry::log::Log;
+use zajil_telemetry::log::{self, Log};
 use zajil_telemetry::{Door, Fact, Telemetry};
 
 use crate::access;
@@ -221,8 +221,8 @@ fn count_refusals(telemetry: Arc<Telemetry>) -> Observer {
             let door = Door::Rest;
             let id = response.headers().get("x-request-id");
             let request_id = id.and_then(|id| id.to_str().ok());
-            let _request = tracing::info_span!("request", request_id).entered();
-            telemetry.record(&Fact::Refused { door, reason });
+            let request = log::Request::new(request_id.unwrap_or_default());
+            request.within(|| telemetry.record(&Fact::Refused { door, reason }));
         }
     })
 }
