@@ -20,6 +20,10 @@ pub trait Accounts: Send + Sync + fmt::Debug {
     /// The account of this `system_id`, as it is now.
     fn find(&self, system_id: &str) -> Option<Arc<Account>>;
 
+    /// Whether there is one that is not found since it cannot be read: nobody binds as it, and who
+    /// is bound stays.
+    fn is_unreadable(&self, system_id: &str) -> bool;
+
     /// The accounts that are called when something waits for them (`outbind`). Asked every two
     /// seconds, so it answers from memory.
     fn called(&self) -> Vec<Arc<Account>>;

@@ -280,7 +280,8 @@ impl Server {
     }
 
     /// Waits until who is bound could not bind any more: its account is gone, disabled or expired,
-    /// or may not bind so or from there. That it has another password now is no reason.
+    /// or may not bind so or from there. That it has another password now is no reason, nor that it
+    /// cannot be read.
     async fn not_welcome(&self, bound: &Bound, peer: Peer) {
         let mut ticks = tokio::time::interval(WELCOME_EVERY);
         loop {
@@ -290,8 +291,12 @@ impl Server {
             };
             let name = account.system_id.as_str();
             let now = self.parts.clock.now();
-            let known = self.parts.accounts.find(name);
-            if known.is_none_or(|known| admit(&known, kind, peer, now).is_err()) {
+            let accounts = &self.parts.accounts;
+            let may_stay = match accounts.find(name) {
+                Some(known) => admit(&known, kind, peer, now).is_ok(),
+                None => accounts.is_unreadable(name),
+            };
+            if !may_stay {
                 tracing::warn!(account = name, "may not be bound any more: unbound");
                 return;
             }

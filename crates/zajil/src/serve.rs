@@ -103,7 +103,7 @@ impl Server {
         access::follow(&mut drain, &access, issuer);
         let options = api_options(&config, ready, (access, home.cluster()));
         let things = (&store, &clock, &telemetry);
-        let parties = smpp::Parties::new(&store);
+        let parties = smpp::Parties::new(&store, &telemetry);
         let optional = (records.search, webhooks, parties.clone());
         let app = rest(&engine, things, optional, options);
         let (api_address, metrics_address) =

@@ -1,163 +1,35 @@
 //! SMPP within the process: the server with its accounts and listener, the client of carriers.
 
-use std::collections::HashMap;
+mod book;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Clock;
-use zajil_core::port::SmppAccounts;
-use zajil_core::smpp::Account;
 use zajil_engine::Engine;
 use zajil_engine::tasks::Tasks;
-use zajil_smpp::accounts::Accounts;
 use zajil_smpp::client::{self, Carriers, Client, Standings};
 use zajil_smpp::duplex::{Agreement, Duplex, Secure};
 use zajil_smpp::server::{Parts, Server};
-use zajil_store::record::{decode_smpp_account, decode_smpp_carrier};
-use zajil_store::shelf::{Kind, Page, Start};
-use zajil_store::{Error, Store};
+use zajil_store::Store;
+use zajil_store::record::decode_smpp_carrier;
+use zajil_store::shelf::Kind;
 use zajil_telemetry::Telemetry;
 
+pub(crate) use self::book::Book;
 use crate::config::{Smpp, SmppListen};
 use crate::tls::{Certificates, Files};
 
-/// A change of an account or carrier is in force after this at the latest.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A certificate that was exchanged is in use after this at the latest.
 const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(5);
-/// So many records are read at a time.
-const PAGE: u32 = 1_000;
-
-/// Every account, as the shelf had them a second ago at the most, or after the last change here.
-#[derive(Debug)]
-pub(crate) struct Book {
-    store: Arc<dyn Store>,
-    accounts: ArcSwap<HashMap<String, Arc<Account>>>,
-    /// The revision that they are of: an older reading never takes the place of a newer one.
-    revision: Mutex<u64>,
-}
-
-impl Accounts for Book {
-    fn find(&self, system_id: &str) -> Option<Arc<Account>> {
-        self.accounts.load().get(system_id).cloned()
-    }
-
-    fn called(&self) -> Vec<Arc<Account>> {
-        let all = self.accounts.load();
-        let called = all.values().filter(|account| account.outbind.is_some());
-        called.cloned().collect()
-    }
-}
-
-impl SmppAccounts for Book {
-    fn refresh(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            if let Err(error) = self.read().await {
-                tracing::warn!(%error, "changed SMPP accounts are not read yet");
-            }
-        })
-    }
-}
-
-impl Book {
-    /// Nobody's accounts yet.
-    pub(crate) fn new(store: &Arc<dyn Store>) -> Self {
-        Self {
-            store: Arc::clone(store),
-            accounts: ArcSwap::default(),
-            revision: Mutex::new(0),
-        }
-    }
-
-    async fn read(&self) -> Result<(), Error> {
-        let (revision, all) = read(&*self.store, Kind::SmppAccount, decode_smpp_account).await?;
-        self.put(revision, all);
-        Ok(())
-    }
-
-    fn put(&self, revision: u64, accounts: Vec<Account>) {
-        let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known > revision {
-            return;
-        }
-        *known = revision;
-        let named = |account: Account| (account.system_id.to_string(), Arc::new(account));
-        self.accounts
-            .store(Arc::new(accounts.into_iter().map(named).collect()));
-    }
-}
-
-/// Every record of a kind, and the revision that they are of. One that cannot be read is left out,
-/// and an operator is told.
-async fn read<T>(
-    store: &dyn Store,
-    kind: Kind,
-    decode: fn(&str) -> Result<T, Error>,
-) -> Result<(u64, Vec<T>), Error> {
-    // Before the records: what changes meanwhile is read again.
-    let revision = store.shelf_revision(kind).await?;
-    let mut all = Vec::new();
-    let mut last = 0;
-    loop {
-        let page = Page {
-            kind,
-            from: Start::After(last),
-            offset: 0,
-            limit: PAGE,
-        };
-        let records = store.shelf(page).await?;
-        let Some(record) = records.last() else {
-            return Ok((revision, all));
-        };
-        last = record.id;
-        for record in &records {
-            match decode(&record.body) {
-                Ok(one) => all.push(one),
-                Err(error) => {
-                    tracing::error!(%kind, id = record.id, %error, "a record is not usable");
-                }
-            }
-        }
-    }
-}
-
-/// Reads a kind again whenever it has changed, until the token is cancelled.
-async fn keep_up<T>(
-    (store, kind): (&dyn Store, Kind),
-    decode: fn(&str) -> Result<T, Error>,
-    take: impl Fn(u64, Vec<T>) + Send,
-    token: CancellationToken,
-) {
-    let mut known = None;
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            () = token.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        match store.shelf_revision(kind).await {
-            Ok(revision) if Some(revision) == known => {}
-            Ok(_) => match read(store, kind, decode).await {
-                Ok((revision, all)) => {
-                    take(revision, all);
-                    known = Some(revision);
-                }
-                Err(error) => tracing::warn!(%kind, %error, "records were not read"),
-            },
-            // The store tells of its own troubles.
-            Err(_) => {}
-        }
-    }
-}
 
 /// Whom the node speaks SMPP with, for its doors and the API.
 #[derive(Debug, Clone)]
@@ -170,9 +42,9 @@ pub(crate) struct Parties {
 
 impl Parties {
     /// Nobody yet.
-    pub(crate) fn new(store: &Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: &Arc<dyn Store>, telemetry: &Arc<Telemetry>) -> Self {
         Self {
-            book: Arc::new(Book::new(store)),
+            book: Arc::new(Book::new(store, telemetry)),
             standings: Arc::default(),
         }
     }
@@ -283,11 +155,7 @@ async fn watch_certificate(certificates: Arc<Certificates>, token: CancellationT
 fn follow(tasks: &mut Tasks, book: Arc<Book>) {
     tasks.spawn("SMPP accounts", move |token| {
         let book = Arc::clone(&book);
-        async move {
-            let of = (&*book.store, Kind::SmppAccount);
-            let take = |revision, all| book.put(revision, all);
-            keep_up(of, decode_smpp_account, take, token).await;
-        }
+        async move { book.follow(token).await }
     });
 }
 
@@ -308,14 +176,18 @@ fn client(
     };
     let (list, carriers) = watch::channel(Carriers::default());
     let (store, list) = (Arc::clone(store), Arc::new(list));
+    let telemetry = Arc::clone(telemetry);
     tasks.spawn("SMPP carriers", move |token| {
         let (store, list) = (Arc::clone(&store), Arc::clone(&list));
+        let telemetry = Arc::clone(&telemetry);
         async move {
             let of = (&*store, Kind::SmppCarrier);
-            let take = |_, all: Vec<_>| {
-                list.send_replace(all.into_iter().map(Arc::new).collect());
+            let take = |read: book::Reading<_>| {
+                let unreadable = read.unreadable.len();
+                telemetry.metrics.smpp_unreadable("carrier", unreadable);
+                list.send_modify(|known| *known = book::carriers(known, read));
             };
-            keep_up(of, decode_smpp_carrier, take, token).await;
+            book::keep_up(of, decode_smpp_carrier, take, token).await;
         }
     });
     (Client::new(parts), carriers)

@@ -134,8 +134,14 @@ impl Server {
         from: Peer,
         seat: Seat,
     ) -> Result<Arc<Account>, Status> {
-        let account = self.parts.accounts.find(system_id);
-        let account = account.ok_or(Status::RINVSYSID)?;
+        let accounts = &self.parts.accounts;
+        let account = accounts.find(system_id).ok_or_else(|| {
+            // Not the fault of who binds: it may try again.
+            match accounts.is_unreadable(system_id) {
+                true => Status::RSYSERR,
+                false => Status::RINVSYSID,
+            }
+        })?;
         let password = bind.password.octets();
         if !self.verified.is_right(&account, password).await {
             return Err(Status::RINVPASWD);

@@ -32,12 +32,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Accounts that a test may change.
 #[derive(Debug, Default)]
-pub(crate) struct Book(Mutex<BTreeMap<String, Arc<Account>>>);
+pub(crate) struct Book(Mutex<BTreeMap<String, Option<Arc<Account>>>>);
 
 impl Book {
     pub(crate) fn put(&self, account: Account) {
         let name = account.system_id.to_string();
-        self.0.lock().unwrap().insert(name, Arc::new(account));
+        self.0.lock().unwrap().insert(name, Some(Arc::new(account)));
+    }
+
+    /// It cannot be read any more.
+    pub(crate) fn damage(&self, system_id: &str) {
+        self.0.lock().unwrap().insert(system_id.to_owned(), None);
     }
 
     pub(crate) fn remove(&self, system_id: &str) {
@@ -47,12 +52,17 @@ impl Book {
 
 impl Accounts for Book {
     fn find(&self, system_id: &str) -> Option<Arc<Account>> {
-        self.0.lock().unwrap().get(system_id).cloned()
+        self.0.lock().unwrap().get(system_id).cloned().flatten()
+    }
+
+    fn is_unreadable(&self, system_id: &str) -> bool {
+        self.0.lock().unwrap().get(system_id) == Some(&None)
     }
 
     fn called(&self) -> Vec<Arc<Account>> {
         let all = self.0.lock().unwrap();
-        let called = all.values().filter(|account| account.outbind.is_some());
+        let known = all.values().flatten();
+        let called = known.filter(|account| account.outbind.is_some());
         called.cloned().collect()
     }
 }

@@ -141,7 +141,8 @@ async fn an_account_that_needs_tls_does_not_bind_without() {
 }
 
 /// Who could not bind any more does not stay bound: not until its own end, and not as an account
-/// that is none. What else is changed of an account leaves its sessions alone.
+/// that is none. What else is changed of an account leaves its sessions alone, and that it cannot
+/// be read any more.
 #[tokio::test]
 async fn who_may_not_bind_any_more_is_unbound() {
     let off = Account {
@@ -161,9 +162,19 @@ async fn who_may_not_bind_any_more_is_unbound() {
         ..account("writes")
     };
     let changed = [off, over, elsewhere, writes];
-    let names = ["stays", "gone", "off", "over", "elsewhere", "writes"];
+    let names = [
+        "stays",
+        "unread",
+        "gone",
+        "off",
+        "over",
+        "elsewhere",
+        "writes",
+    ];
     let centre = centre(names.map(account).into()).await;
     let stays = Esme::bound(&centre, "stays").await;
+    let unread = Esme::bound(&centre, "unread").await;
+    centre.book.damage("unread");
     let mut all = vec![Esme::bound(&centre, "gone").await];
     centre.book.remove("gone");
     for account in &changed {
@@ -181,6 +192,15 @@ async fn who_may_not_bind_any_more_is_unbound() {
         let ended = tokio::time::timeout(PATIENCE, esme.ended).await;
         assert_eq!(ended.unwrap().unwrap(), Ended::Unbound);
     }
-    let (status, _) = stays.submit(sm("A", "+46709771337", b"hi")).await;
-    assert_eq!(status, Status::ROK);
+    for stays in [&stays, &unread] {
+        let (status, _) = stays.submit(sm("A", "+46709771337", b"hi")).await;
+        assert_eq!(status, Status::ROK);
+    }
+    // Whether it may bind is not known: it may try again.
+    let again = Esme::connect(&centre).await;
+    let status = again.bind(BindType::Transceiver, "unread", "secret08");
+    assert_eq!(status.await, Status::RSYSERR);
+    centre.book.remove("unread");
+    let ended = tokio::time::timeout(PATIENCE, unread.ended).await;
+    assert_eq!(ended.unwrap().unwrap(), Ended::Unbound);
 }

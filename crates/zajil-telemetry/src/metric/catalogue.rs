@@ -301,6 +301,14 @@ pub(super) const SMPP_SUBMITS: Entry = labelled(
     ),
     &["status"],
 );
+pub(super) const SMPP_UNREADABLE: Entry = labelled(
+    gauge(
+        "zajil_smpp_unreadable_records",
+        "Accounts and carriers (`kind`) whose record this version cannot read, since a later one \
+         has written it or it is damaged: who is bound stays, and nobody binds anew.",
+    ),
+    &["kind"],
+);
 pub(super) const SMPP_ALERTS_OWED: Entry = gauge(
     "zajil_smpp_alerts_owed",
     "Alerts (`set_dpf`) that accounts are owed and nobody has sent yet, as far as this node knows: \
@@ -400,6 +408,7 @@ pub const CATALOGUE: &[Entry] = &[
     SMPP_SESSIONS,
     SMPP_OUTBINDS,
     SMPP_SUBMITS,
+    SMPP_UNREADABLE,
     SMPP_ALERTS_OWED,
     SMPP_ALERTS,
     SMPP_UNDER_WAY,

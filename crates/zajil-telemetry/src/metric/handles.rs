@@ -135,7 +135,7 @@ impl Drop for Among {
     }
 }
 
-/// What applications submit, and what they are alerted of.
+/// What applications submit, what they are alerted of, and whose records cannot be read.
 #[derive(Debug)]
 struct OfSmpp {
     /// `zajil_smpp_submits_total`, by `status`.
@@ -144,6 +144,7 @@ struct OfSmpp {
     taken: IntCounter,
     alerts_owed: IntGauge,
     alerts: IntCounterVec,
+    unreadable: IntGaugeVec,
 }
 
 impl OfSmpp {
@@ -154,7 +155,12 @@ impl OfSmpp {
         for outcome in ["sent", "unsent", "forgotten", "refused"] {
             drop(alerts.with_label_values(&[outcome]));
         }
+        let unreadable: IntGaugeVec = add(registry, &rows::SMPP_UNREADABLE)?;
+        for kind in ["account", "carrier"] {
+            drop(unreadable.with_label_values(&[kind]));
+        }
         Ok(Self {
+            unreadable,
             submits,
             taken,
             alerts_owed: add(registry, &rows::SMPP_ALERTS_OWED)?,
@@ -357,6 +363,12 @@ impl Metrics {
     pub fn smpp_alerted(&self, outcome: &str, count: u64) {
         let alerts = self.smpp.alerts.with_label_values(&[outcome]);
         alerts.inc_by(count);
+    }
+
+    /// So many records of a kind, `account` or `carrier`, cannot be read.
+    pub fn smpp_unreadable(&self, kind: &str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.smpp.unreadable.with_label_values(&[kind]).set(count);
     }
 
     /// So many alerts are owed.
