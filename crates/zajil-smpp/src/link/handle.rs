@@ -1,6 +1,7 @@
 //! Sends requests of ours over a link, as many at a time as the window allows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use smpp_codec::Pdu;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -21,9 +22,12 @@ pub(crate) struct Request {
 pub(crate) enum Awaits {
     /// The response.
     Response(oneshot::Sender<Result<Response, Lost>>),
-    /// That it was written, where there is no response; it never is when this is dropped. Not sent
-    /// where nobody waits any longer.
-    Written(oneshot::Sender<()>),
+    /// That it was taken up, and that it was written, where there is no response. Not sent where
+    /// nobody waits for the first any longer; never written when the second is dropped.
+    Written {
+        begun: oneshot::Sender<()>,
+        written: oneshot::Sender<()>,
+    },
     /// Nothing.
     Nothing,
 }
@@ -37,17 +41,23 @@ pub(crate) struct Room {
 
 impl Room {
     /// Sends what is never answered: `outbind` and `alert_notification`. Waits until its last octet
-    /// was written to the connection.
+    /// was written to the connection: what the link has not taken up in this time is not sent, what
+    /// it has is waited for, as long as the link lasts. Whoever gives this up does not know which.
     ///
     /// # Errors
-    /// [`Lost::Unsent`]: not all of it was.
-    pub(crate) async fn tell(self, pdu: Pdu) -> Result<(), Lost> {
-        let (sender, written) = oneshot::channel();
-        let (answer, place) = (Awaits::Written(sender), self.place);
+    /// [`Lost::Unsent`]: not all of it was, and it never is.
+    pub(crate) async fn tell(self, pdu: Pdu, within: Duration) -> Result<(), Lost> {
+        let ((begun, mut begins), (written, writes)) = (oneshot::channel(), oneshot::channel());
+        let (answer, place) = (Awaits::Written { begun, written }, self.place);
         // There is a place in the queue for everybody who has one in the window.
         let sent = self.requests.try_send(Request { pdu, answer, place });
         sent.map_err(|_| Lost::Unsent)?;
-        written.await.map_err(|_| Lost::Unsent)
+        if tokio::time::timeout(within, &mut begins).await.is_err() {
+            begins.close();
+            // Unless it was taken up just now.
+            begins.try_recv().map_err(|_| Lost::Unsent)?;
+        }
+        writes.await.map_err(|_| Lost::Unsent)
     }
 }
 

@@ -402,12 +402,14 @@ impl<H: Handler> Running<H> {
                 let sequence = self.window.open(id, Some(answer), Some(place), now);
                 self.write(&pdu, Status::ROK, sequence);
             }
-            // Who asked has given it up, and says it again.
-            Awaits::Written(answer) if answer.is_closed() => return,
-            Awaits::Written(answer) => {
+            Awaits::Written { begun, written } => {
+                if begun.send(()).is_err() {
+                    // Who asked has given it up, and says it again.
+                    return;
+                }
                 let sequence = self.window.pass();
                 self.write(&pdu, Status::ROK, sequence);
-                self.told.push_back((self.put, answer));
+                self.told.push_back((self.put, written));
             }
             Awaits::Nothing => {
                 let sequence = self.window.pass();

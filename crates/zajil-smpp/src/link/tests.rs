@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::*;
 
 mod leave;
+mod told;
 
 /// A message centre that takes every bind, and answers submits once it is told to.
 #[derive(Debug, Default, Clone)]
@@ -148,37 +149,6 @@ async fn a_session_is_bound_used_and_left() {
     .await;
     assert_eq!(ended, Ended::Unbound);
     assert_eq!(*seen.lock().unwrap(), ["BoundTrx", "Closed"]);
-}
-
-/// `alert_notification` has no response: who sends it learns whether it was written.
-#[tokio::test(start_paused = true)]
-async fn what_is_never_answered_is_told_in_a_bound_session_only() {
-    let alert = || Pdu::AlertNotification(smpp_codec::pdu::AlertNotification::default());
-    let options = Options {
-        window_out: 1,
-        ..centre_options()
-    };
-    let ended = beside(Centre::default(), options, async |mut peer, handle| {
-        let told = handle.try_room().unwrap().tell(alert()).await;
-        assert_eq!(told, Err(Lost::Unsent));
-        peer.bind().await;
-        let room = handle.try_room().unwrap();
-        assert!(handle.try_room().is_none(), "the window has one place");
-        assert_eq!(room.tell(alert()).await, Ok(()));
-        peer.expect("alert_notification", Status::ROK, 1).await;
-        // Who has given it up says it again later: it is not sent twice.
-        let given_up = handle.try_room().unwrap().tell(alert());
-        assert_eq!(given_up.now_or_never(), None);
-        peer.send(&Pdu::EnquireLink(Bare::default()), 2).await;
-        peer.expect("enquire_link_resp", Status::ROK, 2).await;
-        let room = handle.try_room().unwrap();
-        drop(peer);
-        handle.ended().await;
-        assert_eq!(room.tell(alert()).await, Err(Lost::Unsent));
-        assert!(handle.try_room().is_none());
-    })
-    .await;
-    assert_eq!(ended, Ended::Closed);
 }
 
 /// What makes no sense is answered as the standard says, and the session goes on (3.1, framing).

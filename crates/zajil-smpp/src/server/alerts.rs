@@ -11,13 +11,15 @@ mod owed;
 mod promised;
 mod watch;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use smpp_codec::Pdu;
 use smpp_codec::pdu::AlertNotification;
 use smpp_codec::tlv::{Tag, Tlvs};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use zajil_core::clock::Timestamp;
@@ -37,12 +39,16 @@ use crate::link::Handle;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So long a look goes on with the alerts of one account.
 const LOOK_FOR: Duration = Duration::from_secs(1);
-/// So long an alert may wait in its session: longer, and it is owed still.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+/// So long an alert may wait until its session takes it up: longer, and it is owed still.
+const BEGUN_WITHIN: Duration = Duration::from_secs(5);
 /// So long what one node sends is left alone by others; more than clocks are apart and
-/// `WRITTEN_WITHIN` takes.
+/// `CLAIM_EVERY` takes.
 const CLAIMED: Duration = Duration::from_secs(30);
-/// So many accounts are sent to at a time.
+/// So often it is claimed again while its session has it and the peer does not read.
+const CLAIM_EVERY: Duration = Duration::from_secs(10);
+/// After so many times the session ends: a peer that reads an octet now and then is not waited for.
+const MOST_CLAIMS: u32 = 6;
+/// For so many accounts the store is asked at a time.
 const AT_ONCE: usize = 64;
 /// So many records are read at a time.
 const PAGE: u32 = 1_000;
@@ -72,58 +78,54 @@ enum Done {
 
 impl Server {
     /// Sends the alerts that are owed to accounts that are bound here, until `stop`. Who is slow
-    /// holds nobody else up.
+    /// holds nobody else up, nor does it what is read.
     pub async fn alert(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let turns = Semaphore::new(AT_ONCE);
         let mut sending = FuturesUnordered::new();
-        // Those who are sent to, and those whose turn comes.
+        // Those who are sent to.
         let mut busy: HashSet<FrontendName> = HashSet::new();
-        let mut waiting: VecDeque<FrontendName> = VecDeque::new();
-        // At most one work at a time; nobody's alert waits for it.
-        let mut working = FuturesUnordered::new();
-        let mut house = House::default();
-        for look in 0_u64.. {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => {
-                        // What was written is not to be sent by the next process again.
-                        while sending.next().await.is_some() {}
-                        return;
-                    }
-                    Some(name) = sending.next() => {
-                        busy.remove(&name);
-                    }
-                    Some(done) = working.next() => {
-                        house.has_done(done);
-                        continue;
-                    }
-                    _ = ticks.tick() => break,
+        // At most one of each at a time.
+        let (mut reading, mut working) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let (mut house, mut look) = (House::default(), 0_u64);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => {
+                    // What was written is not to be sent by the next process again.
+                    while sending.next().await.is_some() {}
+                    return;
                 }
-                if let Some(name) = waiting.pop_front() {
-                    sending.push(self.send_to(name));
+                Some(name) = sending.next() => {
+                    busy.remove(&name);
+                    continue;
+                }
+                Some(done) = working.next() => {
+                    house.has_done(done);
+                    continue;
+                }
+                // The store tells of its own troubles.
+                Some(read) = reading.next() => drop::<Result<(), Error>>(read),
+                _ = ticks.tick() => {
+                    if working.is_empty()
+                        && let Some(work) = house.due(look, &self.promised)
+                    {
+                        working.push(self.keep_house(work));
+                    }
+                    look += 1;
+                    if reading.is_empty() {
+                        if house.is_to_read_again() {
+                            // What others have sent meanwhile is not known.
+                            self.owed.clear();
+                        }
+                        reading.push(self.read());
+                    }
                 }
             }
-            if working.is_empty()
-                && let Some(work) = house.due(look, &self.promised)
-            {
-                working.push(self.keep_house(work));
-            }
-            if house.is_to_read_again() {
-                // What others have sent meanwhile is not known.
-                self.owed.clear();
-            }
-            // The store tells of its own troubles.
-            drop(self.read().await);
             let due = self.owed.accounts().into_iter();
             let due = due.filter(|name| self.roster.alerted(name).is_some());
             for name in due.filter(|name| busy.insert(name.clone())) {
-                waiting.push_back(name);
-            }
-            while sending.len() < AT_ONCE
-                && let Some(name) = waiting.pop_front()
-            {
-                sending.push(self.send_to(name));
+                sending.push(self.send_to(name, &turns));
             }
             let metrics = &self.parts.telemetry.metrics;
             metrics.smpp_alerts_owed(self.owed.total());
@@ -158,21 +160,21 @@ impl Server {
     }
 
     /// Sends what an account is owed, if it is bound here; answers who it was.
-    async fn send_to(&self, account: FrontendName) -> FrontendName {
+    async fn send_to(&self, account: FrontendName, turns: &Semaphore) -> FrontendName {
         if let Some(handle) = self.roster.alerted(&account) {
-            self.send_over(&handle, &account).await;
+            self.send_over((&handle, turns), &account).await;
         }
         account
     }
 
-    async fn send_over(&self, handle: &Handle, account: &FrontendName) {
+    async fn send_over(&self, (handle, turns): (&Handle, &Semaphore), account: &FrontendName) {
         let begun = Instant::now();
         for due in self.owed.due(account, begun) {
             if begun.elapsed() > LOOK_FOR {
                 return;
             }
             let id = due.id;
-            let Ok(done) = self.send(due, account, handle).await else {
+            let Ok(done) = self.send(due, account, (handle, turns)).await else {
                 return self.owed.put_off(account, id, Instant::now() + CLAIMED);
             };
             let count = |outcome| self.parts.telemetry.metrics.smpp_alerted(outcome, 1);
@@ -194,7 +196,15 @@ impl Server {
         }
     }
 
-    async fn send(&self, due: Due, account: &FrontendName, handle: &Handle) -> Result<Done, Error> {
+    /// The store is asked in one of the `turns`; a peer that does not read takes none.
+    async fn send(
+        &self,
+        due: Due,
+        account: &FrontendName,
+        (handle, turns): (&Handle, &Semaphore),
+    ) -> Result<Done, Error> {
+        // They are never closed.
+        let turn = turns.acquire().await.ok();
         let (kind, id, store) = (Kind::SmppAlert, due.id, &self.parts.store);
         let now = self.parts.clock.now();
         let remove = Change::Remove {
@@ -219,24 +229,37 @@ impl Server {
         let Some(room) = handle.try_room() else {
             return Ok(Done::Full);
         };
-        let claimed_at = claim_at(&record, now);
-        let claim = Change::Set {
-            kind,
-            id,
-            base: Some(record.revision),
-            body: record.body,
+        let claim = |base: Option<u64>| {
+            let body = record.body.clone();
+            let claim = Change::Set {
+                kind,
+                id,
+                base,
+                body,
+            };
+            self.change(claim, claim_at(&record, self.parts.clock.now()))
         };
-        if !self.change(claim, claimed_at).await? {
+        if !claim(Some(record.revision)).await? {
             return Ok(Done::Later);
         }
-        match timeout(WRITTEN_WITHIN, room.tell(pdu(&alert))).await {
-            Ok(Ok(())) => {
-                self.owed.sent(account, id);
-                self.change(remove, now).await?;
-                Ok(Done::Sent)
+        drop(turn);
+        let mut told = pin!(room.tell(pdu(&alert), BEGUN_WITHIN));
+        for _ in 0..MOST_CLAIMS {
+            match timeout(CLAIM_EVERY, &mut told).await {
+                Ok(Ok(())) => {
+                    self.owed.sent(account, id);
+                    let _turn = turns.acquire().await.ok();
+                    self.change(remove, now).await?;
+                    return Ok(Done::Sent);
+                }
+                Ok(Err(_)) => return Ok(Done::Unsent),
+                // Its session has it still. Where the store fails, the next claim may succeed.
+                Err(_) => drop(claim(None).await),
             }
-            _ => Ok(Done::Unsent),
         }
+        // What of it the peer will have read by its end is not known.
+        handle.leave();
+        Ok(Done::Unsent)
     }
 
     /// Whether nobody was faster.
