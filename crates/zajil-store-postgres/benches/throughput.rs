@@ -4,7 +4,7 @@
 //! nodes and writers of each. The server is one of the tests' (16 MB of buffers, no fsync): only
 //! ratios mean something, and on a machine that is busy with other work only those of CPU time.
 //! With the word `durable` behind them it syncs, and has 256 MB; with `statements` it tells what
-//! each statement has cost.
+//! each statement has cost, and with `rows` every message has a row of its own in the queue.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -69,6 +69,13 @@ async fn run(messages: u64, callers: u64, (nodes, writers): (u64, u64)) -> Resul
         let options = Options {
             writers: u32::try_from(writers)?,
             ..Options::default()
+        };
+        let options = match told("rows") {
+            true => Options {
+                least_run: 0,
+                ..options
+            },
+            false => options,
         };
         let store = PostgresStore::open(&server, options).await?;
         stores.push(Arc::new(store));
@@ -146,11 +153,11 @@ fn tell_waits(mut waits: Vec<Duration>) {
 }
 
 /// Asks what the statements cost for each message: microseconds (waiting included), pages looked
-/// at, octets of WAL.
+/// at, octets of WAL; and how often each was asked.
 fn costs(messages: u64) -> String {
     format!(
         "SELECT round((total_exec_time * 1000 / {messages})::numeric, 2), \
-         round(shared_blks_hit::numeric / {messages}, 1), round(wal_bytes / {messages}), \
+         round(shared_blks_hit::numeric / {messages}, 1), round(wal_bytes / {messages}), calls, \
          left(regexp_replace(query, '\\s+', ' ', 'g'), 90) \
          FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 12"
     )

@@ -16,7 +16,8 @@ use crate::conn::{Parameter, Step, bind};
 use crate::error::Done;
 use crate::lane::{Delta, mark};
 use crate::location::Serving;
-use crate::row::{EndRows, QueueRows, damaged, message_id, newest, storable};
+use crate::row::{EndRows, QueueRows, damaged, insert_fresh, message_id, newest, storable};
+use crate::run::insert_runs;
 use crate::ticket::Ticket;
 
 /// A draft with its records encoded, so that the writer only sends them.
@@ -218,17 +219,38 @@ pub(crate) struct Written<'a> {
 
 impl<'a> Written<'a> {
     /// The steps that write them. Where that `may_be_whole`, one step is all of the transaction if
-    /// nothing but plain messages is written: the answer says so.
-    pub(crate) fn steps(self, may_be_whole: bool) -> (bool, Vec<Step<'a>>) {
+    /// nothing but plain messages is written: the answer says so. So many messages of a queue at
+    /// the least share rows of `run`.
+    pub(crate) fn steps(
+        mut self,
+        may_be_whole: bool,
+        least: Option<usize>,
+    ) -> (bool, Vec<Step<'a>>) {
+        let runs = least.map(|least| self.queue.take_runs(least));
+        let runs = runs.unwrap_or_default();
         let plain = &self.plain;
         let waits = (&plain.ids, &plain.inserted_at, &plain.expires);
         let others = !self.messages.ids.is_empty() || plain.ids.is_empty();
-        if may_be_whole && !others && self.queue.is_all_of(waits) {
+        let may_be_whole = may_be_whole && !others;
+        if may_be_whole && self.queue.is_all_of(waits) {
             let step = self.plain.step(WHOLE);
+            return (true, step.into_iter().collect());
+        }
+        if may_be_whole
+            && !runs.is_empty()
+            && let Some(rest) = plain.ids.len().checked_sub(runs.len())
+            && let Some(fresh) = self.queue.take_fresh(rest)
+        {
+            let mut step = self.plain.step(WHOLE_IN_RUNS);
+            if let Some(step) = &mut step {
+                step.parameters.extend(runs.parameters());
+                step.parameters.extend(fresh);
+            }
             return (true, step.into_iter().collect());
         }
         let mut steps: Vec<Step<'a>> = self.plain.step(PLAIN).into_iter().collect();
         steps.extend(self.messages.steps());
+        steps.extend(runs.step());
         steps.extend(self.queue.insert());
         steps.extend(self.ends.steps());
         (false, steps)
@@ -259,6 +281,20 @@ const WHOLE: &str = mark!(
          unnest($8::bigint[]), 0, unnest($7::bigint[])), "
     );
     "$12" "$13" "$14" "$15" "$16" "$17"
+);
+
+/// The same where messages share rows of `run`, and a few do not.
+const WHOLE_IN_RUNS: &str = mark!(
+    concat!(
+        "m AS (",
+        insert_plain!(),
+        "), r AS (",
+        insert_runs!("$12" "$13" "$14" "$15" "$16" "$17" "$18" "$19"),
+        "), w AS (",
+        insert_fresh!("$20" "$21" "$22" "$23" "$24"),
+        "), "
+    );
+    "$25" "$26" "$27" "$28" "$29" "$30"
 );
 
 /// Rows of `msg` and `part`, a vector for each column.

@@ -29,6 +29,18 @@ const NUMBERS: u8 = 32;
 const MEMBERS: &str = "SELECT number, name, address, version, started_at, seen_at, draining \
      FROM node ORDER BY number";
 
+impl PostgresStore {
+    /// Whether new messages may share rows by now; what it was when nobody answers.
+    async fn look_for_runs(&self) {
+        let known = self
+            .quick
+            .read(|| Step::bare(unused::RUNS_KNOWN), unused::read);
+        if let Ok(known) = known.await {
+            self.common.runs.set_known(known);
+        }
+    }
+}
+
 impl Cluster for PostgresStore {
     fn time(&self) -> Reply<'_, Timestamp> {
         Box::pin(self.quick.read(|| Step::bare(TIME), read_time))
@@ -47,6 +59,7 @@ impl Cluster for PostgresStore {
             });
             let number = number.await?;
             self.common.joined.store(true, Ordering::Release);
+            self.look_for_runs().await;
             Ok(number)
         })
     }
@@ -57,10 +70,15 @@ impl Cluster for PostgresStore {
              WHERE session = $1 RETURNING draining";
         let session = self.session;
         let step = move || Step::new(BEAT, bind![session]);
-        Box::pin(self.quick.read(step, |rows| match rows.first() {
-            Some(row) => Ok(row.try_get(0)?),
-            None => Err(Error::NotFound.into()),
-        }))
+        Box::pin(async move {
+            let draining = self.quick.read(step, |rows| match rows.first() {
+                Some(row) => Ok(row.try_get(0)?),
+                None => Err(Error::NotFound.into()),
+            });
+            let draining = draining.await?;
+            self.look_for_runs().await;
+            Ok(draining)
+        })
     }
 
     fn leave(&self) -> Reply<'_, ()> {

@@ -48,6 +48,8 @@ impl Start {
 pub(crate) struct Found {
     /// The first that it has taken.
     pub(crate) first: Option<Place>,
+    /// When the first run began, if it has looked at all: who takes from it leaves some, perhaps.
+    pub(crate) run: Option<i64>,
     /// Whether it has taken as many as were asked for.
     pub(crate) full: bool,
 }
@@ -119,7 +121,8 @@ impl Fronts {
             if state.of.len() >= MOST {
                 state.of.clear();
             }
-            let far = first.min(settled);
+            let run = found.run.map_or(settled, |due| (due, i64::MIN));
+            let far = first.min(settled).min(run);
             let looked = Instant::now();
             let near = far;
             let front = Front {
@@ -188,7 +191,8 @@ mod tests {
 
     fn found(first: Option<i64>, full: bool) -> Found {
         let first = first.map(|due| (at(due).millis(), 7));
-        Found { first, full }
+        let run = None;
+        Found { first, run, full }
     }
 
     fn claim(fronts: &Fronts, now: i64, found: Found) {
@@ -245,6 +249,15 @@ mod tests {
         tokio::time::advance(LOOK).await;
         claim(&fronts, 9_500, found(None, false));
         assert_eq!(start(&fronts), [Some(8_500), Some(8_500)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn adr26_a_run_that_others_were_taking_from_is_looked_at_again() {
+        let fronts = Fronts::default();
+        let mut found = found(Some(8_900), true);
+        found.run = Some(at(3_000).millis());
+        claim(&fronts, 9_000, found);
+        assert_eq!(start(&fronts), [Some(8_900), Some(3_000)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -141,7 +141,7 @@ pub(crate) async fn prepare<'a>(
     let (placed, written) = accept::place(&kinds.accepts, known.keys, &known.serving, &mut delta)?;
     // Nothing has been asked, and nothing but this is to be written.
     let only_accepts = kinds.reports.is_empty() && kinds.leases.is_empty();
-    let (whole, written) = written.steps(!known.begun && only_accepts);
+    let (whole, written) = written.steps(!known.begun && only_accepts, common.runs.least());
     let mut outcomes = Vec::with_capacity(kinds.reports.len());
     for job in &kinds.reports {
         let mut done = Vec::with_capacity(job.all.len());
@@ -226,10 +226,10 @@ async fn look(
     if has_ids {
         known.desk = Desk::read(&answers.by_ref().take(looks).collect::<Vec<_>>())?;
         missed.store(!known.desk.missing(&ids).is_empty(), Ordering::Relaxed);
-        match answers.next().filter(|_| asks_ended) {
-            Some(ended) => known.desk.read_ended(&ended)?,
-            None => known.desk.find_ended(conn, &ids).await?,
+        if let Some(ended) = answers.next().filter(|_| asks_ended) {
+            known.desk.read_ended(&ended)?;
         }
+        known.desk.find_others(conn, &ids).await?;
         let numbers = known.desk.numbers(kinds.reported());
         let at = kinds.reports.iter().map(|job| job.scene.now).max();
         if let (false, Some(at)) = (numbers.is_empty(), at) {

@@ -22,6 +22,7 @@ use crate::front::Fronts;
 use crate::held::Held;
 use crate::hot::{self, Batch, Hot};
 use crate::notify::Hints;
+use crate::run::Runs;
 use crate::schema::{self, Day};
 use crate::ticket::Ticket;
 
@@ -170,6 +171,8 @@ pub(crate) struct Common {
     pub(crate) held: Held,
     /// Where the queues begin.
     pub(crate) fronts: Fronts,
+    /// Whether new messages share rows.
+    pub(crate) runs: Runs,
     /// Whether this process has had a place among the nodes: without one it may not write then.
     pub(crate) joined: AtomicBool,
 }
@@ -403,12 +406,8 @@ impl Lane {
             whole,
             ..
         } = writes;
-        let Delta {
-            messages,
-            pending,
-            outbox,
-        } = delta;
-        let mark = bind![place.session, place.lane, n, messages, pending, outbox];
+        let counts = (delta.messages, delta.pending, delta.outbox);
+        let mark = bind![place.session, place.lane, n, counts.0, counts.1, counts.2];
         match steps.last_mut().filter(|_| whole) {
             Some(only) => only.parameters.extend(mark),
             None => steps.extend([Step::new(MARK, mark), Step::bare("COMMIT")]),

@@ -14,6 +14,7 @@ use crate::error::Done;
 use crate::front::{Found, Place, Start};
 use crate::held::Version;
 use crate::row::{UNROUTED, Waiting, damaged, message_columns, pending, text_columns};
+use crate::run::{front_places, living, take_off, up_to_last};
 use crate::ticket::Ticket;
 
 /// One caller's ask for messages to hold.
@@ -32,6 +33,9 @@ pub(crate) struct Leased {
     pub(crate) returned: Vec<MessageId>,
     /// The place of the first of them.
     pub(crate) first: Option<Place>,
+    /// When the first run began that was there, whoever was taking from it; none when that was not
+    /// looked for.
+    pub(crate) run: Option<i64>,
     /// Which transaction has claimed them.
     pub(crate) version: Option<Version>,
     /// How many connections had been lost before it.
@@ -47,20 +51,49 @@ macro_rules! alive {
     };
 }
 
-/// Holds what was claimed, says what its rows in `q` say, and remembers it for the next statement
-/// of the transaction. What is due has waited for `deliver_after` and since it was inserted, so of
-/// these and the end of the lease that end is the latest, except when the lease is over already.
+/// Chooses the first of the rows `a` and `b` and of what stands in runs, holds them, and remembers
+/// them for the next statement of the transaction. What is due has waited for `deliver_after` and
+/// since it was inserted, so of these and the end of the lease that end is the latest, except when
+/// the lease is over already.
+///
+/// A message of a run gets its row in `q`; the walk over turns has perhaps been there an hour ago
+/// (see [`turn`](crate::turn)), so one whose turn comes before the next walk is listed.
 macro_rules! hold {
     () => {
-        ", u AS (UPDATE q SET due = greatest(q.deliver_after, $4), leased_until = $4 FROM c \
-         WHERE q.id = c.id RETURNING c.id, c.due, c.held, q.attempts, q.deliver_after, \
-         q.updated_at) \
-         SELECT array_agg(id), array_agg(due), array_agg(held), array_agg(attempts), \
-         array_agg(deliver_after), array_agg(updated_at), \
-         set_config('zajil.claimed', coalesce(array_agg(id)::text, '{}'), true), \
-         set_config('zajil.first', coalesce(min(id), 0)::text, true), \
-         set_config('zajil.last', coalesce(max(id), 0)::text, true), \
-         pg_current_xact_id()::xid::text::bigint FROM u"
+        concat!(
+            ", ",
+            front_places!("($7, $8)", "FOR UPDATE SKIP LOCKED"),
+            ", l AS MATERIALIZED (SELECT first, ids, dues, turns ",
+            up_to_last!("($7, $8)"),
+            "FOR UPDATE SKIP LOCKED), \
+             p AS MATERIALIZED (SELECT l.first, p.* \
+               FROM l, unnest(l.ids, l.dues, l.turns) AS p (id, due, turn)), \
+             c AS MATERIALIZED (SELECT * FROM (\
+               SELECT id, due, held, NULL::bigint AS first, NULL::bigint AS turn FROM a \
+               UNION ALL SELECT id, due, held, NULL, NULL FROM b \
+               UNION ALL SELECT p.id, p.due, false, p.first, p.turn FROM p WHERE p.due <= $2 AND ",
+            living!(),
+            ") AS due ORDER BY due, id LIMIT $3), ",
+            take_off!(),
+            "u AS (UPDATE q SET due = greatest(q.deliver_after, $4), leased_until = $4 FROM c \
+               WHERE q.id = c.id AND c.first IS NULL \
+               RETURNING c.id, c.due, c.held, q.attempts, q.deliver_after, q.updated_at), \
+             n AS (INSERT INTO q \
+               (id, dest, number, undecided, due, turn, attempts, leased_until, updated_at) \
+               SELECT id, $1, CASE WHEN turn <= $2 + 4500000 THEN '' END, false, $4, turn, 0, $4, \
+               due FROM c WHERE first IS NOT NULL \
+               RETURNING id, updated_at AS due, false AS held, attempts, deliver_after, \
+               updated_at) \
+             SELECT array_agg(id), array_agg(due), array_agg(held), array_agg(attempts), \
+             array_agg(deliver_after), array_agg(updated_at), \
+             set_config('zajil.claimed', coalesce(array_agg(id)::text, '{}'), true), \
+             set_config('zajil.first', coalesce(min(id), 0)::text, true), \
+             set_config('zajil.last', coalesce(max(id), 0)::text, true), \
+             pg_current_xact_id()::xid::text::bigint, \
+             CASE WHEN $7 = -9223372036854775808 THEN \
+             (SELECT min(due) FROM run WHERE dest = $1) END \
+             FROM (SELECT * FROM u UNION ALL SELECT * FROM n) AS claimed"
+        )
     };
 }
 
@@ -75,8 +108,7 @@ const CLAIM_ONE: &str = concat!(
      WHERE q.dest = $1 AND q.due <= $2 AND (q.due, q.id) >= ($7, $8) \
      AND (q.due, q.id) < ($5, $6) AND ",
     alive!(),
-    " ORDER BY q.due, q.id LIMIT $3 - (SELECT count(*) FROM a) FOR UPDATE SKIP LOCKED), \
-     c AS MATERIALIZED (SELECT * FROM a UNION ALL SELECT * FROM b)",
+    " ORDER BY q.due, q.id LIMIT $3 - (SELECT count(*) FROM a) FOR UPDATE SKIP LOCKED)",
     hold!()
 );
 
@@ -119,8 +151,7 @@ const CLAIM_TWO: &str = concat!(
      WHERE q.id = ANY (ARRAY(",
     first_of_two!("$3 + 2000" from "($7, $8)"),
     ")) AND q.id <> ALL (ARRAY(SELECT id FROM a)) AND q.dest IN ($1, '') AND q.due <= $2 \
-     ORDER BY q.due, q.id LIMIT $3 - (SELECT count(*) FROM a) FOR UPDATE SKIP LOCKED), \
-     c AS MATERIALIZED (SELECT * FROM a UNION ALL SELECT * FROM b)",
+     ORDER BY q.due, q.id LIMIT $3 - (SELECT count(*) FROM a) FOR UPDATE SKIP LOCKED)",
     hold!()
 );
 
@@ -171,6 +202,7 @@ impl Lease {
         let asked = usize::try_from(self.ask.limit).unwrap_or(usize::MAX);
         Found {
             first: leased.first,
+            run: leased.run,
             full: leased.messages.len() >= asked,
         }
     }
@@ -192,6 +224,7 @@ impl Leased {
         losses: u64,
     ) -> Done<Self> {
         let version = claimed.first().map(|row| row.try_get::<_, i64>(9));
+        let run = claimed.first().map(|row| row.try_get(10)).transpose()?;
         let mut claimed = read_claims(claimed, until)?;
         let mut leased = Vec::with_capacity(texts.len());
         for row in texts {
@@ -208,6 +241,7 @@ impl Leased {
             returned: held.map(|(_, _, message)| message.id).collect(),
             messages: leased.into_iter().map(|(_, _, message)| message).collect(),
             first,
+            run: run.flatten(),
             version: version.transpose()?.map(as_version),
             losses,
         })
@@ -248,36 +282,62 @@ fn read_claims(rows: &[Row], until: Timestamp) -> Done<HashMap<i64, Claimed>> {
     Ok(claims.collect())
 }
 
+/// What begins a look at a queue, of those that have rows in `q`; what goes on with another one.
+macro_rules! waiting {
+    ($queue:literal) => {
+        concat!(
+            "WITH ",
+            front_places!("($4, $4)", ""),
+            " SELECT * FROM (",
+            waiting!(of $queue)
+        )
+    };
+    (AND $queue:literal) => {
+        concat!(" UNION ALL ", waiting!(of $queue))
+    };
+    (of $queue:literal) => {
+        concat!(
+            "(SELECT ",
+            message_columns!(),
+            ", q.due AS place FROM q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false WHERE ",
+            $queue,
+            " AND q.due <= $2 AND m.expires > $2 ORDER BY q.due, q.id LIMIT $3)"
+        )
+    };
+}
+
+/// What ends it, with those that stand in runs.
+macro_rules! new {
+    () => {
+        concat!(
+            " UNION ALL (SELECT ",
+            message_columns!(),
+            ", p.due AS place FROM (SELECT ids, dues ",
+            up_to_last!("($4, $4)"),
+            ") AS r, unnest(r.ids, r.dues) AS p (id, due) JOIN msg m ON m.id = p.id \
+             LEFT JOIN q ON false LEFT JOIN fin f ON false \
+             WHERE p.due <= $2 AND m.expires > $2 ORDER BY p.due, p.id LIMIT $3)) AS x \
+             ORDER BY place, id LIMIT $3"
+        )
+    };
+}
+
 /// The messages that may be offered, held by nobody for it.
 pub(crate) fn offer(ask: &OfferAsk) -> Step<'static> {
-    const ONE: &str = concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false \
-         WHERE q.dest = $1 AND q.due <= $2 AND m.expires > $2 \
-         ORDER BY q.due, q.id LIMIT $3"
-    );
-    const TWO: &str = concat!(
-        "SELECT * FROM ((SELECT ",
-        message_columns!(),
-        ", q.due AS place FROM q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false \
-         WHERE q.dest = $1 AND q.due <= $2 AND m.expires > $2 ORDER BY q.due, q.id LIMIT $3) \
-         UNION ALL (SELECT ",
-        message_columns!(),
-        ", q.due AS place FROM q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false \
-         WHERE q.dest = '' AND q.due <= $2 AND m.expires > $2 ORDER BY q.due, q.id LIMIT $3)) x \
-         ORDER BY place, id LIMIT $3"
-    );
+    const ONE: &str = concat!(waiting!("q.dest = $1"), new!());
+    const TWO: &str = concat!(waiting!("q.dest = $1"), waiting!(AND "q.dest = ''"), new!());
     let sql = if ask.asker.include_unrouted { TWO } else { ONE };
     let name = ask.asker.name.as_str().to_owned();
-    Step::new(sql, bind![name, ask.now.millis(), i64::from(ask.limit)])
+    let limit = i64::from(ask.limit);
+    Step::new(sql, bind![name, ask.now.millis(), limit, i64::MIN])
 }
 
 /// When the next message for the asker falls due, of those from a place on.
 pub(crate) fn next_due(asker: &Asker, from: Place) -> Step<'static> {
     const SQL: &str = "SELECT least(\
          (SELECT min(due) FROM q WHERE dest = $1 AND (due, id) >= ($3, $4)), \
-         (SELECT min(due) FROM q WHERE dest = $2 AND (due, id) >= ($3, $4)))";
+         (SELECT min(due) FROM q WHERE dest = $2 AND (due, id) >= ($3, $4)), \
+         (SELECT min(due) FROM run WHERE dest = $1 AND (due, first) >= ($3, $4)))";
     let name = asker.name.as_str().to_owned();
     let other = if asker.include_unrouted {
         UNROUTED.to_owned()

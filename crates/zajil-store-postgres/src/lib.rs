@@ -25,6 +25,7 @@ mod read;
 mod receipts;
 mod report;
 mod row;
+mod run;
 mod schema;
 mod shelf;
 mod store;

@@ -17,7 +17,7 @@ use zajil_store::record;
 
 use crate::conn::{Step, bind};
 use crate::error::Done;
-use crate::row::{damaged, found, message, message_columns, queue, stored, whole};
+use crate::row::{damaged, is_found, message, message_columns, queue, stored, whole};
 
 /// The highest id ever stored.
 pub(crate) const HIGHEST: &str = "SELECT greatest((SELECT coalesce(max(id), 0) FROM msg), \
@@ -27,22 +27,24 @@ pub(crate) fn one(id: MessageId) -> Step<'static> {
     const SQL: &str = concat!(
         "SELECT ",
         message_columns!(),
-        " FROM ",
-        found!(),
+        " FROM msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id WHERE ",
+        is_found!(),
         " AND m.id = $1"
     );
     Step::new(SQL, bind![id.as_i64()])
 }
 
-/// The conditions of a list, behind its tables; `$1` orders and pages.
+/// The columns and the conditions of a list, around its tables; `$1` orders and pages.
 macro_rules! filtered {
-    ($from:literal, $place:literal) => {
+    ($from:expr, $found:expr, $place:literal, $order:literal) => {
         concat!(
             "SELECT ",
             message_columns!(),
             " FROM ",
             $from,
-            " WHERE (q.id IS NOT NULL OR NOT f.hidden) AND ",
+            " WHERE ",
+            $found,
+            " AND ",
             $place,
             " < $1 AND ($2::text IS NULL OR f.how = $2) \
              AND ($3::text IS NULL OR strpos(m.source, $3) > 0 OR strpos(m.destination, $3) > 0) \
@@ -52,31 +54,54 @@ macro_rules! filtered {
              AND ($6::text IS NULL OR m.source_smsc = $6) \
              AND ($7::bigint IS NULL OR m.inserted_at >= $7) \
              AND ($8::bigint IS NULL OR m.inserted_at < $8) \
-             AND ($11::bigint IS NULL OR (q.attempts = 0 AND q.deliver_after > $11)) \
-             ORDER BY ",
-            $place,
-            " DESC LIMIT $9 OFFSET $10"
+             AND ($11::bigint IS NULL OR (q.attempts = 0 AND q.deliver_after > $11)) ORDER BY ",
+            $order,
         )
     };
 }
 
-/// Many messages, newest first. Pending ones are found through their queue rows, however many
-/// finished ones lie between.
+/// Many messages, newest first. Pending ones are found through their queue rows and their runs,
+/// however many finished ones lie between.
 pub(crate) fn list(filter: &Filter) -> Step<'static> {
     if let Some(place) = &filter.place {
         return list_here(place, filter);
     }
-    const ANY: &str = filtered!(
-        "msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id",
-        "m.id"
+    const ANY: &str = concat!(
+        filtered!(
+            "msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id",
+            is_found!(),
+            "m.id",
+            "m.id DESC"
+        ),
+        " LIMIT $9 OFFSET $10"
     );
-    const PENDING: &str = filtered!(
-        "q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON f.id = m.id",
-        "q.id"
+    // As many of each as of both: the ids of a run share their bucket, and so come in order.
+    const PENDING: &str = concat!(
+        "SELECT * FROM ((",
+        filtered!(
+            "q JOIN msg m ON m.id = q.id LEFT JOIN fin f ON false",
+            "true",
+            "q.id",
+            "q.id DESC"
+        ),
+        " LIMIT $9::bigint + $10::bigint) UNION ALL (",
+        filtered!(
+            "run, unnest(run.ids) AS n (id) JOIN msg m ON m.id = n.id LEFT JOIN q ON false \
+             LEFT JOIN fin f ON false",
+            "run.bucket <= $1 >> 10",
+            "n.id",
+            "run.bucket DESC, n.id DESC"
+        ),
+        " LIMIT $9::bigint + $10::bigint)) AS waits ORDER BY id DESC LIMIT $9 OFFSET $10"
     );
-    const ENDED: &str = filtered!(
-        "fin f JOIN msg m ON m.id = f.id LEFT JOIN q ON q.id = m.id",
-        "f.id"
+    const ENDED: &str = concat!(
+        filtered!(
+            "fin f JOIN msg m ON m.id = f.id LEFT JOIN q ON q.id = m.id",
+            "NOT f.hidden",
+            "f.id",
+            "f.id DESC"
+        ),
+        " LIMIT $9 OFFSET $10"
     );
     let (sql, how) = match filter.status {
         None => (ANY, None),
@@ -139,7 +164,8 @@ pub(crate) fn log(id: MessageId) -> Step<'static> {
     const SQL: &str = "SELECT events FROM ( \
          SELECT -1 AS n, m.events FROM msg m WHERE m.id = $1 \
            AND (EXISTS (SELECT 1 FROM q WHERE q.id = $1) \
-                OR EXISTS (SELECT 1 FROM fin f WHERE f.id = $1)) \
+                OR EXISTS (SELECT 1 FROM fin f WHERE f.id = $1) \
+                OR EXISTS (SELECT 1 FROM run WHERE bucket = $1 >> 10 AND $1 = ANY (ids))) \
          UNION ALL SELECT f.logged_n, f.events FROM fin f WHERE f.id = $1 \
          UNION ALL SELECT -1, l.first FROM log l WHERE l.id = $1 \
          UNION ALL SELECT l.last_n, l.last FROM log l WHERE l.id = $1 \
@@ -199,11 +225,16 @@ pub(crate) fn read_refunds(rows: &[Row]) -> Done<Vec<Refund>> {
 pub(crate) const FIGURES: &str = "WITH RECURSIVE queue AS ( \
        (SELECT dest FROM q WHERE dest IS NOT NULL ORDER BY dest LIMIT 1) UNION ALL \
        SELECT (SELECT q.dest FROM q WHERE q.dest > queue.dest ORDER BY q.dest LIMIT 1) \
-       FROM queue WHERE queue.dest IS NOT NULL) \
+       FROM queue WHERE queue.dest IS NOT NULL), \
+     new AS ((SELECT dest FROM run ORDER BY dest LIMIT 1) UNION ALL \
+       SELECT (SELECT run.dest FROM run WHERE run.dest > new.dest ORDER BY run.dest LIMIT 1) \
+       FROM new WHERE new.dest IS NOT NULL) \
      SELECT coalesce(sum(messages), 0)::bigint, coalesce(sum(pending), 0)::bigint, \
        coalesce(sum(outbox), 0)::bigint, (SELECT count(*) FROM refund), \
-       (SELECT min((SELECT min(q.due) FROM q WHERE q.dest = queue.dest)) FROM queue \
-        WHERE queue.dest IS NOT NULL) FROM lane";
+       least((SELECT min((SELECT min(q.due) FROM q WHERE q.dest = queue.dest)) FROM queue \
+         WHERE queue.dest IS NOT NULL), \
+         (SELECT min((SELECT min(run.due) FROM run WHERE run.dest = new.dest)) FROM new \
+         WHERE new.dest IS NOT NULL)) FROM lane";
 
 pub(crate) fn figures(rows: &[Row]) -> Done<Figures> {
     let row = rows.first().ok_or_else(|| damaged("no answer".into()))?;
@@ -220,7 +251,8 @@ pub(crate) fn figures(rows: &[Row]) -> Done<Figures> {
 pub(crate) fn depths(now: Timestamp) -> Step<'static> {
     const SQL: &str = "SELECT dest, CASE WHEN dest IS NULL THEN 'waiting' \
          WHEN leased_until > $1 THEN 'leased' WHEN due > $1 THEN 'waiting' ELSE 'due' END, \
-         count(*) FROM q GROUP BY 1, 2";
+         count(*) FROM (SELECT dest, leased_until, due FROM q UNION ALL \
+         SELECT run.dest, NULL, unnest(run.dues) FROM run) AS waits GROUP BY 1, 2";
     Step::new(SQL, bind![now.millis()])
 }
 

@@ -29,7 +29,9 @@ use crate::notify::{self, Hints};
 use crate::pooler::{self, Served};
 use crate::pulse::Pulse;
 use crate::read::Readers;
+use crate::run::Runs;
 use crate::schema::index::PATIENCE;
+use crate::schema::unused;
 use crate::schema::{self, Day};
 use crate::ticket::{Ticket, ticket};
 use crate::transfer;
@@ -55,6 +57,9 @@ pub struct Options {
     pub answer_within: Duration,
     /// How long to wait at the start for a database that does not answer.
     pub within: Duration,
+    /// So many new messages of one frontend, committed together, share rows until they are leased;
+    /// fewer have one each (ADR 26). 0 = all have.
+    pub least_run: u32,
     /// Who is told of transactions, and of leases that ran out; none = nobody.
     pub telemetry: Option<Arc<Telemetry>>,
 }
@@ -66,6 +71,7 @@ impl Default for Options {
             writers: 2,
             answer_within: Duration::from_millis(1_700),
             within: Duration::ZERO,
+            least_run: 16,
             telemetry: None,
         }
     }
@@ -154,7 +160,7 @@ impl PostgresStore {
         let pulse = Arc::new(Pulse::new(options.answer_within));
         let served = Arc::new(Served::default());
         let mut quick = manners(&options, session, server.statement_timeout, &served);
-        prepare(&dial, &options, &quick).await.map_err(|fault| {
+        let known = prepare(&dial, &options, &quick).await.map_err(|fault| {
             let place = server.to_string();
             OpenError::Database(place, fault.into_error())
         })?;
@@ -168,6 +174,7 @@ impl PostgresStore {
                 telemetry: options.telemetry.clone(),
                 held: Held::default(),
                 fronts: Fronts::default(),
+                runs: Runs::new(options.least_run, known),
                 joined: AtomicBool::new(false),
             })
         };
@@ -355,7 +362,8 @@ fn manners(options: &Options, session: i64, statement: Duration, served: &Arc<Se
 }
 
 /// Makes the tables, and the partitions of today and tomorrow by the database's clock.
-async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> {
+/// Makes all ready; whether every node that is there knows of runs.
+async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<bool> {
     const STEP: Duration = Duration::from_millis(500);
     let watch = Stopwatch::start();
     loop {
@@ -373,14 +381,14 @@ async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<()> 
                 Err(fault) => return Err(fault),
             }
             transfer::keep_out(&conn).await?;
-            schema::unused::contract(&conn).await?;
+            unused::contract(&conn).await?;
             let rows = conn.ask(Step::bare(crate::cluster::TIME)).await?;
             if let Some(row) = rows.first() {
                 let today = Day::at(Timestamp::from_millis(row.try_get(0)?));
                 schema::add_day(&conn, today).await?;
                 schema::add_day(&conn, today.next()).await?;
             }
-            Ok(())
+            unused::read(&conn.ask(Step::bare(unused::RUNS_KNOWN)).await?)
         };
         match prepared.await {
             Err(fault)

@@ -26,6 +26,7 @@ use crate::row::{
     EndRows, QueueRows, Waiting, message, message_columns, newest, pending, queue, storable,
     text_columns,
 };
+use crate::run;
 use crate::schema::Day;
 use crate::ticket::Ticket;
 
@@ -152,15 +153,22 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Reads those of them that have ended, when there are any: what is not locked by then waits no
-    /// more, or never did.
-    pub(crate) async fn find_ended(&mut self, conn: &Conn, ids: &[i64]) -> Done<()> {
-        let missing = self.missing(ids);
+    /// Looks for those that are not known by now: each is new, in a run, or waits no more, or
+    /// never did.
+    pub(crate) async fn find_others(&mut self, conn: &Conn, ids: &[i64]) -> Done<()> {
+        let missing: Vec<i64> = self.missing(ids).into_iter().collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let rows = conn.ask(ended(missing.into_iter().collect())).await?;
-        self.read_ended(&rows)
+        let mut steps = vec![run::undo(missing.clone())];
+        steps.extend(look(&missing));
+        steps.push(ended(missing));
+        let answers = conn.ask_all(steps).await?;
+        if let [_, waiting @ .., ended] = answers.as_slice() {
+            self.messages.extend(Self::read(waiting)?.messages);
+            self.read_ended(ended)?;
+        }
+        Ok(())
     }
 
     /// Takes these as their claims have found them, without a look.
@@ -543,7 +551,7 @@ pub(crate) async fn all(
     steps.extend(removes.then(|| lock_ended(ids.clone())));
     let answers = tx.conn.ask_all(steps).await?;
     let mut desk = Desk::read(answers.get(..looks).unwrap_or_default())?;
-    desk.find_ended(tx.conn, &ids).await?;
+    desk.find_others(tx.conn, &ids).await?;
     let numbers = desk.numbers(wanted.iter());
     if !numbers.is_empty() {
         let looked = tx.conn.ask_all(location::look(&numbers, scene.now).into());

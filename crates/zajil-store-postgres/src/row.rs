@@ -17,9 +17,10 @@ use zajil_core::status::Status;
 use zajil_store::contract::Refund;
 use zajil_store::{Error, record};
 
-use crate::conn::{Step, bind};
+use crate::conn::{Parameter, Step, bind};
 use crate::error::Done;
 use crate::receipts::ReceiptRows;
+use crate::run::{Newcomers, RunRows, Spot};
 use crate::turn;
 
 /// The queue of messages that neither a route nor a location decides. A message that waits for its
@@ -40,22 +41,27 @@ macro_rules! message_columns {
     () => {
         concat!(
             $crate::row::text_columns!(),
-            ", coalesce(q.attempts, f.attempts), coalesce(q.deliver_after, f.deliver_after), \
-             q.leased_until, coalesce(q.updated_at, f.updated_at), f.how, f.at, f.node, \
+            ", coalesce(q.attempts, f.attempts, 0), \
+             coalesce(q.deliver_after, f.deliver_after), q.leased_until, \
+             coalesce(q.updated_at, f.updated_at, m.inserted_at), f.how, f.at, f.node, \
              f.dest_smsc"
         )
     };
 }
 pub(crate) use message_columns;
 
-/// A message that is found: pending, or ended and not hidden.
-macro_rules! found {
+/// Whether a message is found, of `msg m` with `q` and `fin f`: it waits, or has ended and is not
+/// hidden.
+macro_rules! is_found {
     () => {
-        "msg m LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id \
-         WHERE (q.id IS NOT NULL OR NOT f.hidden)"
+        concat!(
+            "(q.id IS NOT NULL OR NOT f.hidden OR f.id IS NULL AND ",
+            $crate::run::in_run!("m.id"),
+            ")"
+        )
     };
 }
-pub(crate) use found;
+pub(crate) use is_found;
 
 /// What changes of a message while it waits.
 #[derive(Debug, Clone, Copy, Default)]
@@ -234,6 +240,26 @@ macro_rules! queue_rows {
     };
 }
 
+/// Rows of `q` that most new messages get; the parameters' names.
+macro_rules! insert_fresh {
+    ($ids:literal $dest:literal $due:literal $turn:literal $updated_at:literal) => {
+        concat!(
+            "INSERT INTO q (id, dest, undecided, due, turn, attempts, updated_at) SELECT unnest(",
+            $ids,
+            "::bigint[]), unnest(",
+            $dest,
+            "::text[]), false, unnest(",
+            $due,
+            "::bigint[]), unnest(",
+            $turn,
+            "::bigint[]), 0, unnest(",
+            $updated_at,
+            "::bigint[])"
+        )
+    };
+}
+pub(crate) use insert_fresh;
+
 /// Rows of `q` that are like nearly all that are new: a frontend was chosen, the end is far off,
 /// and nothing else was said. What they have in common does not travel: an array costs as much as
 /// half a column.
@@ -258,23 +284,52 @@ impl FreshRows {
         if message.attempts > Attempt::default() || elsewhere {
             return false;
         }
-        self.ids.push(message.id.as_i64());
-        self.dest.push(dest.as_str().to_owned());
-        self.due.push(message.due().millis());
-        self.turn.push(message.next_turn().millis());
-        self.updated_at.push(message.updated_at.millis());
+        self.push(
+            dest.as_str().to_owned(),
+            Spot {
+                due: message.due().millis(),
+                id: message.id.as_i64(),
+                turn: message.next_turn().millis(),
+            },
+            message.updated_at.millis(),
+        );
         true
     }
 
-    fn insert(self) -> Option<Step<'static>> {
-        const SQL: &str = "INSERT INTO q (id, dest, undecided, due, turn, attempts, updated_at) \
-             SELECT unnest($1::bigint[]), unnest($2::text[]), false, unnest($3::bigint[]), \
-             unnest($4::bigint[]), 0, unnest($5::bigint[])";
-        if self.ids.is_empty() {
-            return None;
+    fn push(&mut self, dest: String, spot: Spot, updated_at: i64) {
+        self.ids.push(spot.id);
+        self.dest.push(dest);
+        self.due.push(spot.due);
+        self.turn.push(spot.turn);
+        self.updated_at.push(updated_at);
+    }
+
+    fn insert<'s>(self) -> Option<Step<'s>> {
+        const SQL: &str = insert_fresh!("$1" "$2" "$3" "$4" "$5");
+        (!self.ids.is_empty()).then(|| Step::new(SQL, self.parameters()))
+    }
+
+    /// In the order of [`insert_fresh`].
+    fn parameters<'s>(self) -> Vec<Parameter<'s>> {
+        bind![self.ids, self.dest, self.due, self.turn, self.updated_at]
+    }
+
+    /// Takes those out that can share rows of `run`: nothing was said of them since they came.
+    fn take_runs(&mut self, least: usize) -> RunRows {
+        if self.ids.len() < least {
+            return RunRows::default();
         }
-        let columns = bind![self.ids, self.dest, self.due, self.turn, self.updated_at];
-        Some(Step::new(SQL, columns))
+        let all = std::mem::take(self);
+        let spots = all.ids.into_iter().zip(all.due).zip(all.turn);
+        let mut new = Newcomers::default();
+        for ((((id, due), turn), dest), at) in spots.zip(all.dest).zip(all.updated_at) {
+            let spot = Spot { due, id, turn };
+            match at == due {
+                true => new.push(dest, spot),
+                false => self.push(dest, spot, at),
+            }
+        }
+        new.into_runs(least, |dest, spot| self.push(dest, spot, spot.due))
     }
 }
 
@@ -350,6 +405,17 @@ impl QueueRows {
             && fresh.due == *inserted_at
             && fresh.updated_at == *inserted_at
             && fresh.turn == *expires
+    }
+
+    /// Takes those out that can share rows of `run`, so many of a queue at the least.
+    pub(crate) fn take_runs(&mut self, least: usize) -> RunRows {
+        self.fresh.take_runs(least)
+    }
+
+    /// In the order of [`insert_fresh`], when all rows are of that kind, and so many.
+    pub(crate) fn take_fresh<'s>(&mut self, count: usize) -> Option<Vec<Parameter<'s>>> {
+        let all = self.ids.is_empty() && self.fresh.ids.len() == count;
+        all.then(|| std::mem::take(&mut self.fresh).parameters())
     }
 
     pub(crate) fn insert<'s>(mut self) -> impl Iterator<Item = Step<'s>> {

@@ -38,6 +38,7 @@ const STEPS: &[Change] = &[
     Change::Index(V6),
     Change::Tables(V7),
     Change::Index(V8),
+    Change::Tables(V9),
 ];
 
 /// The newest form that this version knows.
@@ -255,6 +256,26 @@ const V8: Index = Index {
     only: " WHERE place IS NOT NULL",
     cut: false,
 };
+
+/// New messages of one queue that share a row until they are leased (ADR 26).
+const V9: &str = "
+CREATE TABLE IF NOT EXISTS run (
+  bucket bigint NOT NULL,
+  first bigint NOT NULL,
+  dest text NOT NULL,
+  due bigint NOT NULL,
+  turn bigint NOT NULL,
+  ids bigint[] NOT NULL,
+  dues bigint[] NOT NULL,
+  turns bigint[] NOT NULL,
+  PRIMARY KEY (bucket, first)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE run ALTER ids SET STATISTICS 0, ALTER dues SET STATISTICS 0,
+  ALTER turns SET STATISTICS 0;
+CREATE INDEX run_due ON run (dest, due, first);
+CREATE INDEX run_turn ON run (turn);
+";
 
 /// Brings the schema to this version's form, making it when it is not there.
 ///

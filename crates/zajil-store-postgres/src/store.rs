@@ -522,6 +522,7 @@ pub(crate) async fn log_if_known(tx: &Tx<'_>, id: MessageId, event: &Event) -> D
     const LOG: &str = "INSERT INTO event SELECT $1, nextval('event_n'), $2, $3 \
          WHERE EXISTS (SELECT 1 FROM q WHERE id = $1) \
          OR EXISTS (SELECT 1 FROM fin WHERE id = $1) \
+         OR EXISTS (SELECT 1 FROM run WHERE bucket = $1 >> 10 AND $1 = ANY (ids)) \
          OR EXISTS (SELECT 1 FROM log WHERE id = $1) RETURNING n";
     let events = std::slice::from_ref(event);
     let at = newest(events);

@@ -10,6 +10,7 @@ use crate::error::Done;
 use crate::lane::{Delta, Tx};
 use crate::report::{self, What};
 use crate::row::{message_id, whole};
+use crate::run;
 use crate::schema::{self, BY_DAY, Day};
 use crate::tables::only;
 use crate::turn;
@@ -20,6 +21,7 @@ pub(crate) async fn overdue(
     (scene, told): &(Scene, Vec<i64>),
     limit: u32,
 ) -> Done<Vec<Reported>> {
+    run::undo_near(tx, scene.now).await?;
     let mut over = Vec::new();
     for row in turn::come(tx, scene.now, limit, told.clone()).await? {
         over.push((message_id(row.try_get(0)?)?, What::Report(Report::Overdue)));
@@ -115,6 +117,7 @@ pub(crate) async fn make_days(tx: &Tx<'_>, now: Timestamp) -> Done<()> {
 /// with it.
 pub(crate) async fn drop_day(tx: &Tx<'_>, keep: &Retention, now: Timestamp) -> Done<bool> {
     const EMPTY: &str = "SELECT NOT EXISTS (SELECT 1 FROM q WHERE id >= $1 AND id < $2) \
+         AND NOT EXISTS (SELECT 1 FROM run WHERE bucket >= $1 >> 10 AND bucket < $2 >> 10) \
          AND NOT EXISTS (SELECT 1 FROM fin WHERE id >= $1 AND id < $2) \
          AND NOT EXISTS (SELECT 1 FROM log WHERE id >= $1 AND id < $2)";
     const HIGHEST: &str = "INSERT INTO meta AS m SELECT 'highest', coalesce(max(id), 0) FROM msg \

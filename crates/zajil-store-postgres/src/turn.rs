@@ -62,6 +62,11 @@ pub(crate) fn is_far(message: &Message) -> bool {
     message.next_turn() >= message.inserted_at.plus(FAR)
 }
 
+/// What has its turn until then is listed.
+pub(crate) fn near(now: Timestamp) -> Timestamp {
+    now.plus(NEAR)
+}
+
 /// What this node knows of what is not listed.
 #[derive(Debug, Default)]
 pub(crate) struct Walk(Mutex<State>);
@@ -242,7 +247,7 @@ impl Stretch {
              FROM (SELECT count(*) AS n, max(id) AS last, \
                  min(turn) FILTER (WHERE number IS NULL AND turn > $2) AS soonest FROM w) AS a, \
                c, l";
-        let near = self.at.plus(NEAR).millis();
+        let near = near(self.at).millis();
         let listed = (LISTED / self.parts).max(1);
         let parameters = bind![
             self.behind,

@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio_postgres::Row;
 use zajil_store::Error;
 
 use super::{KNOWN, LOCK_WITHIN};
@@ -21,6 +22,17 @@ const DROP_BESIDE: &str = "DROP INDEX CONCURRENTLY IF EXISTS q_turn";
 
 /// So long others' transactions are waited for.
 const WITHIN: Duration = Duration::from_secs(60);
+
+/// Whether every node that was there of late knows of runs (form 9): others would not see what
+/// stands in them. None of a former version starts once the tables have this form.
+pub(crate) const RUNS_KNOWN: &str = "SELECT NOT EXISTS (SELECT 1 FROM node n \
+     WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 600000 \
+     AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'form of ' || n.session AND value >= 9))";
+
+/// A yes or no; no without an answer.
+pub(crate) fn read(rows: &[Row]) -> Done<bool> {
+    Ok(rows.first().map_or(Ok(false), |row| row.try_get(0))?)
+}
 
 /// Writes down which form a node knows, with its place.
 pub(crate) async fn note(tx: &Tx<'_>, session: i64) -> Done<()> {
@@ -44,7 +56,7 @@ pub(crate) async fn contract(conn: &Conn) -> Done<()> {
     const ALONE: &str = "SELECT to_regclass('q_turn') IS NOT NULL AND NOT EXISTS (SELECT 1 \
          FROM node WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 600000)";
     let rows = conn.ask(Step::bare(ALONE)).await?;
-    if !rows.first().map_or(Ok(false), |row| row.try_get(0))? {
+    if !read(&rows)? {
         return Ok(());
     }
     let drop = format!("SET lock_timeout = {LOCK_WITHIN}; {DROP}");
@@ -67,9 +79,7 @@ impl PostgresStore {
             return Ok(());
         }
         let step = || Step::new(UNUSED, bind![SINCE]);
-        let unused = self.quick.read(step, |rows| {
-            Ok(rows.first().map_or(Ok(false), |row| row.try_get(0))?)
-        });
+        let unused = self.quick.read(step, read);
         if !unused.await? || !self.has_duty("contract").await? {
             return Ok(());
         }

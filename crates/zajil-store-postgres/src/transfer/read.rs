@@ -140,6 +140,8 @@ fn ids_of(rows: &[tokio_postgres::Row]) -> Done<Vec<i64>> {
 async fn living(conn: &Conn, after: &Row, limit: u32) -> Done<Vec<i64>> {
     const IDS: &str = "SELECT id FROM (\
          (SELECT id FROM q WHERE id > $1 ORDER BY id LIMIT $2) UNION \
+         (SELECT n.id FROM run, unnest(run.ids) AS n (id) WHERE run.bucket >= $1 >> 10 \
+           AND n.id > $1 ORDER BY run.bucket, n.id LIMIT $2) UNION \
          (SELECT id FROM fin WHERE id > $1 ORDER BY id LIMIT $2)) AS page ORDER BY id LIMIT $2";
     let page = bind![first_of(after), i64::from(limit)];
     ids_of(&conn.ask(Step::new(IDS, page)).await?)
@@ -155,7 +157,8 @@ pub(super) async fn messages(
     const PAGE: &str = concat!(
         "SELECT ",
         message_columns!(),
-        ", q.dest, f.hidden, f.seq, o.seq IS NULL, m.events, f.logged_n, f.events \
+        ", CASE WHEN q.id IS NULL AND f.id IS NULL THEN m.dest_smsc ELSE q.dest END, \
+         f.hidden, f.seq, o.seq IS NULL, m.events, f.logged_n, f.events \
          FROM (SELECT unnest($1::bigint[]) AS id) AS p JOIN msg m ON m.id = p.id \
          LEFT JOIN q ON q.id = m.id LEFT JOIN fin f ON f.id = m.id \
          LEFT JOIN outbox o ON o.seq = f.seq ORDER BY m.id"

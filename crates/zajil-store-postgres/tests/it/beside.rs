@@ -108,7 +108,7 @@ async fn d7_what_others_are_taking_is_passed_over_for_what_is_free() {
     let Some((_database, server)) = database().await else {
         return;
     };
-    let schema = Schema::new(&server);
+    let schema = Schema::without_runs(&server);
     let store = schema.node().await;
     let drafts = (1..=40).map(|number| draft(number, "gw", 0));
     store.accept(drafts.collect(), at(0)).await.unwrap();
@@ -139,6 +139,81 @@ async fn d7_what_others_are_taking_is_passed_over_for_what_is_free() {
         }
     }
     assert_eq!(numbers, (1..=15).chain(36..=40).collect());
+}
+
+/// What stands in a run that another node is just taking from waits for no longer than that takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr26_runs_that_others_are_taking_are_passed_over() {
+    let Some((_database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::of_runs(&server);
+    let store = schema.node().await;
+    let drafts = (1..=120).map(|number| draft(number, "gw", 0));
+    store.accept(drafts.collect(), at(0)).await.unwrap();
+    let taking = "SELECT FROM run ORDER BY due, first LIMIT 1 FOR UPDATE";
+    let lease = async |limit, include_unrouted| {
+        let mut ask = ask();
+        ask.limit = limit;
+        ask.asker.include_unrouted = include_unrouted;
+        let leased = store.lease(ask, at(60)).await.unwrap();
+        let numbers = leased.iter().map(|message| message.id.get());
+        numbers.collect::<Vec<_>>()
+    };
+    // Three runs of forty.
+    let rival = other(&schema, taking).await;
+    assert_eq!(lease(10, true).await, (41..=50).collect::<Vec<_>>());
+    assert_eq!(lease(50, false).await, (51..=100).collect::<Vec<_>>());
+    end(rival).await;
+    let rest: Vec<u64> = (1..=40).chain(101..=120).collect();
+    assert_eq!(lease(100, false).await, rest);
+    assert_eq!(lease(100, false).await, [0; 0]);
+}
+
+/// Two undo the same run at once; one of them leases from it before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr26_an_edit_of_a_message_in_a_run_waits_for_who_takes_from_it() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::of_runs(&server);
+    let store = Arc::new(schema.node().await);
+    let drafts = (1..=20).map(|number| draft(number, "gw", 0));
+    store.accept(drafts.collect(), at(0)).await.unwrap();
+    let rival = other(&schema, "SELECT FROM run FOR UPDATE").await;
+    let mut edits = tokio::task::JoinSet::new();
+    for number in [3, 12] {
+        let store = Arc::clone(&store);
+        edits.spawn(async move {
+            let edited = store.edit(id(number), reworded("the new text"), scene(4));
+            edited.await.unwrap().unwrap();
+        });
+    }
+    until_blocked(&database, "transactionid").await;
+    rival
+        .client
+        .batch_execute(
+            "UPDATE run SET ids = ids[11:], dues = dues[11:], turns = turns[11:]; \
+             INSERT INTO q (id, dest, number, undecided, due, turn, attempts, updated_at) \
+             SELECT id, 'gw', '', false, inserted_at, expires, 0, inserted_at \
+             FROM msg WHERE id <= 10",
+        )
+        .await
+        .unwrap();
+    end(rival).await;
+    edits.join_all().await;
+    let mut ask = ask();
+    ask.limit = 100;
+    let leased = store.lease(ask, at(60)).await.unwrap();
+    let numbers: Vec<u64> = leased.iter().map(|message| message.id.get()).collect();
+    assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+    let edited = leased
+        .iter()
+        .filter(|message| &*message.content.body == "the new text");
+    assert_eq!(
+        edited.map(|message| message.id).collect::<Vec<_>>(),
+        [id(3), id(12)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -16,5 +16,6 @@ mod nodes;
 mod place;
 mod pooler;
 mod rolling;
+mod runs;
 mod stuck;
 mod turns;

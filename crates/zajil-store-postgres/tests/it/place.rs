@@ -15,6 +15,8 @@ use zajil_testkit::database::{DatabaseServer, Engine};
 pub(crate) struct Schema {
     pub(crate) server: Server,
     pub(crate) name: String,
+    /// So many new messages share rows.
+    pub(crate) least_run: u32,
 }
 
 /// A server that answers, and a way to it; none in a quick run of the suite.
@@ -38,6 +40,23 @@ impl Schema {
         Self {
             server: server.clone(),
             name: format!("z{number}"),
+            least_run: Options::default().least_run,
+        }
+    }
+
+    /// An empty one, where every new message that can be stands in a run.
+    pub(crate) fn of_runs(server: &Server) -> Self {
+        Self {
+            least_run: 1,
+            ..Self::new(server)
+        }
+    }
+
+    /// An empty one, where no message does.
+    pub(crate) fn without_runs(server: &Server) -> Self {
+        Self {
+            least_run: 0,
+            ..Self::new(server)
         }
     }
 
@@ -56,6 +75,7 @@ impl Schema {
         let options = Options {
             schema: self.name.clone(),
             writers,
+            least_run: self.least_run,
             // The machine that tests run on may be slow.
             answer_within: Duration::from_secs(60),
             ..Options::default()

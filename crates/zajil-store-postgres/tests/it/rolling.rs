@@ -156,9 +156,9 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
     let load = Load::start(&schema).await;
     let name = &schema.name;
     load.until(20).await;
-    // Form 4 is this one without three indexes and a column.
+    // Form 4 is this one without five indexes, a column, and a table that this version looks into.
     database.sql(&format!(
-        "DROP INDEX {name}.fin_seq; DROP INDEX {name}.q_sought; \
+        "DROP INDEX {name}.run_due; DROP INDEX {name}.run_turn; DROP INDEX {name}.fin_seq; DROP INDEX {name}.q_sought; \
          ALTER TABLE {name}.q DROP COLUMN place; \
          UPDATE {name}.form SET version = 4; \
          INSERT INTO {name}.fin \
@@ -203,7 +203,7 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
     load.until(20).await;
     load.stop().await;
     let form = database.sql(&format!("SELECT version FROM {name}.form"));
-    assert_eq!(form.trim(), "8");
+    assert_eq!(form.trim(), "9");
     let days = database.sql(&format!(
         "SELECT count(*) > 1 AND count(*) = (SELECT count(*) FROM pg_inherits i JOIN pg_index x \
          ON x.indexrelid = i.inhrelid AND x.indisvalid \
@@ -215,7 +215,9 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
 
 /// What makes this version's tables those of a former form: what was added since goes, and what was
 /// dropped since is there.
-const BACK: [(u32, &str); 7] = [
+const BACK: [(u32, &str); 8] = [
+    // The table itself stays: what works on meanwhile is of this version, and looks into it.
+    (8, "DROP INDEX run_due; DROP INDEX run_turn"),
     (7, "DROP INDEX q_place"),
     (6, "ALTER TABLE q DROP COLUMN place"),
     (5, "DROP INDEX q_sought; CREATE INDEX q_turn ON q (turn)"),
@@ -260,7 +262,7 @@ async fn adr15_tables_of_every_former_form_become_those_of_this_one_under_load()
         wanted.contains("q_sought") && !wanted.contains("q_turn") && wanted.contains("receipt_due"),
         "{wanted}"
     );
-    for reached in 1..=7 {
+    for reached in 1..=8 {
         let schema = Schema::new(&server);
         let load = Load::start(&schema).await;
         load.store.join(called("former")).await.unwrap();
@@ -287,6 +289,52 @@ async fn adr15_tables_of_every_former_form_become_those_of_this_one_under_load()
         assert_eq!(shape(&database, &schema.name), wanted, "form {reached}");
         live(&newer, 1_000_000).await;
     }
+}
+
+/// Until every node knows of runs, messages get rows that all of them see.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr26_nothing_stands_in_a_run_while_a_node_of_a_former_version_is_there() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::of_runs(&server);
+    let name = &schema.name;
+    let former = schema.node().await;
+    former.join(called("former")).await.unwrap();
+    database.sql(&format!(
+        "DROP TABLE {name}.run; UPDATE {name}.form SET version = 8; \
+         UPDATE {name}.meta SET value = 8 WHERE name LIKE 'form of %'"
+    ));
+    let newer = schema.node().await;
+    newer.join(called("newer")).await.unwrap();
+    let count =
+        format!("SELECT (SELECT count(*) FROM {name}.q), (SELECT count(*) FROM {name}.run)");
+    let counts = || database.sql(&count).trim().to_owned();
+    let accept = async |number| {
+        let stored = newer.accept(vec![draft(number, "gw", 0)], at(0)).await;
+        stored.unwrap();
+        newer.beat().await.unwrap();
+    };
+    accept(1).await;
+    assert_eq!(counts(), "1|0");
+    newer.beat().await.unwrap();
+    accept(2).await;
+    assert_eq!(counts(), "2|0", "it is still there");
+    former.leave().await.unwrap();
+    newer.beat().await.unwrap();
+    accept(3).await;
+    assert_eq!(counts(), "2|1");
+    let ask = OfferAsk {
+        asker: Asker {
+            name: FrontendName::parse("gw").unwrap(),
+            include_unrouted: false,
+        },
+        limit: 10,
+        now: at(5),
+    };
+    let leased = newer.lease(ask, at(60)).await.unwrap();
+    let numbers: Vec<u64> = leased.iter().map(|message| message.id.get()).collect();
+    assert_eq!(numbers, [1, 2, 3]);
 }
 
 /// A cluster is never without nodes, and none of the former version is left in the end.

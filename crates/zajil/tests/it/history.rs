@@ -301,7 +301,8 @@ pub(crate) fn finish(clients: &[Client], sql: impl Fn(&str) -> String) {
     let twice = "SELECT count(*) FROM (SELECT 1 FROM cdrs GROUP BY message_id \
          HAVING count(*) > 1) AS x";
     assert_eq!(sql(twice).trim(), "0", "two CDRs of one message");
-    let rest = "SELECT (SELECT count(*) FROM zajil.q), (SELECT count(*) FROM zajil.outbox), \
+    let rest = "SELECT (SELECT count(*) FROM zajil.q) + (SELECT count(*) FROM zajil.run), \
+         (SELECT count(*) FROM zajil.outbox), \
          (SELECT count(*) FROM zajil.fin) - (SELECT count(*) FROM cdrs), \
          (SELECT sum(messages) FROM zajil.lane) - (SELECT count(*) FROM zajil.fin), \
          (SELECT sum(pending) FROM zajil.lane), (SELECT sum(outbox) FROM zajil.lane)";
