@@ -158,7 +158,8 @@ async fn adr15_an_index_is_built_while_messages_end_and_days_are_made() {
     load.until(20).await;
     // Form 4 is this one without five indexes, a column, and a table that this version looks into.
     database.sql(&format!(
-        "DROP INDEX {name}.run_due; DROP INDEX {name}.run_turn; DROP INDEX {name}.fin_seq; DROP INDEX {name}.q_sought; \
+        "DROP INDEX {name}.run_due; DROP INDEX {name}.run_turn; \
+         DROP INDEX {name}.fin_seq; DROP INDEX {name}.q_sought; \
          ALTER TABLE {name}.q DROP COLUMN place; \
          UPDATE {name}.form SET version = 4; \
          INSERT INTO {name}.fin \
