@@ -8,10 +8,11 @@ use zajil_core::id::MessageId;
 use zajil_core::message::{Life, Message};
 use zajil_core::port::Dedupe;
 use zajil_store::contract::{Draft, Placed};
-use zajil_store::{Error, record};
+use zajil_store::record;
 
 use crate::error::Done;
 use crate::parts;
+use crate::row::message_id;
 use crate::writer::Tx;
 
 /// A draft with its records encoded, so that the writer thread only binds and steps.
@@ -123,11 +124,7 @@ fn recognise(
         if body != dedupe.body {
             return Ok(Some(Placed::KeyReused));
         }
-        let id = u64::try_from(id)
-            .ok()
-            .and_then(|id| MessageId::new(id).ok());
-        let id = id.ok_or_else(|| Error::Damaged("a key of no message".into()))?;
-        return Ok(Some(Placed::Repeated(id)));
+        return Ok(Some(Placed::Repeated(message_id(id)?)));
     }
     tx.kept("INSERT OR REPLACE INTO dedupe VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![

@@ -10,6 +10,7 @@ use zajil_store::{Error, Reply};
 
 use crate::error::Done;
 use crate::open::EmbeddedStore;
+use crate::row::message_id;
 use crate::writer::Tx;
 
 const COLUMNS: &str = "carrier, id, message_id, tail, taken_at, until, parts, delivered";
@@ -110,12 +111,10 @@ fn carrier(row: &Row<'_>) -> Done<FrontendName> {
 }
 
 fn part(row: &Row<'_>) -> Done<AwaitedPart> {
-    let message = u64::try_from(row.get::<_, i64>(2)?).ok();
-    let message = message.and_then(|number| MessageId::new(number).ok());
     Ok(AwaitedPart {
         carrier: carrier(row)?,
         id: row.get(1)?,
-        message: message.ok_or_else(|| damaged("no message"))?,
+        message: message_id(row.get(2)?)?,
         tail: row.get(3)?,
         taken_at: Timestamp::from_millis(row.get(4)?),
         until: Timestamp::from_millis(row.get(5)?),

@@ -4,14 +4,14 @@ use rusqlite::{Connection, Rows, params};
 use zajil_core::clock::Timestamp;
 use zajil_core::event::Event;
 use zajil_core::frontend::FrontendName;
-use zajil_core::id::MessageId;
 use zajil_core::message::Message;
 use zajil_core::receipt;
 use zajil_store::receipts::{Owed, ReceiptSeq, Receipts, Told};
-use zajil_store::{Error, Reply, record};
+use zajil_store::{Reply, record};
 
 use crate::error::Done;
 use crate::open::EmbeddedStore;
+use crate::row::message_id;
 use crate::writer::Tx;
 
 impl Receipts for EmbeddedStore {
@@ -141,11 +141,7 @@ fn tell(tx: &mut Tx<'_>, seq: ReceiptSeq, told: &Told) -> Done<()> {
         id
     };
     if let Some(id) = gone {
-        let id = u64::try_from(id)
-            .ok()
-            .and_then(|id| MessageId::new(id).ok());
-        let id = id.ok_or_else(|| Error::Damaged("a receipt of no message".into()))?;
-        tx.log_if_known(id, event)?;
+        tx.log_if_known(message_id(id)?, event)?;
     }
     Ok(())
 }

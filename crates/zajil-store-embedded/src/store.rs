@@ -28,7 +28,7 @@ use crate::accept::{self, Prepared};
 use crate::depth::{self, Scan};
 use crate::error::Done;
 use crate::open::EmbeddedStore;
-use crate::row::{EITHER, MSG, either, find, location_of};
+use crate::row::{EITHER, MSG, either, find, location_of, message_id};
 use crate::writer::Tx;
 use crate::{list, offer, parts, refund, report, sweep, tables};
 
@@ -39,9 +39,7 @@ impl Store for EmbeddedStore {
                               (SELECT coalesce(max(message_id), 0) FROM log), \
                               coalesce((SELECT value FROM meta WHERE name = 'highest'), 0))";
             let highest: i64 = db.query_row(sql, [], |row| row.get(0))?;
-            Ok(u64::try_from(highest)
-                .ok()
-                .and_then(|id| MessageId::new(id).ok()))
+            Ok(message_id(highest).ok())
         }))
     }
 
