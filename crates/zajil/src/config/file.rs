@@ -1,6 +1,6 @@
 //! The file as it is written: everything optional, unknown keys refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -283,28 +283,43 @@ pub(super) fn parse(text: &str, name: &str) -> Result<File, Invalid> {
     })
 }
 
-/// An unknown key with the nearest key that exists.
+/// An unknown key with the sections that have it, else with the nearest that can stand there, else
+/// with the nearest of all.
 fn with_hint(message: &str) -> String {
-    let Some(unknown) = message
-        .strip_prefix("unknown field `")
-        .and_then(|m| m.split('`').next())
-    else {
+    let unknown = message.strip_prefix("unknown field `");
+    let Some((unknown, expected)) = unknown.and_then(|rest| rest.split_once('`')) else {
         return message.to_owned();
     };
-    let near = known_names()
-        .map(|known| (distance(unknown, known), known))
-        .min()
-        .filter(|(distance, _)| *distance <= unknown.len().div_ceil(2));
+    let told = |hint: &str| format!("unknown key '{unknown}'{hint}");
+    let of_sections = || keys().filter(|key| !key.section.is_empty());
+    let elsewhere: BTreeSet<String> = of_sections()
+        .filter(|key| key.name == unknown)
+        .map(|key| format!("[{}]", key.section))
+        .collect();
+    if !elsewhere.is_empty() {
+        let sections = Vec::from_iter(elsewhere).join(" and ");
+        return told(&format!("; it belongs to {sections}, not here"));
+    }
+    // Between backquotes.
+    let here = expected.split('`').skip(1).step_by(2).map(|key| (key, ""));
+    let near = nearest(unknown, here);
+    let near = near.or_else(|| nearest(unknown, of_sections().map(|key| (key.name, key.section))));
     match near {
-        Some((_, known)) => format!("unknown key '{unknown}'; did you mean '{known}'?"),
-        None => format!("unknown key '{unknown}'"),
+        Some((known, "")) => told(&format!("; did you mean '{known}'?")),
+        Some((known, section)) => told(&format!("; did you mean '{known}' of [{section}]?")),
+        None => told(""),
     }
 }
 
-fn known_names() -> impl Iterator<Item = &'static str> {
-    let sections = keys().map(|key| key.section);
-    let lists = ["sms_routes", "translation_rules"];
-    keys().map(|key| key.name).chain(sections).chain(lists)
+/// The nearest of some keys with their sections, if one is near.
+fn nearest<'a>(
+    unknown: &str,
+    keys: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Option<(&'a str, &'a str)> {
+    keys.map(|key| (distance(unknown, key.0), key))
+        .min()
+        .filter(|(distance, _)| *distance <= unknown.len().div_ceil(2))
+        .map(|(_, key)| key)
 }
 
 /// The number of single-character edits between two words (Levenshtein).

@@ -52,6 +52,31 @@ fn d2_unknown_keys_name_line_and_nearest_key() {
         "zajil.toml:1: unknown key 'qqqqqqqqqqqqq'"
     );
     assert!(wrong("[api]\nport = \"x\"\n").starts_with("zajil.toml:2: "));
+    // What is known elsewhere is not meant here, unless nothing here is like it.
+    for (text, told) in [
+        (
+            "[api]\nlisten = '[::]:1'\n",
+            "zajil.toml:2: unknown key 'listen'; it belongs to [metrics] and [smpp], not here",
+        ),
+        (
+            "sampling = 1\n",
+            "zajil.toml:1: unknown key 'sampling'; it belongs to [traces], not here",
+        ),
+        (
+            "[smpp]\nlisten_i = '::'\n",
+            "zajil.toml:2: unknown key 'listen_i'; did you mean 'listen'?",
+        ),
+        (
+            "[traces]\nlisten_i = '::'\n",
+            "zajil.toml:2: unknown key 'listen_i'; did you mean 'listen_ip' of [api]?",
+        ),
+        (
+            "[ap]\n",
+            "zajil.toml:1: unknown key 'ap'; did you mean 'api'?",
+        ),
+    ] {
+        assert_eq!(wrong(text), told, "{text}");
+    }
 }
 
 #[test]
