@@ -2,8 +2,10 @@
 
 use super::*;
 
-/// Waits until a submit is worked on.
-async fn begun(seen: &Mutex<Vec<String>>) {
+/// Binds and submits, and waits until that is worked on.
+async fn begun(peer: &mut Peer, seen: &Mutex<Vec<String>>) {
+    peer.bind().await;
+    peer.send(&submit(), 2).await;
     while !seen.lock().unwrap().contains(&"submit".to_owned()) {
         tokio::task::yield_now().await;
     }
@@ -15,9 +17,7 @@ async fn leaving_waits_for_what_is_under_way() {
     let centre = Centre::default();
     let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
     let ended = beside(centre, centre_options(), async |mut peer, handle| {
-        peer.bind().await;
-        peer.send(&submit(), 2).await;
-        begun(&seen).await;
+        begun(&mut peer, &seen).await;
         handle.leave();
         let early = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
         assert!(early.is_err(), "{early:?}");
@@ -80,9 +80,7 @@ async fn what_is_under_way_when_leave_is_late_is_answered_all_the_same() {
     let centre = Centre::default();
     let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
     let ended = beside(centre, centre_options(), async |mut peer, handle| {
-        peer.bind().await;
-        peer.send(&submit(), 2).await;
-        begun(&seen).await;
+        begun(&mut peer, &seen).await;
         // Longer than a peer may take for its bind.
         tokio::time::advance(Duration::from_secs(20)).await;
         handle.leave();
@@ -137,9 +135,7 @@ async fn leave_is_taken_whatever_is_under_way() {
     let centre = Centre::default();
     let seen = Arc::clone(&centre.seen);
     let ended = beside(centre, centre_options(), async |mut peer, handle| {
-        peer.bind().await;
-        peer.send(&submit(), 2).await;
-        begun(&seen).await;
+        begun(&mut peer, &seen).await;
         let left = tokio::time::Instant::now();
         handle.leave();
         peer.expect("unbind", Status::ROK, 1).await;
