@@ -36,6 +36,8 @@ pub(crate) struct Moody {
     pub(crate) late: AtomicBool,
     /// How many transactions have changed the shelf.
     pub(crate) shelved: AtomicU32,
+    /// Whether pages of the shelf never come.
+    pub(crate) stuck: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -198,8 +200,14 @@ impl AwaitedParts for Moody {
 }
 
 impl Shelf for Moody {
+    fn shelf(&self, page: Page) -> Reply<'_, Vec<Record>> {
+        if self.stuck.load(Ordering::Relaxed) {
+            return Box::pin(std::future::pending());
+        }
+        self.inner.shelf(page)
+    }
+
     delegate! {
-        shelf(page: Page) -> Vec<Record>;
         shelf_record(kind: Kind, id: u64) -> Option<Record>;
         shelf_named(kind: Kind, name: String) -> Option<Record>;
         shelf_revision(kind: Kind) -> u64;

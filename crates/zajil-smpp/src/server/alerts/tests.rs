@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod stalled;
+
 fn record(added_at: Timestamp, written_at: Timestamp) -> Record {
     Record {
         kind: Kind::SmppAlert,
