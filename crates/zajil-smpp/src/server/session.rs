@@ -8,7 +8,7 @@ use smpp_codec::pdu::{Bare, Bind, SmResp, SubmitMulti, SubmitMultiResp};
 use smpp_codec::session::State;
 use smpp_codec::text::Text;
 use smpp_codec::tlv::{Tag, Tlvs};
-use smpp_codec::{Header, Pdu, Status};
+use smpp_codec::{CommandId, Header, Pdu, Status};
 use tokio::time::Instant;
 use zajil_core::id::MessageId;
 use zajil_core::outcome::Reason;
@@ -431,6 +431,14 @@ impl Handler for Session {
 
     fn refused(&mut self, header: Header, status: Status, why: &str) {
         let account = self.bound.account();
+        let submits = [
+            CommandId::SUBMIT_SM,
+            CommandId::SUBMIT_MULTI,
+            CommandId::DATA_SM,
+        ];
+        if account.is_some() && submits.contains(&header.command_id) {
+            self.server.answered(status);
+        }
         let account = account.map_or("", |account| account.system_id.as_str());
         let (command, peer) = (header.command_id, self.peer.address);
         tracing::debug!(account, %peer, %command, %status, why, "SMPP PDU refused");

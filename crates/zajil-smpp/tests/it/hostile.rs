@@ -1,9 +1,11 @@
 //! Peers that do not keep to the protocol: each is answered as the standard says, and nobody else
 //! notices.
 
+use bytes::BytesMut;
 use smpp_codec::pdu::{
-    Bare, BroadcastSm, CancelBroadcastSm, CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti,
+    Bare, Bind, BroadcastSm, CancelBroadcastSm, CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti,
 };
+use smpp_codec::text::Text;
 use smpp_codec::tlv::Tag;
 use smpp_codec::{CommandId, Header, Pdu, Status};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -72,12 +74,16 @@ async fn connect(centre: &Centre) -> TcpStream {
     TcpStream::connect(centre.address).await.unwrap()
 }
 
-/// What comes until the connection ends, or as much as a header.
+/// The next PDU, without its body; none when the connection has ended.
 async fn answer(stream: &mut TcpStream) -> Option<Header> {
     let mut octets = [0; Header::LENGTH];
     let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut octets));
     read.await.unwrap().ok()?;
-    Header::read(&octets).map(|(_, header)| header)
+    let (length, header) = Header::read(&octets)?;
+    let mut body = vec![0; usize::try_from(length).unwrap() - Header::LENGTH];
+    let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut body));
+    read.await.unwrap().ok()?;
+    Some(header)
 }
 
 async fn ends(stream: &mut TcpStream) {
@@ -155,6 +161,34 @@ async fn a_wrong_pdu_is_answered_and_the_session_goes_on() {
         let sequence = u32::from_be_bytes(octets[12..16].try_into().unwrap());
         assert_eq!(answer.sequence, sequence);
     }
+}
+
+/// As a submit that comes while leave is taken, it is answered by its link.
+#[tokio::test]
+async fn a_submit_that_cannot_be_read_counts_among_those_that_were_answered() {
+    let centre = centre(vec![account("shop")]).await;
+    let mut stream = connect(&centre).await;
+    let cut = [header(18, 4, 2), vec![0, 0]].concat();
+    let bind = Pdu::BindTransmitter(Bind {
+        system_id: Text::new("shop").unwrap(),
+        password: Text::new("secret08").unwrap(),
+        interface_version: 0x33,
+        ..Bind::default()
+    });
+    let mut bound = BytesMut::new();
+    bind.encode(Status::ROK, 1, &mut bound);
+    for (octets, status) in [
+        // Of nobody it is not a submit of an application.
+        (&*cut, Status::RINVMSGLEN),
+        (&*bound, Status::ROK),
+        (&*cut, Status::RINVMSGLEN),
+    ] {
+        stream.write_all(octets).await.unwrap();
+        assert_eq!(answer(&mut stream).await.unwrap().status, status);
+    }
+    let metrics = centre.telemetry.metrics.render();
+    let counted = "zajil_smpp_submits_total{status=\"ESME_RINVMSGLEN\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 /// A peer that reads nothing is held back and left; others go on meanwhile.
