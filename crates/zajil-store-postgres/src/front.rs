@@ -48,8 +48,8 @@ impl Start {
 pub(crate) struct Found {
     /// The first that it has taken.
     pub(crate) first: Option<Place>,
-    /// When the first run began, if it has looked at all: who takes from it leaves some, perhaps.
-    pub(crate) run: Option<i64>,
+    /// Where the first run began, if it has looked at all: who takes from it leaves some, perhaps.
+    pub(crate) run: Option<Place>,
     /// Whether it has taken as many as were asked for.
     pub(crate) full: bool,
 }
@@ -121,8 +121,7 @@ impl Fronts {
             if state.of.len() >= MOST {
                 state.of.clear();
             }
-            let run = found.run.map_or(settled, |due| (due, i64::MIN));
-            let far = first.min(settled).min(run);
+            let far = first.min(settled).min(found.run.unwrap_or(settled));
             let looked = Instant::now();
             let near = far;
             let front = Front {
@@ -255,7 +254,7 @@ mod tests {
     async fn adr26_a_run_that_others_were_taking_from_is_looked_at_again() {
         let fronts = Fronts::default();
         let mut found = found(Some(8_900), true);
-        found.run = Some(at(3_000).millis());
+        found.run = Some((at(3_000).millis(), 7));
         claim(&fronts, 9_000, found);
         assert_eq!(start(&fronts), [Some(8_900), Some(3_000)]);
     }

@@ -33,9 +33,9 @@ pub(crate) struct Leased {
     pub(crate) returned: Vec<MessageId>,
     /// The place of the first of them.
     pub(crate) first: Option<Place>,
-    /// When the first run began that was there, whoever was taking from it; none when that was not
+    /// Where the first run began that was there, whoever was taking from it; none when that was not
     /// looked for.
-    pub(crate) run: Option<i64>,
+    pub(crate) run: Option<Place>,
     /// Which transaction has claimed them.
     pub(crate) version: Option<Version>,
     /// How many connections had been lost before it.
@@ -91,7 +91,7 @@ macro_rules! hold {
              set_config('zajil.last', coalesce(max(id), 0)::text, true), \
              pg_current_xact_id()::xid::text::bigint, \
              CASE WHEN $7 = -9223372036854775808 THEN \
-             (SELECT min(due) FROM run WHERE dest = $1) END \
+             (SELECT ARRAY[due, first] FROM run WHERE dest = $1 ORDER BY due, first LIMIT 1) END \
              FROM (SELECT * FROM u UNION ALL SELECT * FROM n) AS claimed"
         )
     };
@@ -224,7 +224,13 @@ impl Leased {
         losses: u64,
     ) -> Done<Self> {
         let version = claimed.first().map(|row| row.try_get::<_, i64>(9));
-        let run = claimed.first().map(|row| row.try_get(10)).transpose()?;
+        let run = claimed
+            .first()
+            .map(|row| row.try_get::<_, Option<Vec<i64>>>(10));
+        let run = match run.transpose()?.flatten().as_deref() {
+            Some([due, first]) => Some((*due, *first)),
+            _ => None,
+        };
         let mut claimed = read_claims(claimed, until)?;
         let mut leased = Vec::with_capacity(texts.len());
         for row in texts {
@@ -241,7 +247,7 @@ impl Leased {
             returned: held.map(|(_, _, message)| message.id).collect(),
             messages: leased.into_iter().map(|(_, _, message)| message).collect(),
             first,
-            run: run.flatten(),
+            run,
             version: version.transpose()?.map(as_version),
             losses,
         })
