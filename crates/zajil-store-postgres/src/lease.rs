@@ -64,7 +64,7 @@ macro_rules! hold {
             ", ",
             front_places!("($7, $8)", "FOR UPDATE SKIP LOCKED"),
             ", l AS MATERIALIZED (SELECT first, ids, dues, turns ",
-            up_to_last!("($7, $8)"),
+            up_to_last!(),
             "FOR UPDATE SKIP LOCKED), \
              p AS MATERIALIZED (SELECT l.first, p.* \
                FROM l, unnest(l.ids, l.dues, l.turns) AS p (id, due, turn)), \
@@ -319,7 +319,7 @@ macro_rules! new {
             " UNION ALL (SELECT ",
             message_columns!(),
             ", p.due AS place FROM (SELECT ids, dues ",
-            up_to_last!("($4, $4)"),
+            up_to_last!(),
             ") AS r, unnest(r.ids, r.dues) AS p (id, due) JOIN msg m ON m.id = p.id \
              LEFT JOIN q ON false LEFT JOIN fin f ON false \
              WHERE p.due <= $2 AND m.expires > $2 ORDER BY p.due, p.id LIMIT $3)) AS x \

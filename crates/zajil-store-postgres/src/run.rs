@@ -40,15 +40,16 @@ macro_rules! in_run {
 pub(crate) use in_run;
 
 /// `k`, places of the runs of queue `$1` that are due at `$2` and whose messages live, `$3` of them
-/// unless there are less, from the place `$from` on, and the runs locked, or not; `t`, the last
-/// of these places. Runs that begin behind it hold nothing that comes before.
+/// unless there are less, from the place `$from` on, and the runs locked, or not; `f`, where the
+/// first run begins, and `t`, the last of these places. Runs that begin behind it hold nothing
+/// that comes before.
 ///
 /// The runs are read one by one until there are places enough, because of the limit.
 macro_rules! front_places {
     ($from:literal, $lock:literal) => {
         concat!(
-            "k AS MATERIALIZED (SELECT p.due, p.id FROM (SELECT ids, dues, turns FROM run \
-             WHERE dest = $1 AND due <= $2 AND (due, first) >= ",
+            "k AS MATERIALIZED (SELECT r.due AS begins, r.first, p.due, p.id \
+             FROM (SELECT due, first, ids, dues, turns FROM run WHERE dest = $1 AND due <= $2 AND (due, first) >= ",
             $from,
             " ORDER BY due, first ",
             $lock,
@@ -56,6 +57,7 @@ macro_rules! front_places {
              WHERE p.due <= $2 AND ",
             $crate::run::living!(),
             " LIMIT $3), \
+             f AS MATERIALIZED (SELECT begins, first FROM k LIMIT 1), \
              t AS MATERIALIZED (SELECT due, id FROM k ORDER BY due DESC, id DESC LIMIT 1)"
         )
     };
@@ -71,14 +73,12 @@ macro_rules! living {
 }
 pub(crate) use living;
 
-/// The runs that hold `k`, and those among them, up to `t`.
+/// The runs that hold `k`, and those among them, from `f` up to `t`.
 macro_rules! up_to_last {
-    ($from:literal) => {
-        concat!(
-            "FROM run WHERE dest = $1 AND due <= $2 AND (due, first) >= ",
-            $from,
-            " AND (due, first) <= ((SELECT due FROM t), (SELECT id FROM t)) "
-        )
+    () => {
+        "FROM run WHERE dest = $1 AND due <= $2 \
+         AND (due, first) >= ((SELECT begins FROM f), (SELECT first FROM f)) \
+         AND (due, first) <= ((SELECT due FROM t), (SELECT id FROM t)) "
     };
 }
 pub(crate) use up_to_last;
