@@ -49,7 +49,8 @@ macro_rules! front_places {
     ($from:literal, $lock:literal) => {
         concat!(
             "k AS MATERIALIZED (SELECT r.due AS begins, r.first, p.due, p.id \
-             FROM (SELECT due, first, ids, dues, turns FROM run WHERE dest = $1 AND due <= $2 AND (due, first) >= ",
+             FROM (SELECT due, first, ids, dues, turns FROM run \
+             WHERE dest = $1 AND due <= $2 AND (due, first) >= ",
             $from,
             " ORDER BY due, first ",
             $lock,
