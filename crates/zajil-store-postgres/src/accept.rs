@@ -236,8 +236,8 @@ impl<'a> Written<'a> {
             let step = self.plain.step(WHOLE);
             return (true, step.into_iter().collect());
         }
+        // Also without runs: what comes to many queues has been put in another order.
         if may_be_whole
-            && !runs.is_empty()
             && let Some(rest) = plain.ids.len().checked_sub(runs.len())
             && let Some(fresh) = self.queue.take_fresh(rest)
         {
@@ -283,7 +283,7 @@ const WHOLE: &str = mark!(
     "$12" "$13" "$14" "$15" "$16" "$17"
 );
 
-/// The same where messages share rows of `run`, and a few do not.
+/// The same where messages share rows of `run`, or come in another order than their rows of `q`.
 const WHOLE_IN_RUNS: &str = mark!(
     concat!(
         "m AS (",

@@ -284,6 +284,37 @@ async fn d5_plain_messages_and_others_of_one_batch_are_stored_with_all_that_belo
     assert_eq!(database.sql(&rows).trim(), "7|2|9");
 }
 
+/// So are those of many queues, and those of which some share rows: a row's `cmin` counts the
+/// statements before its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn adr26_plain_messages_to_many_queues_are_stored_by_one_statement() {
+    let Some((database, server)) = database().await else {
+        return;
+    };
+    let schema = Schema::new(&server);
+    let store = schema.node().await;
+    let few = (1..=30).map(|number| draft(number, &format!("gw{}", number % 10), 0));
+    let some = (31..=80).map(|number| match number % 10 {
+        7 => draft(number, "few", 0),
+        _ => draft(number, "gw", 0),
+    });
+    for batch in [few.collect::<Vec<_>>(), some.collect()] {
+        store.accept(batch.clone(), at(0)).await.unwrap();
+        for draft in batch {
+            let found = store.message(draft.message.id).await.unwrap();
+            assert_eq!(found, Some(Arc::unwrap_or_clone(draft.message)));
+        }
+    }
+    let rows = format!(
+        "SELECT (SELECT count(*) FROM {0}.q), (SELECT count(*) FROM {0}.run), \
+         (SELECT sum(cardinality(ids)) FROM {0}.run), (SELECT max(cmin::text::int) FROM \
+         (SELECT cmin FROM {0}.q UNION SELECT cmin FROM {0}.run UNION \
+         SELECT cmin FROM {0}.msg) AS x)",
+        schema.name
+    );
+    assert_eq!(database.sql(&rows).trim(), "35|1|45|0");
+}
+
 /// The first batch finds out by a question more, those behind it ask at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d11_reports_of_what_has_ended_or_never_was_are_answered_in_every_batch() {
