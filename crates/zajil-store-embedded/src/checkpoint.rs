@@ -4,24 +4,34 @@
 //! one in the writer makes everybody wait until thousands of pages are copied and synced. So most
 //! of it happens beside the writer, and the writer does what was added meanwhile.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
 use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ffi};
 
 /// Frames of the log (a page each, 8 KiB) from which on it is moved.
 const START: i64 = 4_000;
-/// The writer moves no more than so many at once, unless there are [`MOST`]; and what could not be
-/// moved is tried again so many later.
+/// The writer moves no more than so many at once; and what could not be moved is tried again so
+/// many later.
 const REST: i64 = 1_000;
-/// With so many (512 MiB) the writer waits until the log has been moved.
-const MOST: i64 = 65_536;
+/// With so many (96 MiB) the writer waits for who moves the log: the disk is too slow for both.
+const MOST: i64 = 12_000;
+/// A log that a reader holds up is tried again when it has grown by such a part: each try sorts it.
+const PART: i64 = 8;
 
-/// How many of the log's frames are in the database.
-type Moved = Result<i64, rusqlite::Error>;
+/// The database as the one who works beside the writer has it.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    /// A connection of its own.
+    pub(crate) db: Connection,
+    /// The same file. Its last owner must outlive all connections to it: to close any descriptor
+    /// of a file gives up all locks that the process has on it.
+    pub(crate) file: Arc<File>,
+}
 
 /// What the writer knows of the log, and who moves it.
 #[derive(Debug)]
@@ -32,9 +42,23 @@ pub(crate) struct Checkpoints {
     at_work: bool,
     /// Taken at the end, which ends the thread.
     ask: Option<SyncSender<()>>,
-    answers: Receiver<Moved>,
+    answers: Receiver<Result<Pass, Failed>>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// What a checkpoint has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Of so many frames so many are in the database; a reader needs the others where they are.
+    Moved { of: i64, are: i64 },
+    /// Somebody else was at it, such as a tool that copies the file.
+    Busy,
+}
+
+/// A checkpoint that failed, and may be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failed(#[from] rusqlite::Error);
 
 /// How far the log has been moved, and from how many frames on it is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,13 +66,15 @@ struct Mark {
     seen: i64,
     moved: i64,
     next: i64,
+    /// Whether a reader held up the last pass.
+    held: bool,
 }
 
 /// What is to be done about a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Move {
     Nothing,
-    /// By the writer: it is little, or there is too much to go on.
+    /// By the writer: it is little.
     Here,
     Beside,
 }
@@ -59,6 +85,7 @@ impl Mark {
             seen: 0,
             moved: 0,
             next: START,
+            held: false,
         }
     }
 
@@ -69,29 +96,40 @@ impl Mark {
             *self = Self::new();
         }
         self.seen = frames;
-        if frames >= MOST {
-            return Move::Here;
-        }
         if frames < self.next {
             return Move::Nothing;
         }
-        if frames - self.moved <= REST {
+        if self.rest() <= REST {
             return Move::Here;
         }
-        self.next = frames + REST;
+        self.next = frames + REST.max(frames / PART);
         Move::Beside
     }
 
-    /// The log was moved so far.
-    fn take(&mut self, moved: &Moved) {
-        match moved {
-            Ok(moved) => {
-                self.moved = *moved;
-                // What little is left is for the writer, at once.
-                if self.seen - self.moved <= REST {
-                    self.next = START;
+    /// Whether the writer has to wait for who moves a log of so many frames.
+    fn waits(&self, frames: i64) -> bool {
+        frames >= MOST && !self.held
+    }
+
+    fn rest(&self) -> i64 {
+        self.seen - self.moved
+    }
+
+    /// A pass has ended.
+    fn take(&mut self, pass: &Result<Pass, Failed>) {
+        match pass {
+            Ok(Pass::Moved { of, are }) => {
+                self.moved = *are;
+                self.held = are < of;
+                if self.rest() <= REST {
+                    // What little is left is for the writer: at once, but not over and over.
+                    let pause = if self.held { self.seen / 100 } else { 0 };
+                    self.next = self.seen + pause;
+                } else if !self.held {
+                    self.next = self.seen;
                 }
             }
+            Ok(Pass::Busy) => self.next = self.seen + REST,
             Err(error) => {
                 tracing::warn!(%error, "the store's log was not moved; tried again later");
                 self.next = self.seen + REST;
@@ -101,11 +139,11 @@ impl Mark {
 }
 
 impl Checkpoints {
-    /// Those of the writer's connection, with one of their own to the same file.
+    /// Those of the writer's connection.
     ///
     /// # Errors
     /// When SQLite takes no hook, or the system has no thread.
-    pub(crate) fn start(writer: &mut Connection, beside: Connection) -> std::io::Result<Self> {
+    pub(crate) fn start(writer: &mut Connection, beside: Beside) -> std::io::Result<Self> {
         let frames = Arc::new(AtomicI64::new(0));
         let told = Arc::clone(&frames);
         // Takes the place of SQLite's own checkpoints, which are such a hook too.
@@ -118,7 +156,7 @@ impl Checkpoints {
         let (tell, answers) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("store-log".into())
-            .spawn(move || while asked.recv().is_ok() && tell.send(passive(&beside)).is_ok() {})?;
+            .spawn(move || while asked.recv().is_ok() && tell.send(beside.pass()).is_ok() {})?;
         Ok(Self {
             frames,
             mark: Mark::new(),
@@ -129,20 +167,24 @@ impl Checkpoints {
         })
     }
 
-    /// Sees to the log after a commit of the writer, with its connection.
+    /// Sees to the log after a transaction of the writer, with its connection.
     pub(crate) fn after_commit(&mut self, writer: &Connection) {
         let frames = self.frames.load(Ordering::Relaxed);
-        self.hear(frames >= MOST);
+        self.hear(self.mark.waits(frames));
         if self.at_work {
             return;
         }
-        match self.mark.judge(frames) {
-            Move::Nothing => {}
-            Move::Here => self.mark.take(&passive(writer)),
-            Move::Beside => {
-                let ask = self.ask.as_ref();
-                self.at_work = ask.is_some_and(|ask| ask.try_send(()).is_ok());
-            }
+        let beside = match self.mark.judge(frames) {
+            Move::Nothing => return,
+            Move::Here => false,
+            Move::Beside => self
+                .ask
+                .as_ref()
+                .is_some_and(|ask| ask.try_send(()).is_ok()),
+        };
+        self.at_work = beside;
+        if !beside {
+            self.mark.take(&passive(writer));
         }
     }
 
@@ -157,9 +199,12 @@ impl Checkpoints {
             self.answers.try_recv()
         };
         match answer {
-            Ok(moved) => self.mark.take(&moved),
+            Ok(pass) => self.mark.take(&pass),
             Err(TryRecvError::Empty) => return,
-            Err(TryRecvError::Disconnected) => {}
+            Err(TryRecvError::Disconnected) => {
+                tracing::error!("nobody moves the store's log any more; the writer does it");
+                self.ask = None;
+            }
         }
         self.at_work = false;
     }
@@ -176,12 +221,44 @@ impl Drop for Checkpoints {
     }
 }
 
+impl Beside {
+    /// A pass, and what it has moved on the disk: SQLite syncs it only when nothing is left in the
+    /// log, which would be in the writer.
+    fn pass(&self) -> Result<Pass, Failed> {
+        let pass = passive(&self.db)?;
+        if let Err(error) = self.file.sync_data() {
+            give_up(&error);
+        }
+        Ok(pass)
+    }
+}
+
 /// Moves what no reader needs where it is, and waits for nobody.
-fn passive(db: &Connection) -> Moved {
+fn passive(db: &Connection) -> Result<Pass, Failed> {
     let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-    let (busy, moved): (bool, i64) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(2)?)))?;
-    // Somebody else is at it, such as a tool that copies the file.
-    Ok(if busy { 0 } else { moved })
+    let pass = db.query_row(sql, [], |row| {
+        Ok(match row.get(0)? {
+            true => Pass::Busy,
+            false => Pass::Moved {
+                of: row.get(1)?,
+                are: row.get(2)?,
+            },
+        })
+    });
+    if let Err(rusqlite::Error::SqliteFailure(error, _)) = &pass
+        && error.extended_code == ffi::SQLITE_IOERR_FSYNC
+    {
+        give_up(error);
+    }
+    Ok(pass?)
+}
+
+/// A sync of the database failed. The system reports that once and takes the pages for written:
+/// another sync would succeed, the log begin anew, and with it what it alone has be lost. A new
+/// process does not know how far the log was moved, and moves all of it again.
+fn give_up(error: &dyn std::fmt::Display) -> ! {
+    tracing::error!(%error, "the store's file cannot be synced; a new start recovers from its log");
+    std::process::abort()
 }
 
 #[cfg(test)]

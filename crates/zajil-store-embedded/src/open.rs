@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use zajil_telemetry::Telemetry;
 
+use crate::checkpoint::Beside;
 use crate::depth::PENDING;
 use crate::error::OpenError;
 use crate::reader::Readers;
@@ -53,6 +54,8 @@ pub struct EmbeddedStore {
     pub(crate) counts: Arc<Counts>,
     pub(crate) telemetry: Option<Arc<Telemetry>>,
     directory: PathBuf,
+    /// Behind all connections to it, see [`Beside`].
+    _file: Arc<File>,
     /// Held as long as the store lives; the system releases it if the process dies.
     _lock: File,
 }
@@ -66,7 +69,10 @@ impl EmbeddedStore {
         std::fs::create_dir_all(directory)?;
         let lock = lock(directory, options.lock_within)?;
         let path = directory.join("queue.db");
+        // Declared before the connections, so that it goes after them.
+        let file;
         let mut db = Connection::open(&path)?;
+        file = Arc::new(File::open(&path)?);
         db.set_prepared_statement_cache_capacity(128);
         fresh(&db)?;
         schema::migrate(&mut db)?;
@@ -86,17 +92,17 @@ impl EmbeddedStore {
             reader.pragma_update(None, "query_only", true)?;
             readers.push(reader);
         }
+        let beside = Beside {
+            db: more(LEAST_CACHE_KIB)?,
+            file: Arc::clone(&file),
+        };
         Ok(Self {
-            writer: Writer::start(
-                db,
-                more(LEAST_CACHE_KIB)?,
-                Arc::clone(&counts),
-                options.telemetry.clone(),
-            )?,
+            writer: Writer::start(db, beside, Arc::clone(&counts), options.telemetry.clone())?,
             readers: Readers::start(readers)?,
             counts,
             telemetry: options.telemetry.clone(),
             directory: directory.to_owned(),
+            _file: file,
             _lock: lock,
         })
     }
@@ -145,7 +151,7 @@ pub(crate) fn settle(db: &Connection, cache_kib: u32) -> Result<(), rusqlite::Er
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-    db.pragma_update(None, "journal_size_limit", 67_108_864)?;
+    db.pragma_update(None, "journal_size_limit", 134_217_728)?;
     db.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.busy_timeout(std::time::Duration::from_secs(5))

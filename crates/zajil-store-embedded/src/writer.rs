@@ -15,7 +15,7 @@ use zajil_store::Error;
 use zajil_store::scales::{Load, Scales};
 use zajil_telemetry::{Stopwatch, Telemetry};
 
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{Beside, Checkpoints};
 use crate::error::{Done, Fault, meaning};
 use crate::pack::Place;
 use crate::run;
@@ -163,7 +163,7 @@ impl Writer {
     /// Starts the thread on a connection that only it uses, and what moves the log on another.
     pub(crate) fn start(
         mut db: Connection,
-        beside: Connection,
+        beside: Beside,
         counts: Arc<Counts>,
         telemetry: Option<Arc<Telemetry>>,
     ) -> std::io::Result<Self> {

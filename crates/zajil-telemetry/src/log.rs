@@ -117,6 +117,8 @@ pub fn init(options: &Options, clock: Arc<dyn Clock>) -> Result<Log, Error> {
             .try_init(),
         Format::Json => builder
             .json()
+            .with_current_span(false)
+            .with_span_list(false)
             .map_event_format(|plain| Lines { plain, format })
             .try_init(),
     };

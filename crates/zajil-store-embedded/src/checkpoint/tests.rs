@@ -18,8 +18,9 @@ fn open(path: &Path) -> Connection {
 struct Busy {
     db: Connection,
     checkpoints: Checkpoints,
-    folder: TempDir,
     rows: i64,
+    _file: Arc<File>,
+    folder: TempDir,
 }
 
 impl Busy {
@@ -29,12 +30,18 @@ impl Busy {
         let mut db = open(&path);
         let table = "CREATE TABLE page (number INTEGER PRIMARY KEY, text BLOB)";
         db.execute_batch(table).unwrap();
-        let checkpoints = Checkpoints::start(&mut db, open(&path)).unwrap();
+        let file = Arc::new(File::open(&path).unwrap());
+        let beside = Beside {
+            db: open(&path),
+            file: Arc::clone(&file),
+        };
+        let checkpoints = Checkpoints::start(&mut db, beside).unwrap();
         Self {
             db,
             checkpoints,
-            folder,
             rows: 0,
+            _file: file,
+            folder,
         }
     }
 
@@ -63,7 +70,7 @@ impl Busy {
             if frames < before {
                 return;
             }
-            assert!(frames < 2 * MOST, "the log never begins anew");
+            assert!(frames < 4 * MOST, "the log never begins anew");
             before = frames;
         }
     }
@@ -110,40 +117,70 @@ fn a_reader_keeps_the_log_from_beginning_anew_only_for_as_long_as_it_reads() {
     assert_eq!(count(), Ok(busy.rows));
 }
 
+fn moved(of: i64, are: i64) -> Result<Pass, Failed> {
+    Ok(Pass::Moved { of, are })
+}
+
 #[test]
 fn much_is_moved_beside_the_writer_and_the_rest_by_it() {
     let mut mark = Mark::new();
     assert_eq!(mark.judge(START - 1), Move::Nothing);
     assert_eq!(mark.judge(START + 5), Move::Beside);
-    mark.take(&Ok(START + 5));
-    assert_eq!(mark.judge(START + 500), Move::Here);
-    mark.take(&Ok(START + 500));
-    // A reader came in between: the writer tries again with every commit.
-    assert_eq!(mark.judge(START + 520), Move::Here);
-    mark.take(&Ok(START + 520));
+    // So much came meanwhile that once more is better.
+    mark.take(&moved(START + 5, START + 5));
+    assert_eq!(mark.judge(START + 2 * REST), Move::Beside);
+    mark.take(&moved(START + 2 * REST, START + 2 * REST));
+    assert_eq!(mark.judge(START + 2 * REST + 500), Move::Here);
+    mark.take(&moved(START + 2 * REST + 500, START + 2 * REST + 500));
+    // A reader came in between: the writer tries again with the next commit.
+    assert_eq!(mark.judge(START + 2 * REST + 520), Move::Here);
     // The log began anew.
     assert_eq!(mark.judge(30), Move::Nothing);
     assert_eq!(mark.judge(START), Move::Beside);
 }
 
 #[test]
-fn what_a_reader_keeps_in_the_log_is_not_tried_with_every_commit() {
+fn what_a_reader_keeps_in_the_log_is_not_tried_with_every_commit_nor_waited_for() {
     let mut mark = Mark::new();
     assert_eq!(mark.judge(START), Move::Beside);
-    mark.take(&Ok(17));
+    assert!(mark.waits(MOST), "whoever moves it may be slow");
+    mark.take(&moved(START, 17));
+    assert!(!mark.waits(MOST), "a reader has the time it wants");
     assert_eq!(mark.judge(START + REST - 1), Move::Nothing);
     assert_eq!(mark.judge(START + REST), Move::Beside);
-    mark.take(&Ok(17));
-    assert_eq!(mark.judge(MOST), Move::Here);
+    mark.take(&moved(START + REST, 17));
+    // The longer it is, the dearer is a try.
+    assert_eq!(mark.judge(100 * START), Move::Beside);
+    mark.take(&moved(100 * START, 17));
+    assert_eq!(mark.judge(110 * START), Move::Nothing);
+    assert_eq!(mark.judge(113 * START), Move::Beside);
+    // The reader has gone.
+    mark.take(&moved(113 * START, 113 * START));
+    assert_eq!(mark.judge(113 * START + 10), Move::Here);
+    mark.take(&moved(113 * START + 10, 113 * START));
+    assert_eq!(mark.judge(113 * START + 20), Move::Nothing);
+    assert_eq!(mark.judge(115 * START), Move::Beside);
 }
 
 #[test]
 fn after_a_failure_the_next_attempt_comes_a_good_deal_of_log_later() {
-    let mut mark = Mark::new();
-    assert_eq!(mark.judge(START), Move::Beside);
-    mark.take(&Ok(START));
-    assert_eq!(mark.judge(START + 10), Move::Here);
-    mark.take(&Err(rusqlite::Error::QueryReturnedNoRows));
-    assert_eq!(mark.judge(START + 9 + REST), Move::Nothing);
-    assert_eq!(mark.judge(START + 10 + REST), Move::Beside);
+    for frames in [START, 2 * MOST] {
+        let mut mark = Mark::new();
+        assert_eq!(mark.judge(frames), Move::Beside);
+        mark.take(&moved(frames, frames));
+        assert_eq!(mark.judge(frames + 10), Move::Here);
+        mark.take(&Err(Failed(rusqlite::Error::QueryReturnedNoRows)));
+        assert_eq!(mark.judge(frames + 9 + REST), Move::Nothing);
+        assert_eq!(mark.judge(frames + 10 + REST), Move::Beside);
+        mark.take(&Ok(Pass::Busy));
+        assert_eq!(mark.judge(frames + 11 + REST), Move::Nothing);
+    }
+}
+
+#[test]
+fn without_its_thread_the_writer_moves_the_log_itself() {
+    let mut busy = Busy::new();
+    busy.checkpoints.ask = None;
+    busy.until_anew();
+    busy.until_anew();
 }

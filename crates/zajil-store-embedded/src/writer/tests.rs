@@ -11,7 +11,10 @@ fn writer() -> Writer {
          CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER);",
     )
     .unwrap();
-    let beside = Connection::open_in_memory().unwrap();
+    let beside = Beside {
+        db: Connection::open_in_memory().unwrap(),
+        file: Arc::new(tempfile::tempfile().unwrap()),
+    };
     Writer::start(db, beside, Arc::default(), None).unwrap()
 }
 

@@ -12,6 +12,7 @@ mod file;
 mod line;
 mod make;
 mod moved;
+mod sync;
 mod told;
 mod turns;
 

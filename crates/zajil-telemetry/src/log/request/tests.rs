@@ -44,7 +44,7 @@ fn logged(format: Format, program: impl FnOnce()) -> String {
             tracing::subscriber::with_default(lines.finish(), program);
         }
         Format::Json => {
-            let lines = plain.json();
+            let lines = plain.json().with_current_span(false).with_span_list(false);
             let lines = lines.map_event_format(|plain| Lines { plain, format });
             tracing::subscriber::with_default(lines.finish(), program);
         }
