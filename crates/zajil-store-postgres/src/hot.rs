@@ -229,7 +229,7 @@ async fn look(
         if let Some(ended) = answers.next().filter(|_| asks_ended) {
             known.desk.read_ended(&ended)?;
         }
-        known.desk.find_others(conn, &ids).await?;
+        known.desk.find_others(conn, &ids, false).await?;
         let numbers = known.desk.numbers(kinds.reported());
         let at = kinds.reports.iter().map(|job| job.scene.now).max();
         if let (false, Some(at)) = (numbers.is_empty(), at) {

@@ -76,7 +76,7 @@ macro_rules! hold {
             ") AS due ORDER BY due, id LIMIT $3), ",
             take_off!(),
             "u AS (UPDATE q SET due = greatest(q.deliver_after, $4), leased_until = $4 FROM c \
-               WHERE q.id = c.id AND c.first IS NULL \
+               WHERE q.id = ANY (ARRAY(SELECT id FROM c WHERE first IS NULL)) AND q.id = c.id \
                RETURNING c.id, c.due, c.held, q.attempts, q.deliver_after, q.updated_at), \
              n AS (INSERT INTO q \
                (id, dest, number, undecided, due, turn, attempts, leased_until, updated_at) \

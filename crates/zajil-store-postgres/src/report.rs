@@ -154,18 +154,28 @@ impl Desk {
     }
 
     /// Looks for those that are not known by now: each is new, in a run, or waits no more, or
-    /// never did.
-    pub(crate) async fn find_others(&mut self, conn: &Conn, ids: &[i64]) -> Done<()> {
+    /// never did. With a removal the ended are locked; not before, because another transaction may
+    /// have ended them while their run was waited for.
+    pub(crate) async fn find_others(
+        &mut self,
+        conn: &Conn,
+        ids: &[i64],
+        removes: bool,
+    ) -> Done<()> {
         let missing: Vec<i64> = self.missing(ids).into_iter().collect();
         if missing.is_empty() {
             return Ok(());
         }
         let mut steps = vec![run::undo(missing.clone())];
-        steps.extend(look(&missing));
+        let looks = look(&missing);
+        let waiting = 1..=looks.len();
+        steps.extend(looks);
+        steps.extend(removes.then(|| lock_ended(missing.clone())));
         steps.push(ended(missing));
         let answers = conn.ask_all(steps).await?;
-        if let [_, waiting @ .., ended] = answers.as_slice() {
-            self.messages.extend(Self::read(waiting)?.messages);
+        let waiting = answers.get(waiting).unwrap_or_default();
+        self.messages.extend(Self::read(waiting)?.messages);
+        if let Some(ended) = answers.last() {
             self.read_ended(ended)?;
         }
         Ok(())
@@ -546,12 +556,9 @@ pub(crate) async fn all(
 ) -> Done<Vec<Outcome>> {
     let ids: Vec<i64> = wanted.iter().map(|(id, _)| id.as_i64()).collect();
     let removes = wanted.iter().any(|(_, what)| matches!(what, What::Remove));
-    let mut steps = look(&ids);
-    let looks = steps.len();
-    steps.extend(removes.then(|| lock_ended(ids.clone())));
-    let answers = tx.conn.ask_all(steps).await?;
-    let mut desk = Desk::read(answers.get(..looks).unwrap_or_default())?;
-    desk.find_others(tx.conn, &ids).await?;
+    let answers = tx.conn.ask_all(look(&ids)).await?;
+    let mut desk = Desk::read(&answers)?;
+    desk.find_others(tx.conn, &ids, removes).await?;
     let numbers = desk.numbers(wanted.iter());
     if !numbers.is_empty() {
         let looked = tx.conn.ask_all(location::look(&numbers, scene.now).into());

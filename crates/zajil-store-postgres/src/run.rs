@@ -85,19 +85,29 @@ macro_rules! up_to_last {
 pub(crate) use up_to_last;
 
 /// Takes what `c` has chosen off its runs, `p` being all places of the runs that are locked: one
-/// that has some left is written anew.
+/// that has some left is written anew. For few that is dearer than rows of `q` are, so then what is
+/// left gets those.
+///
+/// Runs are found by their bucket alone, of which an array is made first. A plan may be as old as
+/// the time when there were no runs, and such a plan begins with all of them where it can.
 macro_rules! take_off {
     () => {
         "s AS MATERIALIZED (SELECT DISTINCT first FROM c WHERE first IS NOT NULL), \
-         x AS MATERIALIZED (SELECT p.first, min(p.due) AS due, min(p.turn) AS turn, \
-           array_agg(p.id ORDER BY p.due, p.id) AS ids, \
-           array_agg(p.due ORDER BY p.due, p.id) AS dues, \
-           array_agg(p.turn ORDER BY p.due, p.id) AS turns \
-           FROM p WHERE p.first IN (SELECT first FROM s) AND p.id NOT IN (SELECT id FROM c) \
-           GROUP BY p.first), \
+         o AS MATERIALIZED (SELECT p.* FROM p WHERE p.first IN (SELECT first FROM s) \
+           AND p.id NOT IN (SELECT id FROM c)), \
+         x AS MATERIALIZED (SELECT o.first, min(o.due) AS due, min(o.turn) AS turn, \
+           array_agg(o.id ORDER BY o.due, o.id) AS ids, \
+           array_agg(o.due ORDER BY o.due, o.id) AS dues, \
+           array_agg(o.turn ORDER BY o.due, o.id) AS turns \
+           FROM o WHERE $3 >= 25 GROUP BY o.first), \
+         w AS (INSERT INTO q (id, dest, number, undecided, due, turn, attempts, updated_at) \
+           SELECT id, $1, CASE WHEN turn <= $2 + 4500000 THEN '' END, false, due, turn, 0, due \
+           FROM o WHERE $3 < 25), \
          y AS (UPDATE run SET due = x.due, turn = x.turn, ids = x.ids, dues = x.dues, \
-           turns = x.turns FROM x WHERE run.bucket = x.first >> 10 AND run.first = x.first), \
-         z AS (DELETE FROM run USING s WHERE run.bucket = s.first >> 10 AND run.first = s.first \
+           turns = x.turns FROM x \
+           WHERE run.bucket = ANY (ARRAY(SELECT first >> 10 FROM x)) AND run.first + 0 = x.first), \
+         z AS (DELETE FROM run USING s \
+           WHERE run.bucket = ANY (ARRAY(SELECT first >> 10 FROM s)) AND run.first + 0 = s.first \
            AND s.first NOT IN (SELECT first FROM x)), "
     };
 }
@@ -257,7 +267,8 @@ impl RunRows {
 macro_rules! undo {
     ($by_turn:literal) => {
         concat!(
-            "r AS (DELETE FROM run USING s WHERE run.bucket = s.bucket AND run.first = s.first \
+            "r AS (DELETE FROM run USING s \
+               WHERE run.bucket = ANY (ARRAY(SELECT bucket FROM s)) AND run.first + 0 = s.first \
                RETURNING run.dest, run.ids, run.dues, run.turns), \
              n AS (INSERT INTO q (id, dest, number, undecided, due, turn, attempts, updated_at) \
                SELECT p.id, r.dest, ",
@@ -272,9 +283,9 @@ macro_rules! undo {
 /// Undoes the runs that hold these messages.
 pub(crate) fn undo(ids: Vec<i64>) -> Step<'static> {
     const UNDO: &str = concat!(
-        "WITH s AS MATERIALIZED (SELECT run.bucket, run.first FROM (SELECT DISTINCT id >> 10 \
-           AS bucket FROM unnest($1::bigint[]) AS id) AS b JOIN run ON run.bucket = b.bucket \
-           WHERE run.ids && $1 ORDER BY run.bucket, run.first FOR UPDATE OF run), ",
+        "WITH s AS MATERIALIZED (SELECT bucket, first FROM run \
+           WHERE bucket = ANY (ARRAY(SELECT DISTINCT id >> 10 FROM unnest($1::bigint[]) AS id)) \
+           AND ids && $1 ORDER BY bucket, first FOR UPDATE), ",
         undo!("$2::text")
     );
     Step::new(UNDO, bind![ids, BY_TURN])
