@@ -4,7 +4,8 @@
 //! one in the writer makes everybody wait until thousands of pages are copied and synced. So most
 //! of it happens beside the writer, and the writer does what was added meanwhile.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -96,7 +97,7 @@ impl Mark {
             *self = Self::new();
         }
         self.seen = frames;
-        if frames < self.next {
+        if frames < self.next || self.rest() == 0 {
             return Move::Nothing;
         }
         if self.rest() <= REST {
@@ -120,10 +121,11 @@ impl Mark {
         match pass {
             Ok(Pass::Moved { of, are }) => {
                 self.moved = *are;
-                self.held = are < of;
+                // Short reads hold back a commit or two, and are no reason to let the log grow.
+                self.held = of - are > REST;
                 if self.rest() <= REST {
                     // What little is left is for the writer: at once, but not over and over.
-                    let pause = if self.held { self.seen / 100 } else { 0 };
+                    let pause = if are < of { self.seen / 100 } else { 0 };
                     self.next = self.seen + pause;
                 } else if !self.held {
                     self.next = self.seen;
@@ -170,7 +172,8 @@ impl Checkpoints {
     /// Sees to the log after a transaction of the writer, with its connection.
     pub(crate) fn after_commit(&mut self, writer: &Connection) {
         let frames = self.frames.load(Ordering::Relaxed);
-        self.hear(self.mark.waits(frames));
+        let waits = self.mark.waits(frames);
+        self.hear(waits);
         if self.at_work {
             return;
         }
@@ -185,6 +188,9 @@ impl Checkpoints {
         self.at_work = beside;
         if !beside {
             self.mark.take(&passive(writer));
+        } else if waits && self.mark.waits(frames) {
+            // Nothing is written meanwhile, so all of it is moved, and the log begins anew.
+            self.hear(true);
         }
     }
 
@@ -227,7 +233,7 @@ impl Beside {
     fn pass(&self) -> Result<Pass, Failed> {
         let pass = passive(&self.db)?;
         if let Err(error) = self.file.sync_data() {
-            give_up(&error);
+            give_up(&self.db, &error);
         }
         Ok(pass)
     }
@@ -245,20 +251,44 @@ fn passive(db: &Connection) -> Result<Pass, Failed> {
             },
         })
     });
-    if let Err(rusqlite::Error::SqliteFailure(error, _)) = &pass
+    Ok(synced(db, pass)?)
+}
+
+/// The last checkpoint, which leaves the data in one file: nothing to recover at the next start.
+pub(crate) fn leave_tidy(db: &Connection) {
+    let done = db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    if let Err(error) = synced(db, done) {
+        tracing::warn!(%error, "the last checkpoint did not happen; the next start does it");
+    }
+}
+
+/// What a checkpoint has answered, unless it could not sync the database.
+fn synced<T>(db: &Connection, done: rusqlite::Result<T>) -> rusqlite::Result<T> {
+    if let Err(rusqlite::Error::SqliteFailure(error, _)) = &done
         && error.extended_code == ffi::SQLITE_IOERR_FSYNC
     {
-        give_up(error);
+        give_up(db, error);
     }
-    Ok(pass?)
+    done
 }
 
 /// A sync of the database failed. The system reports that once and takes the pages for written:
 /// another sync would succeed, the log begin anew, and with it what it alone has be lost. A new
-/// process does not know how far the log was moved, and moves all of it again.
-fn give_up(error: &dyn std::fmt::Display) -> ! {
+/// process moves all of the log again.
+fn give_up(db: &Connection, error: &dyn std::fmt::Display) -> ! {
     tracing::error!(%error, "the store's file cannot be synced; a new start recovers from its log");
+    if let Some(error) = db.path().and_then(|path| forget_progress(path).err()) {
+        tracing::error!(%error, "nobody else may have the store's file open at the next start");
+    }
     std::process::abort()
+}
+
+/// How much of the log was moved stands in shared memory, which outlives this process where another
+/// has the file open, such as a backup: `nBackfill`, at octet 96 of the wal-index (SQLite's WAL file
+/// format, 2.2). With less there than was moved, more is moved again.
+fn forget_progress(path: &str) -> std::io::Result<()> {
+    let shared = OpenOptions::new().write(true).open(format!("{path}-shm"))?;
+    shared.write_all_at(&[0; 4], 96)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use zajil_store::Error;
 use zajil_store::scales::{Load, Scales};
 use zajil_telemetry::{Stopwatch, Telemetry};
 
-use crate::checkpoint::{Beside, Checkpoints};
+use crate::checkpoint::{Beside, Checkpoints, leave_tidy};
 use crate::error::{Done, Fault, meaning};
 use crate::pack::Place;
 use crate::run;
@@ -268,13 +268,6 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Leaves the data in one file: nothing to recover at the next start.
-fn leave_tidy(db: &Connection) {
-    if let Err(error) = db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::warn!(%error, "the last checkpoint did not happen; the next start does it");
     }
 }
 

@@ -51,8 +51,12 @@ impl Busy {
 
     /// Commits a hundred rows of a page each; how many frames the log has then.
     fn commit(&mut self) -> i64 {
+        self.commit_of(100)
+    }
+
+    fn commit_of(&mut self, rows: u32) -> i64 {
         self.db.execute_batch("BEGIN IMMEDIATE").unwrap();
-        for _ in 0..100 {
+        for _ in 0..rows {
             let row = "INSERT INTO page VALUES (?, randomblob(8100))";
             self.db.execute(row, [self.rows]).unwrap();
             self.rows += 1;
@@ -95,6 +99,15 @@ fn the_log_of_a_writer_that_never_rests_begins_anew_and_loses_nothing() {
 }
 
 #[test]
+fn commits_of_more_than_the_writer_moves_at_once_do_not_let_the_log_grow_for_ever() {
+    let mut busy = Busy::new();
+    for _ in 0..40 {
+        let frames = busy.commit_of(1_500);
+        assert!(frames < 2 * MOST, "{frames} frames");
+    }
+}
+
+#[test]
 fn a_reader_keeps_the_log_from_beginning_anew_only_for_as_long_as_it_reads() {
     let mut busy = Busy::new();
     busy.commit();
@@ -132,6 +145,8 @@ fn much_is_moved_beside_the_writer_and_the_rest_by_it() {
     mark.take(&moved(START + 2 * REST, START + 2 * REST));
     assert_eq!(mark.judge(START + 2 * REST + 500), Move::Here);
     mark.take(&moved(START + 2 * REST + 500, START + 2 * REST + 500));
+    // A commit that writes nothing.
+    assert_eq!(mark.judge(START + 2 * REST + 500), Move::Nothing);
     // A reader came in between: the writer tries again with the next commit.
     assert_eq!(mark.judge(START + 2 * REST + 520), Move::Here);
     // The log began anew.
@@ -148,6 +163,9 @@ fn what_a_reader_keeps_in_the_log_is_not_tried_with_every_commit_nor_waited_for(
     assert!(!mark.waits(MOST), "a reader has the time it wants");
     assert_eq!(mark.judge(START + REST - 1), Move::Nothing);
     assert_eq!(mark.judge(START + REST), Move::Beside);
+    mark.take(&moved(START + REST, 17));
+    mark.take(&moved(START + REST, START));
+    assert!(mark.waits(MOST), "a short read is no reason");
     mark.take(&moved(START + REST, 17));
     // The longer it is, the dearer is a try.
     assert_eq!(mark.judge(100 * START), Move::Beside);
