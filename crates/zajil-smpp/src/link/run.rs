@@ -31,8 +31,8 @@ const LEAST_ROOM: usize = 512;
 const MOST_ROOM: usize = 64 * 1_024;
 /// So many PDUs in a row that cannot be used, and the link ends.
 const MOST_FAULTS: u32 = 100;
-/// Leave is taken so soon, whatever is under way, and what is under way then may come for so long
-/// after it was answered: both in less than a server that stops waits for its sessions.
+/// Leave is taken so soon, whatever is under way, and the link ends so long after that, whatever
+/// comes: both in less than a server that stops waits for its sessions.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 const LEFT_WITHIN: Duration = Duration::from_secs(4);
 /// So many requests of ours in a row without a response, and the link ends.
@@ -73,6 +73,8 @@ pub(super) struct Running<H> {
     leaving: Leaving,
     /// When the next step of leave-taking comes, whatever is under way.
     leave_by: Option<Instant>,
+    /// When the link ends at the latest once leave is taken.
+    gone_by: Option<Instant>,
     /// When octets were last sent, or began to wait.
     progress: Instant,
     /// The link ends with this once everything is sent.
@@ -86,8 +88,8 @@ enum Leaving {
     /// We want to, and wait for what is under way. Nothing new is begun from here on: it could be
     /// accepted, and its answer come too late.
     Soon,
-    /// `unbind` is sent.
-    Asked,
+    /// `unbind` is sent, with this number.
+    Asked(u32),
     /// It is answered, and something is under way still.
     Agreed,
     /// The peer's `unbind` with this number has come; it is answered last.
@@ -123,6 +125,7 @@ impl<H: Handler> Running<H> {
             unanswered: 0,
             leaving: Leaving::No,
             leave_by: None,
+            gone_by: None,
             progress: Instant::now(),
             last: None,
         }
@@ -197,7 +200,9 @@ impl<H: Handler> Running<H> {
         if self.leaving == Leaving::No && self.leave.is_cancelled() {
             self.leaving = Leaving::Soon;
             let within = self.options.limits.response.min(LEAVE_WITHIN);
-            self.leave_by = Some(Instant::now() + within);
+            let leave_by = Instant::now() + within;
+            self.leave_by = Some(leave_by);
+            self.gone_by = Some(leave_by + LEFT_WITHIN);
         }
         self.say_what_was_written();
         self.take_what_is_ready();
@@ -282,8 +287,17 @@ impl<H: Handler> Running<H> {
     fn act(&mut self, frame: &Frame) {
         let header = frame.header;
         let id = header.command_id;
-        if matches!(self.leaving, Leaving::Told(_)) && !id.is_response() {
-            return self.refuse(header, Status::RINVBNDSTS, "after unbind");
+        match self.leaving {
+            Leaving::Told(_) if !id.is_response() => return self.come_too_late(header),
+            // Both took leave, at one time.
+            Leaving::Agreed if id == CommandId::UNBIND => {
+                self.leaving = Leaving::Told(header.sequence);
+                return;
+            }
+            Leaving::Agreed if !id.is_response() && id != CommandId::ENQUIRE_LINK => {
+                return self.come_too_late(header);
+            }
+            _ => {}
         }
         let pdu = match Pdu::read_frame(frame, self.options.tolerance) {
             Ok(pdu) => pdu,
@@ -291,6 +305,7 @@ impl<H: Handler> Running<H> {
                 if id.is_response() {
                     self.window
                         .answer(header.sequence, id, Err(Lost::Unreadable));
+                    self.hear_of_unbind(header.sequence);
                 }
                 return self.refuse(header, refused.status(), &refused.to_string());
             }
@@ -312,6 +327,15 @@ impl<H: Handler> Running<H> {
             _ if self.leaving != Leaving::No => self.put_off(header),
             request => self.work(header, request),
         }
+    }
+
+    /// Refuses what comes after `unbind`: one part of the peer has answered or sent that, another
+    /// goes on. No fault of its own, so that what is under way is still answered.
+    fn come_too_late(&mut self, header: Header) {
+        self.handler
+            .refused(header, Status::RINVBNDSTS, "after unbind");
+        let answer = Pdu::refusal(header.command_id);
+        self.write(&answer, Status::RINVBNDSTS, header.sequence);
     }
 
     /// Refuses what comes while we take leave, so that the peer sends it again later. No fault of
@@ -357,9 +381,14 @@ impl<H: Handler> Running<H> {
         if self.window.answer(sequence, command_id, Ok(response)) {
             self.set_state(session::after(self.state, command_id, status));
         }
-        if command_id == CommandId::UNBIND_RESP && self.leaving == Leaving::Asked {
+        self.hear_of_unbind(sequence);
+    }
+
+    /// Whatever it says: a response to our `unbind` is leave.
+    fn hear_of_unbind(&mut self, sequence: u32) {
+        if self.leaving == Leaving::Asked(sequence) {
             self.leaving = Leaving::Agreed;
-            self.leave_by = Some(Instant::now() + LEFT_WITHIN);
+            self.leave_by = self.gone_by;
         }
     }
 
@@ -393,7 +422,8 @@ impl<H: Handler> Running<H> {
     fn ask(&mut self, request: Request) {
         let Request { pdu, answer, place } = request;
         let id = pdu.command_id();
-        if session::check(self.state, self.options.side, id).is_err() {
+        let is_late = !matches!(self.leaving, Leaving::No | Leaving::Soon);
+        if is_late || session::check(self.state, self.options.side, id).is_err() {
             return unsent(answer);
         }
         match answer {
@@ -443,14 +473,17 @@ impl<H: Handler> Running<H> {
                 self.last = Some(Ended::Unbound);
             }
             Leaving::Soon if !self.state.is_bound() => self.last = Some(Ended::Unbound),
-            Leaving::Soon if self.window.is_empty() => {
+            Leaving::Soon if self.window.is_empty() || is_late => {
                 let unbind = Pdu::Unbind(Bare::default());
                 let now = Instant::now();
                 let sequence = self.window.open(CommandId::UNBIND, None, None, now);
                 self.write(&unbind, Status::ROK, sequence);
-                self.leaving = Leaving::Asked;
+                self.leaving = Leaving::Asked(sequence);
+                let answer_by = now + self.options.limits.response;
+                self.leave_by = self.gone_by.map(|by| by.min(answer_by));
             }
-            Leaving::No | Leaving::Soon | Leaving::Asked => {}
+            Leaving::Asked(_) if is_late => self.last = Some(Ended::Unbound),
+            Leaving::No | Leaving::Soon | Leaving::Asked(_) => {}
         }
     }
 
@@ -458,13 +491,12 @@ impl<H: Handler> Running<H> {
     fn time_passes(&mut self) -> Result<Instant, Ended> {
         let now = Instant::now();
         self.unanswered += self.window.expire(now);
-        if self.unanswered > 0 && self.leaving == Leaving::Asked {
-            return Err(Ended::Unbound);
-        }
-        if self.unanswered >= MOST_UNANSWERED {
+        // Whoever takes leave has a time of its own.
+        let leaves = self.leaving != Leaving::No;
+        if self.unanswered >= MOST_UNANSWERED && !leaves {
             return Err(Ended::Unanswered);
         }
-        let bound = if self.state.is_bound() || self.leaving == Leaving::Agreed {
+        let bound = if self.state.is_bound() || leaves {
             Bound::Yes
         } else {
             Bound::NotYet
@@ -473,6 +505,10 @@ impl<H: Handler> Running<H> {
             Due::Nothing(until) => until,
             Due::NotBound => return Err(Ended::NotBound),
             Due::Inactive => return Err(Ended::Inactive),
+            Due::Enquire if leaves => {
+                self.timers.asked(now);
+                now
+            }
             Due::Enquire => {
                 self.timers.asked(now);
                 let sequence = self.window.open(CommandId::ENQUIRE_LINK, None, None, now);
@@ -485,8 +521,9 @@ impl<H: Handler> Running<H> {
             .window
             .deadline()
             .map_or(wake, |deadline| wake.min(deadline));
-        let leaves = self.leave_by.filter(|by| *by > now);
-        let wake = leaves.map_or(wake, |by| wake.min(by));
+        let is_over = self.last.is_some() || matches!(self.leaving, Leaving::Told(_));
+        let leave_by = self.leave_by.filter(|_| !is_over);
+        let wake = leave_by.map_or(wake, |by| wake.min(by));
         if self.out.is_empty() {
             return Ok(wake);
         }

@@ -48,6 +48,8 @@ const CLAIMED: Duration = Duration::from_secs(30);
 const CLAIM_EVERY: Duration = Duration::from_secs(10);
 /// After so many times the session ends: a peer that reads an octet now and then is not waited for.
 const MOST_CLAIMS: u32 = 6;
+/// A server that stops waits so long for what was begun.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// For so many accounts the store is asked at a time.
 const AT_ONCE: usize = 64;
 /// So many records are read at a time.
@@ -92,9 +94,11 @@ impl Server {
         loop {
             tokio::select! {
                 () = stop.cancelled() => {
-                    // What was written is not to be sent by the next process again.
-                    while sending.next().await.is_some() {}
-                    return;
+                    // What was written is not to be sent by the next process again; what was not
+                    // begun is left to it.
+                    turns.close();
+                    let all = async { while sending.next().await.is_some() {} };
+                    return tokio::time::timeout(STOP_WITHIN, all).await.unwrap_or_default();
                 }
                 Some(name) = sending.next() => {
                     busy.remove(&name);
@@ -203,8 +207,10 @@ impl Server {
         account: &FrontendName,
         (handle, turns): (&Handle, &Semaphore),
     ) -> Result<Done, Error> {
-        // They are never closed.
-        let turn = turns.acquire().await.ok();
+        let turn = turns.acquire().await;
+        if turn.is_err() && !due.is_sent {
+            return Ok(Done::Later);
+        }
         let (kind, id, store) = (Kind::SmppAlert, due.id, &self.parts.store);
         let now = self.parts.clock.now();
         let remove = Change::Remove {

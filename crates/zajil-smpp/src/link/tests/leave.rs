@@ -147,3 +147,117 @@ async fn leave_is_taken_whatever_is_under_way() {
     .await;
     assert_eq!(ended, Ended::Unbound);
 }
+
+/// What the peer does not answer is no reason to keep from it what it is waiting for.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_left_a_request_of_ours_unanswered_has_its_answers_and_leave() {
+    let centre = Centre::default();
+    let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
+    let ended = beside(centre, centre_options(), async |mut peer, handle| {
+        peer.bind().await;
+        let asked = handle.request(Pdu::EnquireLink(Bare::default()));
+        let (lost, ()) = tokio::join!(asked, peer.expect("enquire_link", Status::ROK, 1));
+        assert!(lost.is_err(), "{lost:?}");
+        peer.send(&submit(), 2).await;
+        while !seen.lock().unwrap().contains(&"submit".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        handle.leave();
+        go_on.notify_waiters();
+        peer.expect("submit_sm_resp", Status::ROK, 2).await;
+        peer.expect("unbind", Status::ROK, 2).await;
+        peer.send(&Pdu::UnbindResp(Bare::default()), 2).await;
+        assert_eq!(peer.next().await, None);
+    })
+    .await;
+    assert_eq!(ended, Ended::Unbound);
+}
+
+/// A request of ours that the peer does not answer puts leave off no longer than one of its own.
+#[tokio::test(start_paused = true)]
+async fn leave_is_taken_of_a_peer_that_does_not_answer() {
+    let ended = beside(
+        Centre::default(),
+        centre_options(),
+        async |mut peer, handle| {
+            peer.bind().await;
+            let asked = handle.request(Pdu::EnquireLink(Bare::default()));
+            let left = async {
+                peer.expect("enquire_link", Status::ROK, 1).await;
+                let began = tokio::time::Instant::now();
+                handle.leave();
+                peer.expect("unbind", Status::ROK, 2).await;
+                assert!(began.elapsed() < Duration::from_secs(6));
+                assert_eq!(peer.next().await, None);
+                assert!(began.elapsed() < Duration::from_secs(10));
+            };
+            drop(tokio::join!(asked, left));
+        },
+    )
+    .await;
+    assert_eq!(ended, Ended::Unbound);
+}
+
+/// Some peers do not know `unbind`.
+#[tokio::test(start_paused = true)]
+async fn whatever_answers_an_unbind_is_leave() {
+    let ended = beside(
+        Centre::default(),
+        centre_options(),
+        async |mut peer, handle| {
+            peer.bind().await;
+            handle.leave();
+            peer.expect("unbind", Status::ROK, 1).await;
+            peer.send(&Pdu::GenericNack(Bare::default()), 1).await;
+            assert_eq!(peer.next().await, None);
+        },
+    )
+    .await;
+    assert_eq!(ended, Ended::Unbound);
+}
+
+/// A peer that agrees in one thread and submits in others does nothing wrong.
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_leave_was_agreed_does_not_keep_answers_back() {
+    let centre = Centre::default();
+    let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
+    let ended = beside(centre, centre_options(), async |mut peer, handle| {
+        begun(&mut peer, &seen).await;
+        handle.leave();
+        peer.expect("unbind", Status::ROK, 1).await;
+        peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
+        for sequence in 5..255 {
+            peer.send(&submit(), sequence).await;
+            peer.expect("submit_sm_resp", Status::RINVBNDSTS, sequence)
+                .await;
+        }
+        go_on.notify_waiters();
+        peer.expect("submit_sm_resp", Status::ROK, 2).await;
+        assert_eq!(peer.next().await, None);
+    })
+    .await;
+    assert_eq!(ended, Ended::Unbound);
+}
+
+/// Both take leave at one time, long after the bind.
+#[tokio::test(start_paused = true)]
+async fn leaves_that_cross_lose_nothing() {
+    let centre = Centre::default();
+    let (go_on, seen) = (Arc::clone(&centre.go_on), Arc::clone(&centre.seen));
+    let ended = beside(centre, centre_options(), async |mut peer, handle| {
+        begun(&mut peer, &seen).await;
+        tokio::time::advance(Duration::from_secs(20)).await;
+        handle.leave();
+        peer.expect("unbind", Status::ROK, 1).await;
+        peer.send(&Pdu::Unbind(Bare::default()), 3).await;
+        peer.send(&Pdu::UnbindResp(Bare::default()), 1).await;
+        let early = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
+        assert!(early.is_err(), "{early:?}");
+        go_on.notify_waiters();
+        peer.expect("submit_sm_resp", Status::ROK, 2).await;
+        peer.expect("unbind_resp", Status::ROK, 3).await;
+        assert_eq!(peer.next().await, None);
+    })
+    .await;
+    assert_eq!(ended, Ended::Unbound);
+}
