@@ -283,9 +283,9 @@ fn give_up(db: &Connection, error: &dyn std::fmt::Display) -> ! {
     std::process::abort()
 }
 
-/// How much of the log was moved stands in shared memory, which outlives this process where another
-/// has the file open, such as a backup: `nBackfill`, at octet 96 of the wal-index (SQLite's WAL file
-/// format, 2.2). With less there than was moved, more is moved again.
+/// How much of the log was moved stands in shared memory, which outlives this process where
+/// another has the file open, such as a backup: `nBackfill`, at octet 96 of the wal-index (SQLite's
+/// WAL file format, 2.2). With less there than was moved, more is moved again.
 fn forget_progress(path: &str) -> std::io::Result<()> {
     let shared = OpenOptions::new().write(true).open(format!("{path}-shm"))?;
     shared.write_all_at(&[0; 4], 96)
