@@ -9,8 +9,9 @@ use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::{Value, json};
 use sms_codec::gsm7::{self, Shift};
+use zajil_testkit::port::Port;
 
-use crate::receipts::{PATIENCE, is_slow, port, wait_for};
+use crate::receipts::{PATIENCE, is_slow, wait_for};
 use crate::server::{Client, Server};
 
 /// Where Debian has it.
@@ -95,7 +96,8 @@ fn d9_kannels_drive_smpp_as_carrier_gets_texts_octet_for_octet() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     let client = server.client();
-    let port = port();
+    let held = Port::any();
+    let port = held.number();
     let drive = DriveSmpp::start(data.path(), port);
     let carrier = json!({
         "name": "kannel", "system_id": "zajil", "password": "secret08", "bind": "pair",

@@ -18,6 +18,7 @@ use smpp_codec::{Header, Pdu, Status, receipt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use zajil_smpp::link::{self, Answer, Handle, Handler, Link, Reaction};
+use zajil_testkit::port::Port;
 
 use crate::server::{Client, Server};
 use crate::smpp::{add_account, variable};
@@ -170,12 +171,6 @@ fn d19_no_receipt_is_lost_to_a_kill() {
     assert_eq!(server.stop(), Some(0));
 }
 
-/// A free port, as far as can be known.
-pub(crate) fn port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// Answers every request with 200, and tells its path.
 pub(crate) fn sink() -> (u16, Receiver<String>) {
     sink_saying("")
@@ -213,6 +208,7 @@ pub(crate) fn sink_saying(text: &'static str) -> (u16, Receiver<String>) {
 pub(crate) struct Kannel {
     boxes: Vec<Child>,
     sendsms: u16,
+    _ports: [Port; 3],
 }
 
 impl Drop for Kannel {
@@ -236,7 +232,8 @@ impl Kannel {
 
     pub(crate) fn start(directory: &Path, smpp: &str, sink: u16) -> Self {
         let (_, smpp_port) = smpp.rsplit_once(':').unwrap();
-        let (admin, smsbox, sendsms) = (port(), port(), port());
+        let ports = [Port::any(), Port::any(), Port::any()];
+        let [admin, smsbox, sendsms] = ports.each_ref().map(Port::number);
         let shown = directory.display();
         let file = directory.join("kannel.conf");
         let settings = format!(
@@ -258,6 +255,7 @@ impl Kannel {
         let mut kannel = Self {
             boxes: Vec::new(),
             sendsms,
+            _ports: ports,
         };
         // The second may start before the first listens: it is started until it stays.
         for (binary, waits_for) in [("bearerbox", smsbox), ("smsbox", sendsms)] {

@@ -12,10 +12,11 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use crate::receipts::{bind_over, port, submit, wait_for};
+use crate::receipts::{bind_over, submit, wait_for};
 use crate::server::Server;
 use crate::smpp::smpp_command;
 use zajil_testkit::authority::Authority;
+use zajil_testkit::port::Port;
 
 /// A connection that trusts this authority alone.
 async fn secured(port: u16, authority: &Authority) -> std::io::Result<TlsStream<TcpStream>> {
@@ -37,15 +38,16 @@ async fn secured(port: u16, authority: &Authority) -> std::io::Result<TlsStream<
 }
 
 /// A node that listens over TLS, and where.
-fn listener(authority: &Authority, place: &Path) -> (Server, u16) {
-    let tls = port();
+fn listener(authority: &Authority, place: &Path) -> (Server, Port) {
+    let held = Port::any();
+    let tls = held.number();
     let path = |name: &str| authority.path(name).display().to_string();
     let settings = format!(
         "[smpp]\ntls_listen = '127.0.0.1:{tls}'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n",
         path("server.pem"),
         path("server.key")
     );
-    (Server::configured(&place.join("data"), &settings), tls)
+    (Server::configured(&place.join("data"), &settings), held)
 }
 
 #[test]
@@ -58,7 +60,8 @@ fn s3_8_applications_bind_over_tls_and_a_certificate_is_exchanged() {
     authority.issue("server", "localhost");
     other.issue("server", "localhost");
     let place = tempfile::tempdir().unwrap();
-    let (server, tls) = listener(&authority, place.path());
+    let (server, held) = listener(&authority, place.path());
+    let tls = held.number();
     let account = json!({ "system_id": "shop", "password": "secret08", "require_tls": true });
     let (status, answer) = server.client().call("POST", "/api/smpp/accounts", &account);
     assert_eq!(
@@ -87,7 +90,8 @@ fn a_carrier_over_tls_is_kept_from_the_command_line_and_says_what_is_wrong() {
     let authority = Authority::new();
     authority.issue("server", "localhost");
     let place = tempfile::tempdir().unwrap();
-    let (server, tls) = listener(&authority, place.path());
+    let (server, held) = listener(&authority, place.path());
+    let tls = held.number();
     let account = json!({ "system_id": "shop", "password": "secret08", "require_tls": true });
     let (status, _) = server.client().call("POST", "/api/smpp/accounts", &account);
     assert_eq!(status, 201);

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use zajil_testkit::port::Port;
 
 use crate::brought::program;
 use crate::command_line::text;
-use crate::receipts::port;
 use crate::server::Server;
 
 /// What the scanner looks for.
@@ -171,7 +171,8 @@ fn s3_8_a_scanner_finds_no_weakness_in_our_tls() {
     let rsa = certificate(place.path(), "rsa", &["-newkey", "rsa:2048"]);
     let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let elliptic = certificate(place.path(), "elliptic", &curve);
-    let smpp = port();
+    let held = Port::any();
+    let smpp = held.number();
     let settings = format!(
         "[api]\naccess = 'required'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n\
          [smpp]\ntls_listen = '127.0.0.1:{smpp}'\ntls_cert_path = '{}'\ntls_key_path = '{}'\n",
