@@ -5,6 +5,11 @@ use super::*;
 /// Binds and submits, and waits until that is worked on.
 async fn begun(peer: &mut Peer, seen: &Mutex<Vec<String>>) {
     peer.bind().await;
+    submitted(peer, seen).await;
+}
+
+/// Submits, and waits until that is worked on.
+async fn submitted(peer: &mut Peer, seen: &Mutex<Vec<String>>) {
     peer.send(&submit(), 2).await;
     while !seen.lock().unwrap().contains(&"submit".to_owned()) {
         tokio::task::yield_now().await;
@@ -158,10 +163,7 @@ async fn a_peer_that_left_a_request_of_ours_unanswered_has_its_answers_and_leave
         let asked = handle.request(Pdu::EnquireLink(Bare::default()));
         let (lost, ()) = tokio::join!(asked, peer.expect("enquire_link", Status::ROK, 1));
         assert!(lost.is_err(), "{lost:?}");
-        peer.send(&submit(), 2).await;
-        while !seen.lock().unwrap().contains(&"submit".to_owned()) {
-            tokio::task::yield_now().await;
-        }
+        submitted(&mut peer, &seen).await;
         handle.leave();
         go_on.notify_waiters();
         peer.expect("submit_sm_resp", Status::ROK, 2).await;
