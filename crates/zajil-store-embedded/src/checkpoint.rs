@@ -43,7 +43,7 @@ pub(crate) struct Checkpoints {
     at_work: bool,
     /// Taken at the end, which ends the thread.
     ask: Option<SyncSender<()>>,
-    answers: Receiver<Result<Pass, Failed>>,
+    answers: Receiver<rusqlite::Result<Pass>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,11 +55,6 @@ enum Pass {
     /// Somebody else was at it, such as a tool that copies the file.
     Busy,
 }
-
-/// A checkpoint that failed, and may be tried again.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Failed(#[from] rusqlite::Error);
 
 /// How far the log has been moved, and from how many frames on it is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +112,7 @@ impl Mark {
     }
 
     /// A pass has ended.
-    fn take(&mut self, pass: &Result<Pass, Failed>) {
+    fn take(&mut self, pass: &rusqlite::Result<Pass>) {
         match pass {
             Ok(Pass::Moved { of, are }) => {
                 self.moved = *are;
@@ -230,7 +225,7 @@ impl Drop for Checkpoints {
 impl Beside {
     /// A pass, and what it has moved on the disk: SQLite syncs it only when nothing is left in the
     /// log, which would be in the writer.
-    fn pass(&self) -> Result<Pass, Failed> {
+    fn pass(&self) -> rusqlite::Result<Pass> {
         let pass = passive(&self.db)?;
         if let Err(error) = self.file.sync_data() {
             give_up(&self.db, &error);
@@ -240,7 +235,7 @@ impl Beside {
 }
 
 /// Moves what no reader needs where it is, and waits for nobody.
-fn passive(db: &Connection) -> Result<Pass, Failed> {
+fn passive(db: &Connection) -> rusqlite::Result<Pass> {
     let sql = "PRAGMA wal_checkpoint(PASSIVE)";
     let pass = db.query_row(sql, [], |row| {
         Ok(match row.get(0)? {
@@ -251,7 +246,7 @@ fn passive(db: &Connection) -> Result<Pass, Failed> {
             },
         })
     });
-    Ok(synced(db, pass)?)
+    synced(db, pass)
 }
 
 /// The last checkpoint, which leaves the data in one file: nothing to recover at the next start.

@@ -14,7 +14,7 @@ use crate::error::Done;
 use crate::front::{Found, Place, Start};
 use crate::held::Version;
 use crate::row::{UNROUTED, Waiting, damaged, message_columns, pending, text_columns};
-use crate::run::{front_places, living, take_off, up_to_last};
+use crate::run::{front_places, listed, living, take_off, up_to_last};
 use crate::ticket::Ticket;
 
 /// One caller's ask for messages to hold.
@@ -56,8 +56,7 @@ macro_rules! alive {
 /// since it was inserted, so of these and the end of the lease that end is the latest, except when
 /// the lease is over already.
 ///
-/// A message of a run gets its row in `q`; the walk over turns has perhaps been there an hour ago
-/// (see [`turn`](crate::turn)), so one whose turn comes before the next walk is listed.
+/// A message of a run gets its row in `q`.
 macro_rules! hold {
     () => {
         concat!(
@@ -80,8 +79,9 @@ macro_rules! hold {
                RETURNING c.id, c.due, c.held, q.attempts, q.deliver_after, q.updated_at), \
              n AS (INSERT INTO q \
                (id, dest, number, undecided, due, turn, attempts, leased_until, updated_at) \
-               SELECT id, $1, CASE WHEN turn <= $2 + 4500000 THEN '' END, false, $4, turn, 0, $4, \
-               due FROM c WHERE first IS NOT NULL \
+               SELECT id, $1, ",
+            listed!(),
+            ", false, $4, turn, 0, $4, due FROM c WHERE first IS NOT NULL \
                RETURNING id, updated_at AS due, false AS held, attempts, deliver_after, \
                updated_at) \
              SELECT array_agg(id), array_agg(due), array_agg(held), array_agg(attempts), \

@@ -18,6 +18,7 @@ use zajil_store::record;
 use crate::conn::{Step, bind};
 use crate::error::Done;
 use crate::row::{damaged, is_found, message, message_columns, queue, stored, whole};
+use crate::run::in_run;
 
 /// The highest id ever stored.
 pub(crate) const HIGHEST: &str = "SELECT greatest((SELECT coalesce(max(id), 0) FROM msg), \
@@ -161,16 +162,18 @@ pub(crate) fn parts(id: MessageId) -> Step<'static> {
 
 /// The log of a message: what it was stored with, what came later, what it ended with.
 pub(crate) fn log(id: MessageId) -> Step<'static> {
-    const SQL: &str = "SELECT events FROM ( \
+    const SQL: &str = concat!(
+        "SELECT events FROM ( \
          SELECT -1 AS n, m.events FROM msg m WHERE m.id = $1 \
            AND (EXISTS (SELECT 1 FROM q WHERE q.id = $1) \
-                OR EXISTS (SELECT 1 FROM fin f WHERE f.id = $1) \
-                OR EXISTS (SELECT 1 FROM run WHERE bucket = $1 >> 10 AND $1 = ANY (ids))) \
-         UNION ALL SELECT f.logged_n, f.events FROM fin f WHERE f.id = $1 \
+                OR EXISTS (SELECT 1 FROM fin f WHERE f.id = $1) OR ",
+        in_run!("$1"),
+        ") UNION ALL SELECT f.logged_n, f.events FROM fin f WHERE f.id = $1 \
          UNION ALL SELECT -1, l.first FROM log l WHERE l.id = $1 \
          UNION ALL SELECT l.last_n, l.last FROM log l WHERE l.id = $1 \
          UNION ALL SELECT e.n, e.events FROM event e WHERE e.message_id = $1 \
-         ) AS lines WHERE events IS NOT NULL ORDER BY n";
+         ) AS lines WHERE events IS NOT NULL ORDER BY n"
+    );
     Step::new(SQL, bind![id.as_i64()])
 }
 

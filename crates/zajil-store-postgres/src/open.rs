@@ -362,7 +362,7 @@ fn manners(options: &Options, session: i64, statement: Duration, served: &Arc<Se
 }
 
 /// Makes the tables, and the partitions of today and tomorrow by the database's clock.
-/// Makes all ready; whether every node that is there knows of runs.
+/// Answers whether every node that is there knows of runs.
 async fn prepare(dial: &Dial, options: &Options, manners: &Manners) -> Done<bool> {
     const STEP: Duration = Duration::from_millis(500);
     let watch = Stopwatch::start();

@@ -84,6 +84,15 @@ macro_rules! up_to_last {
 }
 pub(crate) use up_to_last;
 
+/// The `number` of a message that comes off a run at `$2`. The walk over turns has perhaps been
+/// there an hour ago (see [`turn`](crate::turn)): one whose turn comes before the next is listed.
+macro_rules! listed {
+    () => {
+        "CASE WHEN turn <= $2 + 4500000 THEN '' END"
+    };
+}
+pub(crate) use listed;
+
 /// Takes what `c` has chosen off its runs, `p` being all places of the runs that are locked: one
 /// that has some left is written anew. For few that is dearer than rows of `q` are, so then what is
 /// left gets those.
@@ -92,7 +101,8 @@ pub(crate) use up_to_last;
 /// the time when there were no runs, and such a plan begins with all of them where it can.
 macro_rules! take_off {
     () => {
-        "s AS MATERIALIZED (SELECT DISTINCT first FROM c WHERE first IS NOT NULL), \
+        concat!(
+            "s AS MATERIALIZED (SELECT DISTINCT first FROM c WHERE first IS NOT NULL), \
          o AS MATERIALIZED (SELECT p.* FROM p WHERE p.first IN (SELECT first FROM s) \
            AND p.id NOT IN (SELECT id FROM c)), \
          x AS MATERIALIZED (SELECT o.first, min(o.due) AS due, min(o.turn) AS turn, \
@@ -101,14 +111,16 @@ macro_rules! take_off {
            array_agg(o.turn ORDER BY o.due, o.id) AS turns \
            FROM o WHERE $3 >= 25 GROUP BY o.first), \
          w AS (INSERT INTO q (id, dest, number, undecided, due, turn, attempts, updated_at) \
-           SELECT id, $1, CASE WHEN turn <= $2 + 4500000 THEN '' END, false, due, turn, 0, due \
-           FROM o WHERE $3 < 25), \
+           SELECT id, $1, ",
+            $crate::run::listed!(),
+            ", false, due, turn, 0, due FROM o WHERE $3 < 25), \
          y AS (UPDATE run SET due = x.due, turn = x.turn, ids = x.ids, dues = x.dues, \
            turns = x.turns FROM x \
            WHERE run.bucket = ANY (ARRAY(SELECT first >> 10 FROM x)) AND run.first + 0 = x.first), \
          z AS (DELETE FROM run USING s \
            WHERE run.bucket = ANY (ARRAY(SELECT first >> 10 FROM s)) AND run.first + 0 = s.first \
            AND s.first NOT IN (SELECT first FROM x)), "
+        )
     };
 }
 pub(crate) use take_off;

@@ -34,6 +34,7 @@ use crate::location::Others;
 use crate::open::PostgresStore;
 use crate::report::{self, Reports, What};
 use crate::row::{damaged, message, messages, newest, stored};
+use crate::run::in_run;
 use crate::tables::{self, only, records};
 use crate::{location, look, sweep, turn};
 
@@ -519,11 +520,13 @@ impl PostgresStore {
 /// Adds a line to a log that is there. `false` when there is none.
 pub(crate) async fn log_if_known(tx: &Tx<'_>, id: MessageId, event: &Event) -> Done<bool> {
     const NEWER: &str = "UPDATE log SET newest = greatest(newest, $2) WHERE id = $1";
-    const LOG: &str = "INSERT INTO event SELECT $1, nextval('event_n'), $2, $3 \
+    const LOG: &str = concat!(
+        "INSERT INTO event SELECT $1, nextval('event_n'), $2, $3 \
          WHERE EXISTS (SELECT 1 FROM q WHERE id = $1) \
-         OR EXISTS (SELECT 1 FROM fin WHERE id = $1) \
-         OR EXISTS (SELECT 1 FROM run WHERE bucket = $1 >> 10 AND $1 = ANY (ids)) \
-         OR EXISTS (SELECT 1 FROM log WHERE id = $1) RETURNING n";
+         OR EXISTS (SELECT 1 FROM fin WHERE id = $1) OR ",
+        in_run!("$1"),
+        " OR EXISTS (SELECT 1 FROM log WHERE id = $1) RETURNING n"
+    );
     let events = std::slice::from_ref(event);
     let at = newest(events);
     let values = bind![id.as_i64(), at, record::encode_events(events)];

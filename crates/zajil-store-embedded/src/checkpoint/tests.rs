@@ -130,7 +130,7 @@ fn a_reader_keeps_the_log_from_beginning_anew_only_for_as_long_as_it_reads() {
     assert_eq!(count(), Ok(busy.rows));
 }
 
-fn moved(of: i64, are: i64) -> Result<Pass, Failed> {
+fn moved(of: i64, are: i64) -> rusqlite::Result<Pass> {
     Ok(Pass::Moved { of, are })
 }
 
@@ -187,7 +187,7 @@ fn after_a_failure_the_next_attempt_comes_a_good_deal_of_log_later() {
         assert_eq!(mark.judge(frames), Move::Beside);
         mark.take(&moved(frames, frames));
         assert_eq!(mark.judge(frames + 10), Move::Here);
-        mark.take(&Err(Failed(rusqlite::Error::QueryReturnedNoRows)));
+        mark.take(&Err(rusqlite::Error::QueryReturnedNoRows));
         assert_eq!(mark.judge(frames + 9 + REST), Move::Nothing);
         assert_eq!(mark.judge(frames + 10 + REST), Move::Beside);
         mark.take(&Ok(Pass::Busy));

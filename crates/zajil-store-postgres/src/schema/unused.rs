@@ -23,11 +23,23 @@ const DROP_BESIDE: &str = "DROP INDEX CONCURRENTLY IF EXISTS q_turn";
 /// So long others' transactions are waited for.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// Whether every node that was there of late knows of runs (form 9): others would not see what
-/// stands in them. None of a former version starts once the tables have this form.
-pub(crate) const RUNS_KNOWN: &str = "SELECT NOT EXISTS (SELECT 1 FROM node n \
-     WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 600000 \
-     AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'form of ' || n.session AND value >= 9))";
+/// Whether every node that was there of late knows a form.
+macro_rules! all_know {
+    ($form:literal) => {
+        concat!(
+            "NOT EXISTS (SELECT 1 FROM node n \
+             WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 600000 \
+             AND NOT EXISTS (SELECT 1 FROM meta \
+               WHERE name = 'form of ' || n.session AND value >= ",
+            $form,
+            "))"
+        )
+    };
+}
+
+/// Whether they know of runs (form 9): others would not see what stands in them. None of a former
+/// version starts once the tables have this form.
+pub(crate) const RUNS_KNOWN: &str = concat!("SELECT ", all_know!("9"));
 
 /// A yes or no; no without an answer.
 pub(crate) fn read(rows: &[Row]) -> Done<bool> {
@@ -71,10 +83,10 @@ impl PostgresStore {
     /// Drops it beside those who work, once every node that was there of late knows a form that
     /// does without: a cluster whose nodes are replaced one by one is never without others.
     pub(crate) async fn contract(&self) -> Result<(), Error> {
-        const UNUSED: &str = "SELECT to_regclass('q_turn') IS NOT NULL AND NOT EXISTS (SELECT 1 \
-             FROM node n WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 600000 \
-             AND NOT EXISTS (SELECT 1 FROM meta \
-               WHERE name = 'form of ' || n.session AND value >= $1))";
+        const UNUSED: &str = concat!(
+            "SELECT to_regclass('q_turn') IS NOT NULL AND ",
+            all_know!("$1")
+        );
         if !self.common.joined.load(Ordering::Acquire) {
             return Ok(());
         }
